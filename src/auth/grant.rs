@@ -1,0 +1,47 @@
+//! What a proven credential allows.
+
+use core::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::time::UnixTime;
+
+/// Who a credential speaks for, as the hash of its username: enough to compare and to count, too little to print.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subject([u8; 16]);
+
+impl Subject {
+    /// The subject of a username.
+    #[must_use]
+    pub fn of(username: &[u8]) -> Self {
+        let hash = Sha256::digest(username);
+        Self(hash.first_chunk::<16>().copied().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Subject(redacted)")
+    }
+}
+
+/// What a proven credential allows. Only `auth` makes one, and the core accepts no other proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    pub(super) subject: Subject,
+    pub(super) until: Option<UnixTime>,
+}
+
+impl Grant {
+    /// Whose it is. Two requests with the same subject come from the same user (RFC 8656 §5: 441).
+    #[must_use]
+    pub const fn subject(&self) -> Subject {
+        self.subject
+    }
+
+    /// When the credential ends; `None` for a static user.
+    #[must_use]
+    pub const fn until(&self) -> Option<UnixTime> {
+        self.until
+    }
+}

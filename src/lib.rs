@@ -1,0 +1,38 @@
+//! Hilum: a TURN/STUN relay that a hospital runs itself.
+//!
+//! Five laws hold everywhere in this crate:
+//!
+//! 1. The core knows no clock, no socket, no source of chance.
+//! 2. Arrows only point down.
+//! 3. Everything has a bound, and the bound has a reason.
+//! 4. No success before the fact: an allocation owns a port that is already open; a failure is an input.
+//! 5. No address and no name in a log.
+//!
+//! The modules are floors; each may use the ones below it and none above. `ARCHITECTURE.md` draws the house.
+
+// ---- below the wall: no clock, no socket, no runtime, no chance ------------------------------------------------
+pub mod addr;
+pub mod auth;
+pub mod policy;
+pub mod redact;
+pub mod time;
+pub mod turn;
+pub mod wire;
+
+// ---- above the wall ----------------------------------------------------------------------------------------
+#[cfg(feature = "server")]
+pub mod admin;
+#[cfg(feature = "server")]
+pub mod app;
+#[cfg(feature = "server")]
+pub mod cli;
+#[cfg(feature = "server")]
+pub mod client;
+#[cfg(feature = "server")]
+pub mod clock;
+#[cfg(feature = "server")]
+pub mod config;
+#[cfg(feature = "server")]
+pub mod listen;
+#[cfg(feature = "server")]
+pub mod plane;

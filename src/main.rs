@@ -1,0 +1,3 @@
+//! The `hilum` command.
+
+fn main() {}

@@ -1,0 +1,126 @@
+//! Facts. Log lines, metrics and audit records derive from them, and nothing else makes any.
+
+use core::time::Duration;
+
+use crate::addr::{Family, FiveTuple, Transport};
+use crate::auth::Subject;
+use crate::wire::{ErrorCode, Method};
+
+/// A fact about an allocation or a request. Addresses and subjects are here for pseudonyms; they are never printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An allocation began.
+    Allocated {
+        /// Whose.
+        client: FiveTuple,
+        /// By which credential.
+        subject: Subject,
+        /// The families of its relayed addresses.
+        families: Families,
+    },
+    /// An allocation ended.
+    Ended {
+        /// Whose.
+        client: FiveTuple,
+        /// By which credential.
+        subject: Subject,
+        /// Why.
+        cause: EndCause,
+        /// How long it lived.
+        age: Duration,
+        /// What it carried.
+        carried: Carried,
+    },
+    /// A request was heard, proven and refused, or refused before.
+    Refused {
+        /// Who asked.
+        client: FiveTuple,
+        /// What was asked.
+        method: Method,
+        /// The answer.
+        code: ErrorCode,
+    },
+}
+
+/// Which families an allocation relays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Families {
+    /// One.
+    One(Family),
+    /// Both (RFC 8656 §7.1: ADDITIONAL-ADDRESS-FAMILY).
+    Both,
+}
+
+/// Why an allocation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EndCause {
+    /// The client asked for it.
+    Deleted,
+    /// The client did not refresh it.
+    Expired,
+    /// Its credential ended.
+    CredentialEnded,
+    /// Its connection closed.
+    Disconnected,
+    /// The operator ended it.
+    Ended,
+    /// The relay stopped.
+    Stopped,
+}
+
+impl EndCause {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 6] =
+        [Self::Deleted, Self::Expired, Self::CredentialEnded, Self::Disconnected, Self::Ended, Self::Stopped];
+
+    /// The metric label.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Deleted => "deleted",
+            Self::Expired => "expired",
+            Self::CredentialEnded => "credential_ended",
+            Self::Disconnected => "disconnected",
+            Self::Ended => "ended",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// What an allocation carried, application data only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// From the client to peers.
+    pub up: Volume,
+    /// From peers to the client.
+    pub down: Volume,
+}
+
+/// Packets and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Volume {
+    /// How many.
+    pub packets: u64,
+    /// How large together, in bytes.
+    pub bytes: u64,
+}
+
+impl Volume {
+    /// Counts one packet of `bytes` bytes.
+    pub const fn add(&mut self, bytes: usize) {
+        self.packets += 1;
+        self.bytes += bytes as u64;
+    }
+}
+
+impl Event {
+    /// The transport of the client the fact is about.
+    #[must_use]
+    pub const fn transport(&self) -> Transport {
+        match self {
+            Self::Allocated { client, .. } | Self::Ended { client, .. } | Self::Refused { client, .. } => {
+                client.link.transport()
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The counters of one shard: plain numbers, written by one thread, published once a second.
+
+use crate::addr::Transport;
+use crate::wire::{ErrorCode, Method};
+
+use super::{Discard, EndCause, Volume};
+
+/// Which way a packet went. Messages to and from clients are counted whole, headers included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// Received from a client.
+    FromClient,
+    /// Sent to a client.
+    ToClient,
+    /// Received from a peer.
+    FromPeer,
+    /// Sent to a peer.
+    ToPeer,
+}
+
+impl Direction {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::FromClient, Self::ToClient, Self::FromPeer, Self::ToPeer];
+
+    /// The metric label.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::FromClient => "from_client",
+            Self::ToClient => "to_client",
+            Self::FromPeer => "from_peer",
+            Self::ToPeer => "to_peer",
+        }
+    }
+}
+
+/// How a request was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// With success.
+    Success,
+    /// With this error.
+    Error(ErrorCode),
+}
+
+impl Answer {
+    /// All of them, in the order of their numbers: success, then every code this server sends.
+    pub const ALL: [Self; 15] = [
+        Self::Success,
+        Self::Error(ErrorCode::TRY_ALTERNATE),
+        Self::Error(ErrorCode::BAD_REQUEST),
+        Self::Error(ErrorCode::UNAUTHENTICATED),
+        Self::Error(ErrorCode::FORBIDDEN),
+        Self::Error(ErrorCode::UNKNOWN_ATTRIBUTE),
+        Self::Error(ErrorCode::ALLOCATION_MISMATCH),
+        Self::Error(ErrorCode::STALE_NONCE),
+        Self::Error(ErrorCode::ADDRESS_FAMILY_NOT_SUPPORTED),
+        Self::Error(ErrorCode::WRONG_CREDENTIALS),
+        Self::Error(ErrorCode::UNSUPPORTED_TRANSPORT_PROTOCOL),
+        Self::Error(ErrorCode::PEER_ADDRESS_FAMILY_MISMATCH),
+        Self::Error(ErrorCode::ALLOCATION_QUOTA_REACHED),
+        Self::Error(ErrorCode::SERVER_ERROR),
+        Self::Error(ErrorCode::INSUFFICIENT_CAPACITY),
+    ];
+
+    /// The metric label: `success` or the number.
+    #[must_use]
+    pub fn label(self) -> String {
+        match self {
+            Self::Success => "success".into(),
+            Self::Error(code) => code.number().to_string(),
+        }
+    }
+}
+
+/// The counters of one shard since it started, and its gauges as of now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    requests: [[u64; Answer::ALL.len()]; Method::ALL.len()],
+    discards: [u64; Discard::ALL.len()],
+    traffic: [[Volume; Direction::ALL.len()]; Transport::ALL.len()],
+    ended: [u64; EndCause::ALL.len()],
+    live: [u64; Transport::ALL.len()],
+    /// Challenges sent: 401 and 438.
+    pub challenges: u64,
+    /// Answers to strangers that their source's budget did not allow.
+    pub rate_limited: u64,
+    /// Permissions installed or refreshed.
+    pub permissions: u64,
+    /// Channels bound or refreshed.
+    pub channels: u64,
+    /// Allocations begun.
+    pub allocated: u64,
+    /// Slots in the last batch: how deep the shard's queue was.
+    pub queue_depth: u64,
+    /// Batches handled.
+    pub batches: u64,
+    /// Relayed ports that are open and not yet owned by an allocation.
+    pub spare_ports: u64,
+}
+
+impl Tally {
+    /// Counts a request and its answer.
+    pub fn request(&mut self, method: Method, answer: Answer) {
+        let column = Answer::ALL.iter().position(|&each| each == answer);
+        let row = Method::ALL.iter().position(|&each| each == method);
+        if let (Some(row), Some(column)) = (row, column) {
+            bump(self.requests.get_mut(row).and_then(|row| row.get_mut(column)));
+        }
+    }
+
+    /// How often a method was answered so.
+    #[must_use]
+    pub fn requests(&self, method: Method, answer: Answer) -> u64 {
+        let column = Answer::ALL.iter().position(|&each| each == answer).unwrap_or(usize::MAX);
+        let row = Method::ALL.iter().position(|&each| each == method).unwrap_or(usize::MAX);
+        self.requests.get(row).and_then(|row| row.get(column)).copied().unwrap_or(0)
+    }
+
+    /// Counts a discarded datagram.
+    pub fn discard(&mut self, reason: Discard) {
+        bump(self.discards.get_mut(reason as usize));
+    }
+
+    /// How many datagrams were discarded for this reason.
+    #[must_use]
+    pub fn discards(&self, reason: Discard) -> u64 {
+        self.discards.get(reason as usize).copied().unwrap_or(0)
+    }
+
+    /// Counts a packet.
+    pub fn packet(&mut self, transport: Transport, direction: Direction, bytes: usize) {
+        if let Some(volume) = self.traffic.get_mut(transport as usize).and_then(|row| row.get_mut(direction as usize)) {
+            volume.add(bytes);
+        }
+    }
+
+    /// Packets and bytes of clients on a transport, one way.
+    #[must_use]
+    pub fn traffic(&self, transport: Transport, direction: Direction) -> Volume {
+        self.traffic.get(transport as usize).and_then(|row| row.get(direction as usize)).copied().unwrap_or_default()
+    }
+
+    /// Counts an allocation that began.
+    pub fn begun(&mut self, transport: Transport) {
+        self.allocated += 1;
+        bump(self.live.get_mut(transport as usize));
+    }
+
+    /// Counts an allocation that ended.
+    pub fn over(&mut self, transport: Transport, cause: EndCause) {
+        bump(self.ended.get_mut(cause as usize));
+        if let Some(live) = self.live.get_mut(transport as usize) {
+            *live = live.saturating_sub(1);
+        }
+    }
+
+    /// Allocations that ended for this cause.
+    #[must_use]
+    pub fn ended(&self, cause: EndCause) -> u64 {
+        self.ended.get(cause as usize).copied().unwrap_or(0)
+    }
+
+    /// Live allocations of clients on a transport.
+    #[must_use]
+    pub fn live(&self, transport: Transport) -> u64 {
+        self.live.get(transport as usize).copied().unwrap_or(0)
+    }
+}
+
+fn bump(counter: Option<&mut u64>) {
+    if let Some(counter) = counter {
+        *counter += 1;
+    }
+}

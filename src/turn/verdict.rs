@@ -1,0 +1,69 @@
+//! What becomes of a datagram. There is no empty case: whatever is not sent was discarded for a reason.
+
+use crate::addr::{FiveTuple, PeerAddr};
+
+use super::PortKey;
+
+/// Where a slot goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// To a client: a reply, or data from a peer.
+    ToClient(FiveTuple),
+    /// To a peer, from a relayed transport address.
+    ToPeer {
+        /// The port it leaves from.
+        port: PortKey,
+        /// Where it goes.
+        peer: PeerAddr,
+        /// Whether the IPv4 header's DF bit is set (RFC 8656 §11.3).
+        dont_fragment: bool,
+    },
+    /// Nowhere.
+    Discard(Discard),
+}
+
+macro_rules! discards {
+    ($($name:ident = $label:literal, $doc:literal;)*) => {
+        /// Why a datagram was silently dropped. Each variant is a metric label, never a log line.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Discard {
+            $(#[doc = $doc] $name,)*
+        }
+
+        impl Discard {
+            /// All of them, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The metric label.
+            #[must_use]
+            pub const fn label(self) -> &'static str {
+                match self {
+                    $(Self::$name => $label,)*
+                }
+            }
+        }
+    };
+}
+
+discards! {
+    Unjudged = "unjudged", "Nobody looked at it: a fault of ours.";
+    NotStun = "not_stun", "From a client, and neither STUN nor ChannelData.";
+    Malformed = "malformed", "A STUN or ChannelData message whose lengths do not agree, or of an unknown method.";
+    Fingerprint = "fingerprint", "FINGERPRINT does not match (RFC 8489 §14.7).";
+    NotForServers = "not_for_servers", "A response, or an indication that only servers send.";
+    BindingIndication = "binding_indication", "A keep-alive, which asks for nothing (RFC 8489 §6.3.2).";
+    ChallengeBudget = "challenge_budget", "The source has had its answers for this second.";
+    ReplyTooLarge = "reply_too_large", "An answer to a stranger would be larger than three times the request.";
+    UnknownAttribute = "unknown_attribute", "An indication with a comprehension-required attribute nobody knows.";
+    NoAllocation = "no_allocation", "Data from a client without an allocation.";
+    NoChannel = "no_channel", "ChannelData on a channel that is not bound.";
+    NoPermission = "no_permission", "No permission for this peer.";
+    MissingAttribute = "missing_attribute", "A Send indication without XOR-PEER-ADDRESS or DATA.";
+    PeerForbidden = "peer_forbidden", "Policy does not allow this peer or port.";
+    PeerFamily = "peer_family", "The allocation has no relayed address of the peer's family.";
+    NoRelayedPort = "no_relayed_port", "Data for a relayed address whose allocation is gone.";
+    TooLarge = "too_large", "The message does not fit with its header, or the length field cannot say it.";
+    SendFailed = "send_failed", "The system would not send it.";
+    QueueFull = "queue_full", "A stream client reads too slowly; the oldest media made room.";
+    ConnectionGone = "connection_gone", "The stream client has gone.";
+}
