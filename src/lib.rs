@@ -11,12 +11,19 @@
 //! The modules are floors; each may use the ones below it and none above. `ARCHITECTURE.md` draws the house.
 
 // ---- below the wall: no clock, no socket, no runtime, no chance ------------------------------------------------
+#[deny(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 pub mod addr;
+#[deny(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 pub mod auth;
+#[deny(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 pub mod policy;
+#[deny(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 pub mod redact;
+#[deny(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 pub mod time;
+#[deny(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 pub mod turn;
+#[deny(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 pub mod wire;
 
 // ---- above the wall ----------------------------------------------------------------------------------------
