@@ -1,13 +1,23 @@
 //! Who may ask: nonces, credentials, and the proof that a request carries (RFC 8489 §9.2).
+//!
+//! [`Authenticator::prove`] turns a message into a [`Request`], which is the only thing that a method handler takes; or
+//! it says why not, and [`Authenticator::refuse`] writes the answer. Neither remembers anything about a sender.
 
 mod authenticator;
+mod challenge;
 mod credential;
 mod grant;
 mod nonce;
+mod request;
+#[cfg(test)]
+mod tests;
+mod users;
 
 pub use authenticator::Authenticator;
+pub use challenge::{Claim, ReplyTooLarge, Unproven};
 pub use credential::{
     Credentials, InvalidCredential, SharedSecret, StaticUser, ephemeral_password, ephemeral_username,
 };
 pub use grant::{Grant, Subject};
 pub use nonce::NonceKey;
+pub use request::{Request, Signer};

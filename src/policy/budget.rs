@@ -1,4 +1,225 @@
-//! stub
-/// stub
-#[derive(Debug)]
-pub struct ChallengeBudget;
+//! How many answers strangers get: enough for a hospital behind one address, too few to make a reflector worthwhile.
+
+use core::net::IpAddr;
+
+use crate::addr::ClientAddr;
+use crate::time::Moment;
+
+/// Sets of buckets, a power of two. With four ways of 16 bytes each the table has 64 KiB and lives in the second-level
+/// cache; 4096 sources can spend a budget at the same time without sharing one.
+const SETS: usize = 1024;
+/// Buckets per set: a busy source drives its neighbours to other ways, not to its own.
+const WAYS: usize = 4;
+/// A bucket holds one second's worth.
+const BURST: u64 = 1_000_000_000;
+
+/// The budget of one source, as the moment when it will be full again (the generic cell rate algorithm): each answer
+/// moves it on by one interval, and it may be at most one second ahead.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bucket {
+    source: u64,
+    full_at: u64,
+}
+
+/// A budget of challenges per source and second, for one shard. A source is a /32 of IPv4 or a /64 of IPv6.
+///
+/// The table is allocated once and never grows. Sources share it by a keyed hash: nobody outside can choose addresses
+/// that collide with a victim's. When all ways of a set are spent, a new source takes over the fullest bucket with what
+/// is left in it, so that inventing sources wins nothing.
+pub struct ChallengeBudget {
+    sets: Box<[[Bucket; WAYS]]>,
+    hash: ahash::RandomState,
+    /// Nanoseconds per answer; `None` means no answers at all.
+    interval: Option<u64>,
+}
+
+impl core::fmt::Debug for ChallengeBudget {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.write_str("ChallengeBudget(redacted)")
+    }
+}
+
+impl ChallengeBudget {
+    /// A full budget for everybody: `per_second` answers, 0 for none. `key` is random and differs between shards.
+    #[must_use]
+    pub fn new(per_second: u32, key: [u8; 32]) -> Self {
+        let mut seeds = [0; 4];
+        for (seed, bytes) in seeds.iter_mut().zip(key.chunks_exact(8)) {
+            *seed = bytes.iter().fold(0, |sum, &byte| (sum << 8) | u64::from(byte));
+        }
+        let [a, b, c, d] = seeds;
+        Self {
+            sets: vec![[Bucket::default(); WAYS]; SETS].into_boxed_slice(),
+            hash: ahash::RandomState::with_seeds(a, b, c, d),
+            interval: interval(per_second),
+        }
+    }
+
+    /// A new rate from now on; what sources have already spent stays spent.
+    pub fn set_rate(&mut self, per_second: u32) {
+        self.interval = interval(per_second);
+    }
+
+    /// Takes one answer out of the source's budget; false when none is left.
+    pub fn allow(&mut self, client: ClientAddr, now: Moment) -> bool {
+        let Some(interval) = self.interval else { return false };
+        let now = now.as_nanos();
+        let source = self.hash.hash_one(source_of(client));
+        // The top bits choose the set; the tag is the whole hash.
+        let set = usize::try_from(source >> 54).unwrap_or(0);
+        let Some(ways) = self.sets.get_mut(set) else { return false };
+        let known = ways.iter().position(|bucket| bucket.source == source);
+        let place = known.or_else(|| {
+            let fullest = ways.iter().enumerate().min_by_key(|(_, bucket)| bucket.full_at);
+            fullest.map(|(index, _)| index)
+        });
+        let Some(bucket) = place.and_then(|index| ways.get_mut(index)) else { return false };
+        bucket.source = source;
+        let full_at = bucket.full_at.max(now).saturating_add(interval);
+        if full_at.saturating_sub(now) > BURST {
+            return false;
+        }
+        bucket.full_at = full_at;
+        true
+    }
+}
+
+/// One interval is at least a nanosecond: a rate beyond that is no limit.
+fn interval(per_second: u32) -> Option<u64> {
+    BURST.checked_div(u64::from(per_second)).map(|interval| interval.max(1))
+}
+
+/// The network that shares a budget: a household or a hospital has a /64 of IPv6 to itself and can use all of it.
+fn source_of(client: ClientAddr) -> (bool, u64) {
+    match client.socket().ip() {
+        IpAddr::V4(v4) => (false, u64::from(u32::from(v4))),
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            (true, [a, b, c, d].iter().fold(0, |sum, &segment| (sum << 16) | u64::from(segment)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::time::Duration;
+
+    const KEY: [u8; 32] = *b"a key that nobody outside knows.";
+
+    fn client(text: &str) -> ClientAddr {
+        ClientAddr::new(text.parse().unwrap())
+    }
+
+    /// How many of `asked` answers are allowed.
+    fn allowed(budget: &mut ChallengeBudget, who: ClientAddr, now: Moment, asked: u32) -> u32 {
+        (0..asked).map(|_| u32::from(budget.allow(who, now))).sum()
+    }
+
+    #[test]
+    fn a_source_gets_its_rate_at_once_and_no_more() {
+        for rate in [0, 1, 3, 7, 100, 1000] {
+            let mut budget = ChallengeBudget::new(rate, KEY);
+            assert_eq!(allowed(&mut budget, client("192.0.2.1:5000"), Moment::from_secs(5), 2000), rate);
+        }
+    }
+
+    #[test]
+    fn a_source_gets_its_rate_every_second_from_any_port() {
+        let mut budget = ChallengeBudget::new(20, KEY);
+        let mut sum = 0;
+        for step in 0..10_000_u64 {
+            let port = 1000 + u16::try_from(step).unwrap();
+            let who = ClientAddr::new(core::net::SocketAddr::new("192.0.2.1".parse().unwrap(), port));
+            sum += u32::from(budget.allow(who, Moment::ZERO + Duration::from_millis(step)));
+        }
+        // Ten seconds, and the burst at the start.
+        assert!((200..=220).contains(&sum), "{sum}");
+    }
+
+    #[test]
+    fn a_spent_source_recovers_bit_by_bit() {
+        let mut budget = ChallengeBudget::new(10, KEY);
+        let who = client("192.0.2.1:5000");
+        assert_eq!(allowed(&mut budget, who, Moment::ZERO, 100), 10);
+        assert_eq!(allowed(&mut budget, who, Moment::ZERO + Duration::from_millis(99), 100), 0);
+        assert_eq!(allowed(&mut budget, who, Moment::ZERO + Duration::from_millis(100), 100), 1);
+        assert_eq!(allowed(&mut budget, who, Moment::ZERO + Duration::from_secs(60), 100), 10);
+    }
+
+    #[test]
+    fn a_64_of_ipv6_is_one_source_and_the_next_is_another() {
+        let mut budget = ChallengeBudget::new(10, KEY);
+        assert_eq!(allowed(&mut budget, client("[2001:db8:0:1::1]:5000"), Moment::ZERO, 100), 10);
+        assert!(!budget.allow(client("[2001:db8:0:1:ffff:ffff:ffff:ffff]:6000"), Moment::ZERO));
+        assert!(budget.allow(client("[2001:db8:0:2::1]:5000"), Moment::ZERO));
+    }
+
+    #[test]
+    fn a_dual_stack_socket_shows_the_same_source() {
+        let mut budget = ChallengeBudget::new(1, KEY);
+        assert!(budget.allow(client("192.0.2.1:5000"), Moment::ZERO));
+        assert!(!budget.allow(client("[::ffff:192.0.2.1]:5000"), Moment::ZERO));
+    }
+
+    #[test]
+    fn a_flooder_does_not_hurt_other_sources() {
+        let mut budget = ChallengeBudget::new(100, KEY);
+        let mut served = 0;
+        for number in 0..1000_u32 {
+            allowed(&mut budget, client("192.0.2.1:5000"), Moment::ZERO, 1000);
+            let other = core::net::Ipv4Addr::from(0x0a00_0000 + number);
+            served += u32::from(budget.allow(ClientAddr::new((other, 5000).into()), Moment::ZERO));
+        }
+        assert_eq!(served, 1000);
+    }
+
+    #[test]
+    fn a_hundred_thousand_forged_sources_a_second_leave_a_real_one_served() {
+        let mut budget = ChallengeBudget::new(100, KEY);
+        let who = client("192.0.2.1:5000");
+        let mut served = 0;
+        for number in 0..200_000_u32 {
+            let now = Moment::ZERO + Duration::from_micros(u64::from(number) * 10);
+            let forged = core::net::Ipv4Addr::from(number.wrapping_mul(2_654_435_761));
+            budget.allow(ClientAddr::new((forged, 5000).into()), now);
+            if number % 20_000 == 0 {
+                served += u32::from(budget.allow(who, now));
+            }
+        }
+        assert_eq!(served, 10);
+    }
+
+    #[test]
+    fn inventing_sources_wins_no_more_than_the_table_holds() {
+        let mut budget = ChallengeBudget::new(2, KEY);
+        let all: u32 = (0..100_000_u32)
+            .map(|number| {
+                u32::from(budget.allow(ClientAddr::new((core::net::Ipv4Addr::from(number), 1).into()), Moment::ZERO))
+            })
+            .sum();
+        assert!(all <= 2 * 4096, "{all}");
+    }
+
+    #[test]
+    fn the_table_has_one_size() {
+        let mut budget = ChallengeBudget::new(2, KEY);
+        let before = size_of_val(&*budget.sets);
+        assert_eq!(before, 64 * 1024);
+        for number in 0..10_000_u32 {
+            budget.allow(ClientAddr::new((core::net::Ipv4Addr::from(number), 1).into()), Moment::ZERO);
+        }
+        assert_eq!(size_of_val(&*budget.sets), before);
+    }
+
+    #[test]
+    fn a_new_rate_counts_at_once() {
+        let mut budget = ChallengeBudget::new(10, KEY);
+        let who = client("192.0.2.1:5000");
+        assert_eq!(allowed(&mut budget, who, Moment::ZERO, 5), 5);
+        budget.set_rate(100);
+        assert_eq!(allowed(&mut budget, who, Moment::ZERO, 1000), 50);
+        budget.set_rate(0);
+        assert!(!budget.allow(client("192.0.2.2:5000"), Moment::from_secs(9)));
+    }
+}

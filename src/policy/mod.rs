@@ -2,12 +2,14 @@
 
 mod budget;
 mod ledger;
+mod network;
 mod peers;
 mod special;
 
 pub use budget::ChallengeBudget;
 pub use ledger::{Exceeded, Ledger, Reservation};
-pub use peers::{InvalidNetwork, Network, PeerRefusal, PeerRules};
+pub use network::{InvalidNetwork, Network};
+pub use peers::{PeerRefusal, PeerRules};
 
 /// An immutable snapshot of the rules.
 #[derive(Clone, Debug)]

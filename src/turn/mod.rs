@@ -3,14 +3,33 @@
 //! [`Relay`] is the state of one shard. It never waits, never asks what time it is and never opens anything: ports come
 //! in already open through [`Relay::supply`] and leave through [`Relay::take_closed`].
 
+mod allocate;
+mod allocation;
+mod binding;
+mod channel_bind;
+mod channel_data;
+mod common;
+mod create_permission;
+mod data;
 mod event;
+mod farewell;
+mod peer;
 mod port;
+mod refresh;
+mod refusal;
 mod relay;
+mod reply;
+mod send;
 mod settings;
 mod slot;
+mod stun;
+mod supply;
+mod table;
 mod tally;
 mod verdict;
+mod wheel;
 
+pub use common::Common;
 pub use event::{Carried, EndCause, Event, Families, Volume};
 pub use port::{Opened, Pool, Port, PortKey};
 pub use relay::Relay;

@@ -1,81 +1,281 @@
-//! Placeholder signatures; the real file replaces this one.
+//! The TURN server of one shard: its state, and the doors through which datagrams, time and ports come in.
 
+use core::mem;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Event, Opened, Pool, Port, Settings, Slot, Tally};
-use crate::addr::ConnectionId;
+use rand_chacha::ChaCha12Rng;
+use rand_core::{RngCore, SeedableRng};
+
+use crate::addr::{ConnectionId, Family, FiveTuple, Transport};
 use crate::auth::Authenticator;
-use crate::policy::{Ledger, Policy};
+use crate::policy::{ChallengeBudget, Policy};
 use crate::time::{Moment, Now};
+use crate::wire::{FrameKind, kind_of};
+
+use super::farewell::Farewells;
+use super::supply::Supply;
+use super::table::Table;
+use super::wheel::Wheel;
+use super::{Common, Direction, Discard, EndCause, Event, Opened, Origin, Pool, Port, Settings, Slot, Tally, Verdict};
 
 /// The TURN state machine of one shard.
-pub struct Relay {}
+#[derive(Debug)]
+pub struct Relay {
+    pub(super) settings: Settings,
+    pub(super) authenticator: Arc<Authenticator>,
+    pub(super) policy: Arc<Policy>,
+    pub(super) common: Arc<Common>,
+    pub(super) budget: ChallengeBudget,
+    pub(super) random: ChaCha12Rng,
+    pub(super) table: Table,
+    pub(super) wheel: Wheel,
+    pub(super) supply: Supply,
+    pub(super) farewells: Farewells,
+    pub(super) tally: Tally,
+    pub(super) draining: bool,
+    pub(super) closed: Vec<Port>,
+    pub(super) events: VecDeque<Event>,
+}
 
 impl Relay {
-    /// `seed`: 32 bytes of the system's randomness, different for each shard.
+    /// A relay without allocations and without ports. `seed`: 32 bytes of the system's randomness, different for each
+    /// shard; from it come transaction ids, reservation tokens and the keys of the hash tables.
+    #[must_use]
     pub fn new(
-        _settings: Settings,
-        _authenticator: Arc<Authenticator>,
-        _policy: Arc<Policy>,
-        _ledger: Arc<Ledger>,
-        _seed: [u8; 32],
+        settings: Settings,
+        authenticator: Arc<Authenticator>,
+        policy: Arc<Policy>,
+        common: Arc<Common>,
+        seed: [u8; 32],
     ) -> Self {
-        todo!()
+        let mut random = ChaCha12Rng::from_seed(seed);
+        let mut budget_key = [0; 32];
+        random.fill_bytes(&mut budget_key);
+        let table = Table::new([(); 4].map(|()| random.next_u64()));
+        Self {
+            budget: ChallengeBudget::new(policy.challenges_per_second, budget_key),
+            settings,
+            authenticator,
+            policy,
+            common,
+            random,
+            table,
+            wheel: Wheel::new(),
+            supply: Supply::default(),
+            farewells: Farewells::default(),
+            tally: Tally::default(),
+            draining: false,
+            closed: Vec::new(),
+            events: VecDeque::new(),
+        }
     }
+
     /// Judges one datagram: on return `slot.verdict()` says where `slot.message()` goes.
-    pub fn handle(&mut self, _slot: &mut Slot, _now: Now) {
-        todo!()
+    pub fn handle(&mut self, slot: &mut Slot, now: Now) {
+        let verdict = match slot.origin() {
+            None => Verdict::Discard(Discard::Unjudged),
+            Some(Origin::Client(client)) => self.from_client(slot, client, now),
+            Some(Origin::Peer { port, peer }) => self.from_peer(slot, port, peer, now),
+            Some(Origin::PeerError { port, peer, icmp }) => self.from_network(slot, port, peer, icmp, now),
+        };
+        match verdict {
+            Verdict::ToClient(client) => {
+                self.tally.packet(client.link.transport(), Direction::ToClient, slot.message().len());
+            }
+            Verdict::ToPeer { .. } => {
+                let transport = match slot.origin() {
+                    Some(Origin::Client(client)) => client.link.transport(),
+                    Some(Origin::Peer { .. } | Origin::PeerError { .. }) | None => Transport::Udp,
+                };
+                self.tally.packet(transport, Direction::ToPeer, slot.message().len());
+            }
+            Verdict::Discard(reason) => self.tally.discard(reason),
+        }
+        slot.judge(verdict);
     }
+
+    fn from_client(&mut self, slot: &mut Slot, client: FiveTuple, now: Now) -> Verdict {
+        self.tally.packet(client.link.transport(), Direction::FromClient, slot.message().len());
+        match slot.message().first().copied().and_then(kind_of) {
+            Some(FrameKind::ChannelData) => self.channel_data(slot, client, now),
+            Some(FrameKind::Stun) => self.stun(slot, client, now),
+            None => Verdict::Discard(Discard::NotStun),
+        }
+    }
+
     /// Ends what has run out. To be called when `deadline` has passed, and harmless at any time.
-    pub fn tick(&mut self, _now: Now) {
-        todo!()
+    pub fn tick(&mut self, now: Now) {
+        for (index, second) in self.wheel.turn(now.moment) {
+            if self.table.get(index).is_some_and(|allocation| allocation.scheduled == second) {
+                self.expire(index, now);
+            }
+        }
+        while let Some(port) = self.common.unclaimed(now.moment) {
+            self.closed.push(port);
+        }
     }
+
     /// When `tick` has something to do next.
+    #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
-        todo!()
+        [self.wheel.next(), self.common.next_unclaimed()].into_iter().flatten().min()
     }
+
     /// A stream client's connection has closed: its allocation ends.
-    pub fn connection_closed(&mut self, _connection: ConnectionId, _now: Now) {
-        todo!()
+    pub fn connection_closed(&mut self, connection: ConnectionId, now: Now) {
+        if let Some(index) = self.table.by_connection(connection) {
+            self.end(index, EndCause::Disconnected, now);
+        }
     }
+
     /// How many openings of a pool the supply lacks right now. The driver opens them and hands them over with `supply`.
-    pub fn wanted(&self, _pool: Pool) -> usize {
-        todo!()
+    #[must_use]
+    pub fn wanted(&self, pool: Pool) -> usize {
+        let (family, target) = match pool {
+            Pool::Single(family) => (family, self.settings.spare_ports),
+            Pool::Pair(family) => (family, self.settings.spare_pairs),
+        };
+        if self.common.relays(family) { target.saturating_sub(self.supply.stock(pool)) } else { 0 }
     }
+
     /// Takes an opened port (or pair) into the supply.
-    pub fn supply(&mut self, _opened: Opened) {
-        todo!()
+    pub fn supply(&mut self, opened: Opened) {
+        self.supply.put(opened);
+        self.count_spare_ports();
     }
+
+    pub(super) fn count_spare_ports(&mut self) {
+        self.tally.spare_ports = u64::try_from(self.supply.ports()).unwrap_or(u64::MAX);
+    }
+
     /// Ports whose allocation has ended; the driver closes each.
     pub fn take_closed(&mut self) -> Option<Port> {
-        todo!()
+        self.closed.pop()
     }
+
     /// The oldest fact not yet taken.
     pub fn take_event(&mut self) -> Option<Event> {
-        todo!()
+        self.events.pop_front()
     }
+
     /// The counters.
-    pub fn tally(&self) -> &Tally {
-        todo!()
+    #[must_use]
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
     }
+
     /// The counters, for the shard loop's and driver's own entries (queue depth, send failures).
-    pub fn tally_mut(&mut self) -> &mut Tally {
-        todo!()
+    pub const fn tally_mut(&mut self) -> &mut Tally {
+        &mut self.tally
     }
-    /// New rules, from now on. Running allocations are measured by them at their next request or packet.
-    pub fn reload(&mut self, _settings: Settings, _authenticator: Arc<Authenticator>, _policy: Arc<Policy>) {
-        todo!()
+
+    /// New rules, from now on: permissions and channels that they no longer allow are gone at once; lifetimes already
+    /// granted stay.
+    pub fn reload(&mut self, settings: Settings, authenticator: Arc<Authenticator>, policy: Arc<Policy>) {
+        self.settings = settings;
+        self.authenticator = authenticator;
+        self.policy = policy;
+        self.budget.set_rate(self.policy.challenges_per_second);
+        let (rules, common) = (&self.policy.peers, &self.common);
+        for allocation in self.table.iter_mut() {
+            allocation.permissions.retain_mut(|permission| match super::peer::reach_ip(rules, common, permission.ip) {
+                Ok(own) => {
+                    permission.own = own;
+                    true
+                }
+                Err(_) => false,
+            });
+            allocation.channels.retain(|channel| super::peer::reach_ip(rules, common, channel.peer.ip()).is_ok());
+        }
     }
-    /// From now on new allocations are refused with 486; running ones go on.
+
+    /// From now on new allocations are refused, with 300 if another relay is named and with 508 otherwise; running ones
+    /// go on.
     pub fn drain(&mut self) {
-        todo!()
+        self.draining = true;
     }
-    /// Ends every allocation (the relay stops).
-    pub fn end_all(&mut self, _now: Now) {
-        todo!()
+
+    /// Ends every allocation: the relay stops (`EndCause::Stopped`) or the operator says so (`EndCause::Ended`).
+    pub fn end_all(&mut self, cause: EndCause, now: Now) {
+        let indices: Vec<u32> = self.table.indices().collect();
+        for index in indices {
+            self.end(index, cause, now);
+        }
     }
+
     /// Live allocations.
+    #[must_use]
     pub fn allocations(&self) -> usize {
-        todo!()
+        self.table.len()
+    }
+
+    /// The allocation of a five-tuple, if it has one that has not run out.
+    pub(super) fn live(&mut self, client: &FiveTuple, now: Now) -> Option<u32> {
+        let index = self.table.by_five_tuple(client)?;
+        self.unexpired(index, now)
+    }
+
+    /// The same place, if what is there has not run out. The wheel turns in whole seconds; this looks at the moment.
+    pub(super) fn unexpired(&mut self, index: u32, now: Now) -> Option<u32> {
+        if self.table.get(index)?.expires().is_some_and(|expires| expires <= now.moment) {
+            self.expire(index, now);
+            self.table.get(index)?;
+        }
+        Some(index)
+    }
+
+    /// Takes away the relayed addresses that have run out, ends the allocation if none is left, and otherwise enters
+    /// the next expiry into the wheel.
+    fn expire(&mut self, index: u32, now: Now) {
+        let Some(allocation) = self.table.get(index) else { return };
+        let run_out = |family| allocation.relayed(family).filter(|relayed| relayed.expires <= now.moment);
+        let cause = [Family::V4, Family::V6].into_iter().filter_map(run_out).map(|relayed| relayed.cause).next();
+        let Some(cause) = cause else { return self.schedule(index) };
+        let stays = |family| allocation.relayed(family).is_some_and(|relayed| relayed.expires > now.moment);
+        match (stays(Family::V4), stays(Family::V6)) {
+            (false, false) => self.end(index, cause, now),
+            (true, _) => self.drop_family(index, Family::V6),
+            (_, true) => self.drop_family(index, Family::V4),
+        }
+    }
+
+    /// Takes one family's relayed address away from a dual allocation, with the permissions and channels that need it.
+    pub(super) fn drop_family(&mut self, index: u32, family: Family) {
+        let Some(allocation) = self.table.get_mut(index) else { return };
+        let Some(relayed) = mem::take(allocation.relayed_mut(family)) else { return };
+        allocation.permissions.retain(|permission| Family::of(permission.ip) != family);
+        allocation.channels.retain(|channel| channel.peer.family() != family);
+        self.table.forget_port(&relayed);
+        self.common.ended(relayed.port.relayed());
+        self.closed.push(relayed.port);
+        self.schedule(index);
+    }
+
+    /// Enters an allocation's next expiry into the wheel, unless it comes up before that anyway.
+    pub(super) fn schedule(&mut self, index: u32) {
+        let Some(allocation) = self.table.get_mut(index) else { return };
+        let Some(expires) = allocation.expires() else { return };
+        let second = Wheel::second_of(expires);
+        if !self.wheel.is_ahead(allocation.scheduled) || second < allocation.scheduled {
+            allocation.scheduled = self.wheel.insert(index, second);
+        }
+    }
+
+    /// Ends an allocation: it, its permissions and its channels are gone when this returns.
+    pub(super) fn end(&mut self, index: u32, cause: EndCause, now: Now) {
+        let Some(allocation) = self.table.remove(index) else { return };
+        for relayed in [allocation.v4, allocation.v6].into_iter().flatten() {
+            self.common.ended(relayed.port.relayed());
+            self.closed.push(relayed.port);
+        }
+        self.tally.over(allocation.five_tuple.link.transport(), cause);
+        self.events.push_back(Event::Ended {
+            client: allocation.five_tuple,
+            subject: allocation.subject,
+            cause,
+            age: now.moment - allocation.begun,
+            carried: allocation.carried,
+        });
     }
 }

@@ -1,5 +1,7 @@
 //! What the operator may set about the TURN server itself.
 
+use core::net::SocketAddr;
+
 use crate::time::Lifetime;
 
 /// Lifetimes and bounds. Built by `config` from `hilum.toml`, or by tests.
@@ -23,6 +25,9 @@ pub struct Settings {
     pub spare_ports: usize,
     /// Pairs of ports to keep open in advance, per family.
     pub spare_pairs: usize,
+    /// Where clients are sent while this relay drains (RFC 8489 §10: 300 with ALTERNATE-SERVER), one of each family at
+    /// most; without one of the client's family they get 508.
+    pub alternate: Vec<SocketAddr>,
 }
 
 impl Default for Settings {
@@ -37,6 +42,7 @@ impl Default for Settings {
             grace: Lifetime::from_secs(30),
             spare_ports: 64,
             spare_pairs: 2,
+            alternate: Vec::new(),
         }
     }
 }

@@ -1,0 +1,98 @@
+//! An allocation and what hangs on it. Permissions and channels are fields, so that none outlives its allocation.
+
+use core::net::IpAddr;
+
+use crate::addr::{Family, FiveTuple, PeerAddr};
+use crate::auth::Subject;
+use crate::policy::Reservation;
+use crate::time::Moment;
+use crate::wire::{ChannelNumber, TransactionId};
+
+use super::reply::Allocated;
+use super::{Carried, EndCause, Port};
+
+/// One relayed transport address of an allocation. In a dual allocation each family has its own lifetime
+/// (RFC 8656 §8.1).
+#[derive(Debug)]
+pub(super) struct Relayed {
+    pub(super) port: Port,
+    pub(super) expires: Moment,
+    /// Why it ends when it expires: the client's silence, or its credential.
+    pub(super) cause: EndCause,
+}
+
+/// Leave to exchange data with an IP address, whatever the port (RFC 8656 §9).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Permission {
+    pub(super) ip: IpAddr,
+    pub(super) expires: Moment,
+    /// Whether the address is our own, where only live relayed ports may be reached.
+    pub(super) own: bool,
+}
+
+/// A channel: a number that stands for a peer (RFC 8656 §12).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Channel {
+    pub(super) number: ChannelNumber,
+    pub(super) peer: PeerAddr,
+    pub(super) expires: Moment,
+}
+
+/// An allocation: built from open ports, a reservation of quota and a proven credential, and it gives all three back.
+#[derive(Debug)]
+pub(super) struct Allocation {
+    pub(super) five_tuple: FiveTuple,
+    pub(super) subject: Subject,
+    /// The Allocate that made it; the same one again is a retransmission.
+    pub(super) transaction: TransactionId,
+    /// What that one was answered.
+    pub(super) answer: Allocated,
+    pub(super) begun: Moment,
+    pub(super) v4: Option<Relayed>,
+    pub(super) v6: Option<Relayed>,
+    pub(super) permissions: Vec<Permission>,
+    pub(super) channels: Vec<Channel>,
+    pub(super) carried: Carried,
+    /// The second for which it stands in the wheel.
+    pub(super) scheduled: u64,
+    /// Held for what its end does.
+    pub(super) _reservation: Reservation,
+}
+
+impl Allocation {
+    /// The relayed address of a family.
+    pub(super) const fn relayed(&self, family: Family) -> Option<&Relayed> {
+        match family {
+            Family::V4 => self.v4.as_ref(),
+            Family::V6 => self.v6.as_ref(),
+        }
+    }
+
+    /// The same, to change or to take it.
+    pub(super) const fn relayed_mut(&mut self, family: Family) -> &mut Option<Relayed> {
+        match family {
+            Family::V4 => &mut self.v4,
+            Family::V6 => &mut self.v6,
+        }
+    }
+
+    /// When the first of its relayed addresses expires.
+    pub(super) fn expires(&self) -> Option<Moment> {
+        [&self.v4, &self.v6].into_iter().flatten().map(|relayed| relayed.expires).min()
+    }
+
+    /// The live permission for an IP address.
+    pub(super) fn permission(&self, ip: IpAddr, now: Moment) -> Option<&Permission> {
+        self.permissions.iter().find(|permission| permission.ip == ip && now < permission.expires)
+    }
+
+    /// The peer a live channel stands for.
+    pub(super) fn peer_of(&self, number: ChannelNumber, now: Moment) -> Option<PeerAddr> {
+        self.channels.iter().find(|channel| channel.number == number && now < channel.expires).map(|found| found.peer)
+    }
+
+    /// The live channel that stands for a peer.
+    pub(super) fn channel_of(&self, peer: PeerAddr, now: Moment) -> Option<ChannelNumber> {
+        self.channels.iter().find(|channel| channel.peer == peer && now < channel.expires).map(|found| found.number)
+    }
+}

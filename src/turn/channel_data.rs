@@ -1,0 +1,31 @@
+//! ChannelData from a client (RFC 8656 §12.6).
+
+use crate::addr::FiveTuple;
+use crate::time::Now;
+use crate::wire::{CHANNEL_HEADER, ChannelData};
+
+use super::{Discard, Relay, Slot, Verdict};
+
+impl Relay {
+    pub(super) fn channel_data(&mut self, slot: &mut Slot, client: FiveTuple, now: Now) -> Verdict {
+        let Ok(ChannelData { channel, data }) = ChannelData::parse(slot.message()) else {
+            return Verdict::Discard(Discard::Malformed);
+        };
+        let length = data.len();
+        let Some(index) = self.live(&client, now) else { return Verdict::Discard(Discard::NoAllocation) };
+        let Some(allocation) = self.table.get_mut(index) else { return Verdict::Discard(Discard::NoAllocation) };
+        let Some(peer) = allocation.peer_of(channel, now.moment) else { return Verdict::Discard(Discard::NoChannel) };
+        let Some(permission) = allocation.permission(peer.ip(), now.moment) else {
+            return Verdict::Discard(Discard::NoPermission);
+        };
+        if permission.own && !self.common.is_live(peer) {
+            return Verdict::Discard(Discard::PeerForbidden);
+        }
+        let Some(port) = allocation.relayed(peer.family()).map(|relayed| relayed.port.key()) else {
+            return Verdict::Discard(Discard::PeerFamily);
+        };
+        allocation.carried.up.add(length);
+        slot.narrow(CHANNEL_HEADER, length);
+        Verdict::ToPeer { port, peer, dont_fragment: false }
+    }
+}

@@ -1,0 +1,150 @@
+//! What the shards share: the quota ledger, which relayed addresses of ours are in use, and ports reserved by token.
+//! All of it is touched when an allocation begins or ends; a packet reads at most one bit.
+
+use core::net::IpAddr;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::addr::{Family, PeerAddr, RelayedAddr};
+use crate::auth::Subject;
+use crate::policy::{Ledger, Quota};
+use crate::time::{Lifetime, Moment};
+
+use super::Port;
+
+/// How long a port stays reserved for the holder of a RESERVATION-TOKEN (RFC 8656 §7.2: 30 s at least).
+const RESERVED_FOR: Lifetime = Lifetime::from_secs(30);
+/// Ports that may wait for their token's holder at once. EVEN-PORT with R = 1 is rare (RTP without multiplexing); beyond
+/// this the request is refused with 508.
+const MOST_RESERVED: usize = 1024;
+/// The value of `next` when nothing is reserved.
+const NEVER: u64 = u64::MAX;
+
+/// What the shards share.
+#[derive(Debug)]
+pub struct Common {
+    ledger: Arc<Ledger>,
+    own: Vec<OwnAddress>,
+    reserved: Mutex<Vec<Reserved>>,
+    next: AtomicU64,
+}
+
+/// One address of ours and, one bit for each port number, whether an allocation has it: 8 KiB.
+#[derive(Debug)]
+struct OwnAddress {
+    ip: IpAddr,
+    ports: Box<[AtomicU64]>,
+}
+
+#[derive(Debug)]
+struct Reserved {
+    token: [u8; 8],
+    subject: Subject,
+    until: Moment,
+    port: Port,
+}
+
+impl Common {
+    /// For a relay whose relayed addresses are `relayed`, as the world sees them.
+    #[must_use]
+    pub fn new(quota: Quota, relayed: &[IpAddr]) -> Arc<Self> {
+        let own = relayed
+            .iter()
+            .map(|&ip| OwnAddress { ip, ports: (0..1024).map(|_| AtomicU64::new(0)).collect() })
+            .collect();
+        Arc::new(Self { ledger: Ledger::new(quota), own, reserved: Mutex::default(), next: AtomicU64::new(NEVER) })
+    }
+
+    /// The quota ledger.
+    #[must_use]
+    pub const fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// Whether there is a relayed address of this family.
+    #[must_use]
+    pub fn relays(&self, family: Family) -> bool {
+        self.own.iter().any(|own| Family::of(own.ip) == family)
+    }
+
+    /// Whether this is one of our relayed IP addresses.
+    #[must_use]
+    pub fn is_own(&self, ip: IpAddr) -> bool {
+        self.own.iter().any(|own| own.ip == ip)
+    }
+
+    /// Whether this is the relayed transport address of a live allocation, on any shard.
+    #[must_use]
+    pub fn is_live(&self, peer: PeerAddr) -> bool {
+        let (index, bit) = place(peer.port());
+        self.words(peer.ip(), index).is_some_and(|word| word.load(Ordering::Acquire) & bit != 0)
+    }
+
+    pub(super) fn begun(&self, relayed: RelayedAddr) {
+        let (index, bit) = place(relayed.port());
+        if let Some(word) = self.words(relayed.socket().ip(), index) {
+            word.fetch_or(bit, Ordering::AcqRel);
+        }
+    }
+
+    pub(super) fn ended(&self, relayed: RelayedAddr) {
+        let (index, bit) = place(relayed.port());
+        if let Some(word) = self.words(relayed.socket().ip(), index) {
+            word.fetch_and(!bit, Ordering::AcqRel);
+        }
+    }
+
+    fn words(&self, ip: IpAddr, index: usize) -> Option<&AtomicU64> {
+        self.own.iter().find(|own| own.ip == ip)?.ports.get(index)
+    }
+
+    /// Reserves an open port for whoever shows the token. The port comes back when too many are reserved.
+    pub(super) fn reserve(&self, token: [u8; 8], subject: Subject, port: Port, now: Moment) -> Result<(), Port> {
+        let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
+        if reserved.len() >= MOST_RESERVED {
+            return Err(port);
+        }
+        reserved.push(Reserved { token, subject, until: now + RESERVED_FOR, port });
+        self.publish_next(&reserved);
+        Ok(())
+    }
+
+    /// Hands out the port that the token stands for, to the user who reserved it and within its time.
+    pub(super) fn claim(&self, token: [u8; 8], subject: Subject, now: Moment) -> Option<Port> {
+        let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
+        let index =
+            reserved.iter().position(|each| each.token == token && each.subject == subject && now < each.until)?;
+        let port = reserved.swap_remove(index).port;
+        self.publish_next(&reserved);
+        Some(port)
+    }
+
+    /// A reserved port that nobody came for.
+    pub(super) fn unclaimed(&self, now: Moment) -> Option<Port> {
+        if self.next_unclaimed().is_none_or(|next| now < next) {
+            return None;
+        }
+        let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = reserved.iter().position(|each| each.until <= now)?;
+        let port = reserved.swap_remove(index).port;
+        self.publish_next(&reserved);
+        Some(port)
+    }
+
+    /// When the next reservation runs out.
+    pub(super) fn next_unclaimed(&self) -> Option<Moment> {
+        match self.next.load(Ordering::Acquire) {
+            NEVER => None,
+            nanoseconds => Some(Moment::from_nanos(nanoseconds)),
+        }
+    }
+
+    fn publish_next(&self, reserved: &[Reserved]) {
+        let next = reserved.iter().map(|each| each.until.as_nanos()).min().unwrap_or(NEVER);
+        self.next.store(next, Ordering::Release);
+    }
+}
+
+fn place(port: u16) -> (usize, u64) {
+    (usize::from(port / 64), 1 << (port % 64))
+}

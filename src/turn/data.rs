@@ -1,0 +1,96 @@
+//! What comes back from peers: ChannelData where a channel is bound, a Data indication otherwise (RFC 8656 §11.3, §12.7),
+//! and what the network says about datagrams that did not arrive (§11.5).
+
+use crate::addr::{Family, FiveTuple, PeerAddr};
+use crate::time::Now;
+use crate::wire::attribute::Icmp;
+use crate::wire::{AttributeType, Class, HEADER, MessageWriter, Method, TransactionId, padded, write_channel_header};
+
+use super::{Direction, Discard, PortKey, Relay, Slot, Verdict};
+
+impl Relay {
+    pub(super) fn from_peer(&mut self, slot: &mut Slot, port: PortKey, peer: PeerAddr, now: Now) -> Verdict {
+        let (index, client) = match self.receiver(port, peer, now) {
+            Ok(receiver) => receiver,
+            Err(discard) => return Verdict::Discard(discard),
+        };
+        let length = slot.message().len();
+        self.tally.packet(client.link.transport(), Direction::FromPeer, length);
+        let channel = self.table.get(index).and_then(|allocation| allocation.channel_of(peer, now.moment));
+        let fits = match channel {
+            Some(channel) => {
+                u16::try_from(length).is_ok_and(|length| slot.prepend(&write_channel_header(channel, length)))
+                    && (!client.link.transport().is_stream() || slot.pad())
+            }
+            None => {
+                let transaction = self.transaction_id();
+                prepend_data_header(slot, peer, transaction) && slot.pad()
+            }
+        };
+        if !fits {
+            return Verdict::Discard(Discard::TooLarge);
+        }
+        if let Some(allocation) = self.table.get_mut(index) {
+            allocation.carried.down.add(length);
+        }
+        Verdict::ToClient(client)
+    }
+
+    /// The allocation that a datagram from a peer is for, if it has a permission for that peer.
+    fn receiver(&mut self, port: PortKey, peer: PeerAddr, now: Now) -> Result<(u32, FiveTuple), Discard> {
+        let index = self.table.by_port(port).ok_or(Discard::NoRelayedPort)?;
+        let index = self.unexpired(index, now).ok_or(Discard::NoRelayedPort)?;
+        let allocation = self.table.get(index).ok_or(Discard::NoRelayedPort)?;
+        allocation.permission(peer.ip(), now.moment).ok_or(Discard::NoPermission)?;
+        Ok((index, allocation.five_tuple))
+    }
+
+    pub(super) fn from_network(
+        &mut self,
+        slot: &mut Slot,
+        port: PortKey,
+        peer: PeerAddr,
+        icmp: Icmp,
+        now: Now,
+    ) -> Verdict {
+        // Destination unreachable and time exceeded, and of ICMPv6 packet too big as well.
+        let of_interest = match peer.family() {
+            Family::V4 => matches!(icmp.kind, 3 | 11),
+            Family::V6 => matches!(icmp.kind, 1..=3),
+        };
+        if !of_interest {
+            return Verdict::Discard(Discard::IcmpType);
+        }
+        let client = match self.receiver(port, peer, now) {
+            Ok((_, client)) => client,
+            Err(discard) => return Verdict::Discard(discard),
+        };
+        let transaction = self.transaction_id();
+        let written = slot.rewrite(|buffer| {
+            MessageWriter::new(buffer, Class::Indication, Method::Data, transaction)
+                .xor_address(AttributeType::XOR_PEER_ADDRESS, peer.socket(), transaction)
+                .attribute(AttributeType::ICMP, &icmp.encode())
+                .finish()
+        });
+        if written.is_ok() { Verdict::ToClient(client) } else { Verdict::Discard(Discard::TooLarge) }
+    }
+}
+
+/// Puts in front of the data everything that a Data indication has before it. The data stays where it is.
+fn prepend_data_header(slot: &mut Slot, peer: PeerAddr, transaction: TransactionId) -> bool {
+    let length = slot.message().len();
+    let mut header = [0; 64];
+    let written = MessageWriter::new(&mut header, Class::Indication, Method::Data, transaction)
+        .xor_address(AttributeType::XOR_PEER_ADDRESS, peer.socket(), transaction)
+        .attribute(AttributeType::DATA, &[])
+        .finish();
+    let Ok(end) = written else { return false };
+    // The two lengths, now that the data counts: the message's and DATA's own.
+    let body = u16::try_from(end.saturating_sub(HEADER).saturating_add(padded(length)));
+    let (Ok(body), Ok(length)) = (body, u16::try_from(length)) else { return false };
+    for (at, value) in [(2, body), (end - 2, length)] {
+        let Some(place) = header.get_mut(at..at + 2) else { return false };
+        place.copy_from_slice(&value.to_be_bytes());
+    }
+    header.get(..end).is_some_and(|header| slot.prepend(header))
+}

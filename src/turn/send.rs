@@ -1,0 +1,46 @@
+//! Send indications: data for a peer, with the peer's address in each (RFC 8656 §11.2).
+
+use crate::addr::{FiveTuple, PeerAddr};
+use crate::time::Now;
+use crate::wire::{AttributeType, Message};
+
+use super::{Discard, Relay, Slot, Verdict};
+
+impl Relay {
+    pub(super) fn send(&mut self, slot: &mut Slot, client: FiveTuple, now: Now) -> Verdict {
+        let Some(index) = self.live(&client, now) else { return Verdict::Discard(Discard::NoAllocation) };
+        let Ok(message) = Message::parse(slot.message()) else { return Verdict::Discard(Discard::Malformed) };
+        if message.unknown_required().next().is_some() {
+            return Verdict::Discard(Discard::UnknownAttribute);
+        }
+        let data = message.attribute(AttributeType::DATA).map(|data| (data.offset + 4, data.value.len()));
+        let dont_fragment = message.value(AttributeType::DONT_FRAGMENT).map(<[u8]>::is_empty);
+        let (Some((offset, length)), Some(address)) = (data, message.xor_address(AttributeType::XOR_PEER_ADDRESS))
+        else {
+            return Verdict::Discard(Discard::MissingAttribute);
+        };
+        let (Ok(address), Some(true) | None) = (address, dont_fragment) else {
+            return Verdict::Discard(Discard::Malformed);
+        };
+        let peer = PeerAddr::canonical(address);
+        let Some(allocation) = self.table.get_mut(index) else { return Verdict::Discard(Discard::NoAllocation) };
+        let Some(port) = allocation.relayed(peer.family()).map(|relayed| relayed.port.key()) else {
+            return Verdict::Discard(Discard::PeerFamily);
+        };
+        let Some(permission) = allocation.permission(peer.ip(), now.moment) else {
+            return Verdict::Discard(Discard::NoPermission);
+        };
+        // The permission is for the IP address; what may be reached there is the port's own question.
+        let reachable = if permission.own {
+            self.common.is_live(peer)
+        } else {
+            self.policy.peers.permits_port(peer.port()).is_ok()
+        };
+        if !reachable {
+            return Verdict::Discard(Discard::PeerForbidden);
+        }
+        allocation.carried.up.add(length);
+        slot.narrow(offset, length);
+        Verdict::ToPeer { port, peer, dont_fragment: dont_fragment.is_some() }
+    }
+}

@@ -1,0 +1,6 @@
+//! Scenarios: one claim each, in simulated time, against the state machine that serves one shard. The sentence of the
+//! RFC that a test proves stands above it; `docs/rfc-coverage.md` lists them all.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails should say where")]
+
+mod allocate;
+mod world;

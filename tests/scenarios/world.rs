@@ -1,0 +1,527 @@
+//! A relay, some clients and some peers in simulated time. Nothing here opens a socket or reads a clock.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use hilum::addr::{ClientAddr, ConnectionId, Family, FiveTuple, Link, PeerAddr, RelayedAddr, Transport};
+use hilum::auth::{Authenticator, Credentials, NonceKey, SharedSecret, StaticUser};
+use hilum::policy::{PeerRules, Policy, Quota};
+use hilum::time::{Lifetime, Moment, Now, UnixTime};
+use hilum::turn::{Common, Discard, Event, Opened, Origin, Pool, Port, PortKey, Relay, Settings, Slot, Tally, Verdict};
+use hilum::wire::attribute::Icmp;
+use hilum::wire::{
+    AttributeType, Class, ErrorCode, IntegrityKey, IntegrityKind, Message, MessageWriter, Method, PasswordAlgorithm,
+    TransactionId,
+};
+
+pub const REALM: &str = "hilum";
+pub const ALICE: &str = "alice";
+pub const BOB: &str = "bob";
+pub const PASSWORD: &str = "a long enough password";
+pub const SECRET: &[u8] = b"the secret that signs credentials";
+/// The wall clock at the start of every scenario.
+pub const START: UnixTime = UnixTime::from_secs(1_700_000_000);
+/// Our relayed addresses.
+pub const RELAY_V4: &str = "198.51.100.1";
+pub const RELAY_V6: &str = "2001:db8:1::1";
+
+/// What a scenario may want to be different.
+pub struct Setup {
+    pub settings: Settings,
+    pub quota: Quota,
+    pub allow: Vec<&'static str>,
+    pub deny: Vec<&'static str>,
+    pub families: Vec<Family>,
+    pub challenges_per_second: u32,
+    pub nonce_lifetime: Lifetime,
+    /// Ports that the system will still open; `None` is no end of them.
+    pub ports: Option<usize>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            settings: Settings::default(),
+            quota: Quota::default(),
+            // The documentation ranges stand for the public Internet.
+            allow: vec!["203.0.113.0/24", "2001:db8::/32"],
+            deny: Vec::new(),
+            families: vec![Family::V4, Family::V6],
+            challenges_per_second: 1_000_000,
+            nonce_lifetime: Lifetime::from_secs(600),
+            ports: None,
+        }
+    }
+}
+
+/// What became of a datagram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It went to a client.
+    ToClient(FiveTuple, Vec<u8>),
+    /// It went to a peer, from one of our relayed addresses.
+    ToPeer { from: SocketAddr, to: SocketAddr, bytes: Vec<u8>, dont_fragment: bool },
+    /// It was discarded.
+    Discarded(Discard),
+}
+
+pub struct World {
+    pub relay: Relay,
+    pub common: Arc<Common>,
+    pub now: Now,
+    /// Ports that are open, by the driver's key.
+    pub open: HashMap<PortKey, RelayedAddr>,
+    /// Ports that the relay gave back, in order.
+    pub closed: Vec<SocketAddr>,
+    pub setup: Setup,
+    slot: Slot,
+    next_key: u32,
+    next_port: HashMap<Family, u16>,
+    next_transaction: u64,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new(Setup::default())
+    }
+}
+
+pub fn policy(setup: &Setup) -> Policy {
+    let networks = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+    let own = [RELAY_V4, RELAY_V6].map(|text| text.parse::<IpAddr>().unwrap()).to_vec();
+    Policy {
+        peers: PeerRules::new(networks(&setup.allow), networks(&setup.deny), 1024, own),
+        quota: setup.quota,
+        challenges_per_second: setup.challenges_per_second,
+    }
+}
+
+pub fn authenticator(nonce_lifetime: Lifetime) -> Authenticator {
+    let user = |name: &str| StaticUser { name: name.into(), password: PASSWORD.into() };
+    let secret = SharedSecret::new(SECRET.to_vec()).unwrap();
+    let credentials = Credentials::new(vec![user(ALICE), user(BOB)], vec![secret]).unwrap();
+    Authenticator::new(REALM, credentials, NonceKey::new([7; 32]), nonce_lifetime)
+}
+
+impl World {
+    pub fn new(setup: Setup) -> Self {
+        let relayed: Vec<IpAddr> = setup
+            .families
+            .iter()
+            .map(|family| match family {
+                Family::V4 => RELAY_V4.parse().unwrap(),
+                Family::V6 => RELAY_V6.parse().unwrap(),
+            })
+            .collect();
+        let common = Common::new(setup.quota, &relayed);
+        let relay = Relay::new(
+            setup.settings.clone(),
+            Arc::new(authenticator(setup.nonce_lifetime)),
+            Arc::new(policy(&setup)),
+            Arc::clone(&common),
+            [42; 32],
+        );
+        let mut world = Self {
+            relay,
+            common,
+            now: Now { moment: Moment::from_secs(1000), unix: START },
+            open: HashMap::new(),
+            closed: Vec::new(),
+            setup,
+            slot: Slot::new(),
+            next_key: 3,
+            next_port: HashMap::from([(Family::V4, 50_000), (Family::V6, 50_000)]),
+            next_transaction: 1,
+        };
+        world.turn();
+        world
+    }
+
+    /// What a driver does after each batch: tick, close what came back, fill the supply.
+    pub fn turn(&mut self) {
+        self.relay.tick(self.now);
+        while let Some(port) = self.relay.take_closed() {
+            let address = self.open.remove(&port.key()).expect("a port is given back once");
+            assert_eq!(address, port.relayed());
+            self.closed.push(address.socket());
+        }
+        for pool in Pool::ALL {
+            for _ in 0..self.relay.wanted(pool) {
+                let Some(opened) = self.open_port(pool) else { break };
+                self.relay.supply(opened);
+            }
+        }
+    }
+
+    fn open_port(&mut self, pool: Pool) -> Option<Opened> {
+        let (family, count) = match pool {
+            Pool::Single(family) => (family, 1),
+            Pool::Pair(family) => (family, 2),
+        };
+        if let Some(left) = &mut self.setup.ports {
+            *left = left.checked_sub(count)?;
+        }
+        let next = self.next_port.get_mut(&family).unwrap();
+        let number = if count == 2 { next.next_multiple_of(2) } else { *next };
+        *next = number + u16::try_from(count).unwrap();
+        let ip: IpAddr = if family == Family::V4 { RELAY_V4 } else { RELAY_V6 }.parse().unwrap();
+        let mut port = |number| {
+            let key = PortKey(self.next_key);
+            self.next_key += 1;
+            let relayed = RelayedAddr::new(SocketAddr::new(ip, number));
+            self.open.insert(key, relayed);
+            Port::new(key, relayed)
+        };
+        Some(if count == 2 { Opened::Pair(port(number), port(number + 1)) } else { Opened::Single(port(number)) })
+    }
+
+    /// Lets time pass by both clocks.
+    pub fn advance(&mut self, seconds: u64) {
+        self.now.moment = self.now.moment + std::time::Duration::from_secs(seconds);
+        self.now.unix = self.now.unix.plus_secs(seconds);
+        self.turn();
+    }
+
+    /// Gives the relay one datagram.
+    fn judge(&mut self, bytes: &[u8], origin: Origin) -> Outcome {
+        self.slot.fill_from(bytes, origin);
+        self.relay.handle(&mut self.slot, self.now);
+        let bytes = self.slot.message().to_vec();
+        let outcome = match self.slot.verdict() {
+            Verdict::ToClient(client) => Outcome::ToClient(client, bytes),
+            Verdict::ToPeer { port, peer, dont_fragment } => {
+                let from = self.open.get(&port).expect("data leaves from an open port").socket();
+                Outcome::ToPeer { from, to: peer.socket(), bytes, dont_fragment }
+            }
+            Verdict::Discard(reason) => Outcome::Discarded(reason),
+        };
+        self.turn();
+        outcome
+    }
+
+    /// A client's datagram, or frame of a stream.
+    pub fn from_client(&mut self, client: &Client, bytes: &[u8]) -> Outcome {
+        self.judge(bytes, Origin::Client(client.five_tuple))
+    }
+
+    fn key_of(&self, relayed: SocketAddr) -> PortKey {
+        let found = self.open.iter().find(|(_, address)| address.socket() == relayed);
+        *found.expect("the relayed address is open").0
+    }
+
+    /// A peer's datagram to a relayed address.
+    pub fn from_peer(&mut self, peer: &str, relayed: SocketAddr, bytes: &[u8]) -> Outcome {
+        let port = self.key_of(relayed);
+        self.judge(bytes, Origin::Peer { port, peer: PeerAddr::canonical(peer.parse().unwrap()) })
+    }
+
+    /// The network says that a datagram from a relayed address to a peer did not arrive.
+    pub fn icmp(&mut self, peer: &str, relayed: SocketAddr, icmp: Icmp) -> Outcome {
+        let port = self.key_of(relayed);
+        self.judge(&[], Origin::PeerError { port, peer: PeerAddr::canonical(peer.parse().unwrap()), icmp })
+    }
+
+    pub fn connection_closed(&mut self, client: &Client) {
+        let Link::Stream(connection, _) = client.five_tuple.link else { panic!("not a stream client") };
+        self.relay.connection_closed(connection, self.now);
+        self.turn();
+    }
+
+    pub fn events(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.relay.take_event()).collect()
+    }
+
+    pub fn tally(&self) -> &Tally {
+        self.relay.tally()
+    }
+
+    pub fn transaction(&mut self) -> TransactionId {
+        let mut id = [0; 12];
+        id[4..].copy_from_slice(&self.next_transaction.to_be_bytes());
+        self.next_transaction += 1;
+        TransactionId(id)
+    }
+
+    /// Sends a request with this user's credentials and returns the answer.
+    pub fn request(&mut self, client: &Client, request: Request) -> Answer {
+        let transaction = request.transaction.unwrap_or_else(|| self.transaction());
+        let nonce = self.nonce(client);
+        let bytes = request.bytes(client, transaction, &nonce);
+        self.expect_answer(client, &bytes)
+    }
+
+    pub fn expect_answer(&mut self, client: &Client, bytes: &[u8]) -> Answer {
+        match self.from_client(client, bytes) {
+            Outcome::ToClient(to, bytes) if to == client.five_tuple => Answer(bytes),
+            other => panic!("an answer to the client, and not {other:?}"),
+        }
+    }
+
+    /// The nonce that a client is challenged with now.
+    pub fn nonce(&mut self, client: &Client) -> Vec<u8> {
+        let transaction = self.transaction();
+        let bytes = Request::new(Method::Allocate).padding(80).unauthenticated(transaction);
+        let answer = self.expect_answer(client, &bytes);
+        assert_eq!(answer.code(), Some(ErrorCode::UNAUTHENTICATED));
+        answer.value(AttributeType::NONCE).expect("a challenge has a nonce")
+    }
+
+    /// An allocation over IPv4 with nothing special about it; returns its relayed address.
+    pub fn allocate(&mut self, client: &Client) -> SocketAddr {
+        let answer = self.request(client, Request::allocate());
+        answer.expect_success();
+        answer.relayed()[0]
+    }
+
+    /// Permissions for these peers.
+    pub fn permit(&mut self, client: &Client, peers: &[&str]) {
+        let request = peers.iter().fold(Request::new(Method::CreatePermission), |request, peer| request.peer(peer));
+        self.request(client, request).expect_success();
+    }
+
+    /// A channel to this peer.
+    pub fn bind(&mut self, client: &Client, number: u16, peer: &str) {
+        self.request(client, Request::bind(number, peer)).expect_success();
+    }
+}
+
+/// A client: where it is, and as whom it speaks.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub five_tuple: FiveTuple,
+    pub username: String,
+    pub password: String,
+}
+
+impl Client {
+    pub fn udp(address: &str) -> Self {
+        Self::over(address, Link::Udp(0))
+    }
+
+    pub fn stream(address: &str, connection: u64, transport: Transport) -> Self {
+        Self::over(address, Link::Stream(ConnectionId(connection), transport))
+    }
+
+    fn over(address: &str, link: Link) -> Self {
+        let client = ClientAddr::new(address.parse().unwrap());
+        let five_tuple = FiveTuple { client, link };
+        Self { five_tuple, username: ALICE.into(), password: PASSWORD.into() }
+    }
+
+    pub fn named(mut self, username: &str) -> Self {
+        self.username = username.into();
+        self
+    }
+
+    /// With a time-limited credential that ends at `expires`.
+    pub fn ephemeral(mut self, expires: UnixTime, label: &str) -> Self {
+        self.username = hilum::auth::ephemeral_username(expires, label);
+        let secret = SharedSecret::new(SECRET.to_vec()).unwrap();
+        self.password = hilum::auth::ephemeral_password(&secret, self.username.as_bytes());
+        self
+    }
+
+    pub fn key(&self) -> IntegrityKey {
+        let (username, password) = (self.username.as_bytes(), self.password.as_bytes());
+        IntegrityKey::long_term(PasswordAlgorithm::Md5, username, REALM.as_bytes(), password)
+    }
+}
+
+/// A request in the making.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub method: Method,
+    pub attributes: Vec<(AttributeType, Vec<u8>)>,
+    peers: Vec<SocketAddr>,
+    pub transaction: Option<TransactionId>,
+    pub fingerprint: bool,
+}
+
+impl Request {
+    pub fn new(method: Method) -> Self {
+        Self { method, attributes: Vec::new(), peers: Vec::new(), transaction: None, fingerprint: false }
+    }
+
+    /// Allocate for UDP.
+    pub fn allocate() -> Self {
+        Self::new(Method::Allocate).with(AttributeType::REQUESTED_TRANSPORT, &[17, 0, 0, 0])
+    }
+
+    pub fn refresh(lifetime: u32) -> Self {
+        Self::new(Method::Refresh).lifetime(lifetime)
+    }
+
+    pub fn bind(number: u16, peer: &str) -> Self {
+        let [high, low] = number.to_be_bytes();
+        Self::new(Method::ChannelBind).with(AttributeType::CHANNEL_NUMBER, &[high, low, 0, 0]).peer(peer)
+    }
+
+    pub fn with(mut self, kind: AttributeType, value: &[u8]) -> Self {
+        self.attributes.push((kind, value.to_vec()));
+        self
+    }
+
+    pub fn lifetime(self, seconds: u32) -> Self {
+        self.with(AttributeType::LIFETIME, &seconds.to_be_bytes())
+    }
+
+    pub fn peer(mut self, peer: &str) -> Self {
+        self.peers.push(peer.parse().unwrap());
+        self
+    }
+
+    pub fn transaction(mut self, transaction: TransactionId) -> Self {
+        self.transaction = Some(transaction);
+        self
+    }
+
+    pub fn fingerprint(mut self) -> Self {
+        self.fingerprint = true;
+        self
+    }
+
+    /// Makes the request longer by an attribute that nobody needs to know.
+    pub fn padding(self, length: usize) -> Self {
+        self.with(AttributeType(0xC0DE), &vec![0; length])
+    }
+
+    fn write(&self, buffer: &mut [u8], transaction: TransactionId, sign: impl FnOnce(&mut MessageWriter<'_>)) -> usize {
+        let mut writer = MessageWriter::new(buffer, Class::Request, self.method, transaction);
+        for (kind, value) in &self.attributes {
+            writer.attribute(*kind, value);
+        }
+        for peer in &self.peers {
+            writer.xor_address(AttributeType::XOR_PEER_ADDRESS, *peer, transaction);
+        }
+        sign(&mut writer);
+        if self.fingerprint {
+            writer.fingerprint();
+        }
+        writer.finish().unwrap()
+    }
+
+    /// The request without credentials.
+    pub fn unauthenticated(&self, transaction: TransactionId) -> Vec<u8> {
+        let mut buffer = vec![0; 70_000];
+        let length = self.write(&mut buffer, transaction, |_| ());
+        buffer.truncate(length);
+        buffer
+    }
+
+    /// The request with a client's credentials.
+    pub fn bytes(&self, client: &Client, transaction: TransactionId, nonce: &[u8]) -> Vec<u8> {
+        let mut buffer = vec![0; 70_000];
+        let length = self.write(&mut buffer, transaction, |writer| {
+            writer
+                .attribute(AttributeType::USERNAME, client.username.as_bytes())
+                .attribute(AttributeType::REALM, REALM.as_bytes())
+                .attribute(AttributeType::NONCE, nonce)
+                .integrity(IntegrityKind::Sha1, &client.key());
+        });
+        buffer.truncate(length);
+        buffer
+    }
+}
+
+/// A Send indication.
+pub fn send_indication(world: &mut World, peer: &str, data: &[u8]) -> Vec<u8> {
+    indication(world, Some(peer), Some(data), &[])
+}
+
+/// A Send indication that may lack something or have more.
+pub fn indication(
+    world: &mut World,
+    peer: Option<&str>,
+    data: Option<&[u8]>,
+    more: &[(AttributeType, &[u8])],
+) -> Vec<u8> {
+    let transaction = world.transaction();
+    let mut buffer = vec![0; 70_000];
+    let mut writer = MessageWriter::new(&mut buffer, Class::Indication, Method::Send, transaction);
+    if let Some(peer) = peer {
+        writer.xor_address(AttributeType::XOR_PEER_ADDRESS, peer.parse().unwrap(), transaction);
+    }
+    for (kind, value) in more {
+        writer.attribute(*kind, value);
+    }
+    if let Some(data) = data {
+        writer.attribute(AttributeType::DATA, data);
+    }
+    let length = writer.finish().unwrap();
+    buffer.truncate(length);
+    buffer
+}
+
+/// A ChannelData message.
+pub fn channel_data(number: u16, data: &[u8]) -> Vec<u8> {
+    let mut bytes = number.to_be_bytes().to_vec();
+    bytes.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
+    bytes.extend(data);
+    bytes
+}
+
+/// A response, or an indication from the relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer(pub Vec<u8>);
+
+impl Answer {
+    pub fn message(&self) -> Message<'_> {
+        Message::parse(&self.0).expect("what the relay sends is well-formed")
+    }
+
+    pub fn value(&self, kind: AttributeType) -> Option<Vec<u8>> {
+        self.message().value(kind).map(<[u8]>::to_vec)
+    }
+
+    /// The error code; `None` in a success response.
+    pub fn code(&self) -> Option<ErrorCode> {
+        self.value(AttributeType::ERROR_CODE).map(|value| ErrorCode::decode(&value).unwrap().0)
+    }
+
+    pub fn expect_success(&self) {
+        assert_eq!((self.message().class(), self.code()), (Class::Success, None));
+    }
+
+    pub fn expect_error(&self, code: ErrorCode) {
+        assert_eq!((self.message().class(), self.code()), (Class::Error, Some(code)));
+    }
+
+    /// The relayed addresses, in order.
+    pub fn relayed(&self) -> Vec<SocketAddr> {
+        let message = self.message();
+        let relayed = message.attributes().filter(|each| each.kind == AttributeType::XOR_RELAYED_ADDRESS);
+        relayed.map(|each| hilum::wire::decode_xor_address(each.value, message.transaction()).unwrap()).collect()
+    }
+
+    pub fn address(&self, kind: AttributeType) -> Option<SocketAddr> {
+        self.message().xor_address(kind).map(Result::unwrap)
+    }
+
+    pub fn lifetime(&self) -> Option<u32> {
+        self.value(AttributeType::LIFETIME).map(|value| u32::from_be_bytes(value.try_into().unwrap()))
+    }
+
+    /// Whether it is signed with this client's key.
+    pub fn is_signed_for(&self, client: &Client) -> bool {
+        client.key().verify(IntegrityKind::Sha1, &self.message())
+    }
+}
+
+impl Outcome {
+    /// What a client received.
+    pub fn for_client(self, client: &Client) -> Answer {
+        match self {
+            Self::ToClient(to, bytes) if to == client.five_tuple => Answer(bytes),
+            other => panic!("something for the client, and not {other:?}"),
+        }
+    }
+
+    /// What a peer received: from where, at which address, and the bytes.
+    pub fn for_peer(self) -> (SocketAddr, SocketAddr, Vec<u8>) {
+        match self {
+            Self::ToPeer { from, to, bytes, .. } => (from, to, bytes),
+            other => panic!("something for a peer, and not {other:?}"),
+        }
+    }
+}
