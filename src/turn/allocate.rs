@@ -100,6 +100,7 @@ impl Relay {
 
     fn begin(&mut self, allocation: Allocation) -> Result<(), Refusal> {
         let Allocation { five_tuple: client, subject, answer, .. } = allocation;
+        let keys = [&allocation.v4, &allocation.v6].map(|relayed| relayed.as_ref().map(|relayed| relayed.port.key()));
         let index = match self.table.insert(allocation) {
             Ok(index) => index,
             Err(allocation) => {
@@ -108,6 +109,7 @@ impl Relay {
                 return Err(Refusal::InsufficientCapacity);
             }
         };
+        self.owned.extend(keys.into_iter().flatten());
         for relayed in [answer.v4, answer.v6].into_iter().flatten() {
             self.common.begun(relayed);
         }

@@ -9,7 +9,7 @@ use crate::wire::{AttributeType, Class, HEADER, MessageWriter, Method, Transacti
 use super::{Direction, Discard, PortKey, Relay, Slot, Verdict};
 
 impl Relay {
-    pub(super) fn from_peer(&mut self, slot: &mut Slot, port: PortKey, peer: PeerAddr, now: Now) -> Verdict {
+    pub(super) fn hear_peer(&mut self, slot: &mut Slot, port: PortKey, peer: PeerAddr, now: Now) -> Verdict {
         let (index, client) = match self.receiver(port, peer, now) {
             Ok(receiver) => receiver,
             Err(discard) => return Verdict::Discard(discard),
@@ -45,7 +45,7 @@ impl Relay {
         Ok((index, allocation.five_tuple))
     }
 
-    pub(super) fn from_network(
+    pub(super) fn hear_network(
         &mut self,
         slot: &mut Slot,
         port: PortKey,

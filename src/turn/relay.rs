@@ -17,7 +17,9 @@ use super::farewell::Farewells;
 use super::supply::Supply;
 use super::table::Table;
 use super::wheel::Wheel;
-use super::{Common, Direction, Discard, EndCause, Event, Opened, Origin, Pool, Port, Settings, Slot, Tally, Verdict};
+use super::{
+    Common, Direction, Discard, EndCause, Event, Opened, Origin, Pool, Port, PortKey, Settings, Slot, Tally, Verdict,
+};
 
 /// The TURN state machine of one shard.
 #[derive(Debug)]
@@ -34,6 +36,7 @@ pub struct Relay {
     pub(super) farewells: Farewells,
     pub(super) tally: Tally,
     pub(super) draining: bool,
+    pub(super) owned: Vec<PortKey>,
     pub(super) closed: Vec<Port>,
     pub(super) events: VecDeque<Event>,
 }
@@ -66,6 +69,7 @@ impl Relay {
             farewells: Farewells::default(),
             tally: Tally::default(),
             draining: false,
+            owned: Vec::new(),
             closed: Vec::new(),
             events: VecDeque::new(),
         }
@@ -75,9 +79,9 @@ impl Relay {
     pub fn handle(&mut self, slot: &mut Slot, now: Now) {
         let verdict = match slot.origin() {
             None => Verdict::Discard(Discard::Unjudged),
-            Some(Origin::Client(client)) => self.from_client(slot, client, now),
-            Some(Origin::Peer { port, peer }) => self.from_peer(slot, port, peer, now),
-            Some(Origin::PeerError { port, peer, icmp }) => self.from_network(slot, port, peer, icmp, now),
+            Some(Origin::Client(client)) => self.hear_client(slot, client, now),
+            Some(Origin::Peer { port, peer }) => self.hear_peer(slot, port, peer, now),
+            Some(Origin::PeerError { port, peer, icmp }) => self.hear_network(slot, port, peer, icmp, now),
         };
         match verdict {
             Verdict::ToClient(client) => {
@@ -95,7 +99,7 @@ impl Relay {
         slot.judge(verdict);
     }
 
-    fn from_client(&mut self, slot: &mut Slot, client: FiveTuple, now: Now) -> Verdict {
+    fn hear_client(&mut self, slot: &mut Slot, client: FiveTuple, now: Now) -> Verdict {
         self.tally.packet(client.link.transport(), Direction::FromClient, slot.message().len());
         match slot.message().first().copied().and_then(kind_of) {
             Some(FrameKind::ChannelData) => self.channel_data(slot, client, now),
@@ -147,6 +151,11 @@ impl Relay {
 
     pub(super) fn count_spare_ports(&mut self) {
         self.tally.spare_ports = u64::try_from(self.supply.ports()).unwrap_or(u64::MAX);
+    }
+
+    /// A port that an allocation has taken out of the supply or claimed by token: from now on the driver receives on it.
+    pub fn take_owned(&mut self) -> Option<PortKey> {
+        self.owned.pop()
     }
 
     /// Ports whose allocation has ended; the driver closes each.
