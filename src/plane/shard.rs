@@ -1,0 +1,300 @@
+//! The shard: one thread, one [`Relay`], one world of datagrams, and the loop between them.
+
+use core::fmt;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::time::Duration;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::net::Net;
+use super::wake::Waker;
+use crate::auth::Authenticator;
+use crate::policy::Policy;
+use crate::time::{Moment, Now};
+use crate::turn::{EndCause, Event, Pool, Relay, Settings, Tally};
+
+/// Letters that may wait for a shard: they are rare, and a shard reads them every turn.
+const MAILBOX: usize = 16;
+/// Ports opened per turn at most: an opening costs about ten system calls, and media waits meanwhile.
+const OPENINGS_PER_TURN: usize = 8;
+/// How long a pool rests when nothing could be opened.
+const DRY_FOR: Duration = Duration::from_secs(1);
+/// How often the tally is published.
+const PUBLISHED_EVERY: Duration = Duration::from_secs(1);
+
+/// What a shard can be told.
+#[derive(Debug)]
+pub enum Mail {
+    /// New rules from now on.
+    Reload {
+        /// Lifetimes and bounds.
+        settings: Settings,
+        /// Who may ask.
+        authenticator: Arc<Authenticator>,
+        /// What may be done.
+        policy: Arc<Policy>,
+    },
+    /// No new allocations; running ones go on.
+    Drain,
+    /// All allocations end now; new ones may follow.
+    EndAll,
+    /// The tally is published now.
+    Report,
+}
+
+/// A fact, where and when it happened.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    /// The number of the shard.
+    pub shard: usize,
+    /// What happened.
+    pub event: Event,
+    /// When.
+    pub now: Now,
+}
+
+/// Why a letter could not be delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undelivered {
+    /// 16 letters wait unread: the shard hangs, or is flooded with letters. Try again, or see its heartbeat.
+    MailboxFull,
+    /// The shard has stopped.
+    Stopped,
+}
+
+impl fmt::Display for Undelivered {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::MailboxFull => "the shard does not read its mail (16 letters wait); see its heartbeat",
+            Self::Stopped => "the shard has stopped",
+        })
+    }
+}
+
+impl core::error::Error for Undelivered {}
+
+/// What a shard shows to other threads.
+#[derive(Debug, Default)]
+struct Published {
+    tally: Mutex<Tally>,
+    heartbeat: AtomicU64,
+    allocations: AtomicU64,
+    facts_lost: AtomicU64,
+    stop: AtomicBool,
+}
+
+/// The other threads' hold on a shard.
+#[derive(Clone, Debug)]
+pub struct ShardHandle {
+    mailbox: SyncSender<Mail>,
+    waker: Waker,
+    published: Arc<Published>,
+}
+
+impl ShardHandle {
+    /// Puts a letter into the mailbox and wakes the shard. Never waits.
+    ///
+    /// # Errors
+    /// [`Undelivered`], see there.
+    pub fn send(&self, mail: Mail) -> Result<(), Undelivered> {
+        self.mailbox.try_send(mail).map_err(|error| match error {
+            TrySendError::Full(_) => Undelivered::MailboxFull,
+            TrySendError::Disconnected(_) => Undelivered::Stopped,
+        })?;
+        self.waker.wake();
+        Ok(())
+    }
+
+    /// Ends every allocation and the shard. Works even if the mailbox is full.
+    pub fn stop(&self) {
+        self.published.stop.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// The counters as last published, a second old at most.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.published.tally.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Counts up at least once a second while the shard is alive.
+    #[must_use]
+    pub fn heartbeat(&self) -> u64 {
+        self.published.heartbeat.load(Ordering::Relaxed)
+    }
+
+    /// Live allocations as last published.
+    #[must_use]
+    pub fn allocations(&self) -> u64 {
+        self.published.allocations.load(Ordering::Relaxed)
+    }
+
+    /// Facts that found the channel to `app` full and were lost.
+    #[must_use]
+    pub fn facts_lost(&self) -> u64 {
+        self.published.facts_lost.load(Ordering::Relaxed)
+    }
+}
+
+/// One shard, to be moved to its thread and [`run`](Shard::run) there.
+#[derive(Debug)]
+pub struct Shard<N> {
+    index: usize,
+    net: N,
+    relay: Relay,
+    mailbox: Receiver<Mail>,
+    facts: SyncSender<Fact>,
+    published: Arc<Published>,
+    /// Until when nothing more is opened, by pool.
+    dry_until: [Moment; Pool::ALL.len()],
+    /// More ports are wanted than the last turn could open.
+    hungry: bool,
+    publish_at: Moment,
+    now: Now,
+}
+
+impl<N: Net> Shard<N> {
+    /// A shard and the hold on it. `facts`: where facts go; when that channel is full they are lost and counted.
+    pub fn new(index: usize, net: N, relay: Relay, waker: Waker, facts: SyncSender<Fact>) -> (Self, ShardHandle) {
+        let (sender, mailbox) = sync_channel(MAILBOX);
+        let published = Arc::new(Published::default());
+        let handle = ShardHandle { mailbox: sender, waker, published: published.clone() };
+        let shard = Self {
+            index,
+            net,
+            relay,
+            mailbox,
+            facts,
+            published,
+            dry_until: [Moment::ZERO; Pool::ALL.len()],
+            hungry: true,
+            publish_at: Moment::ZERO,
+            now: Now::default(),
+        };
+        (shard, handle)
+    }
+
+    /// Opens ports until the supply is full, before the first client can ask for one.
+    pub fn fill(&mut self) {
+        self.hungry = true;
+        while self.hungry {
+            self.refill();
+        }
+    }
+
+    /// Turns until told to stop.
+    pub fn run(mut self) {
+        while self.turn() {}
+    }
+
+    /// One turn of the loop. `false`: the shard has stopped, all its allocations have ended.
+    pub fn turn(&mut self) -> bool {
+        let until = if self.hungry { Some(Moment::ZERO) } else { self.relay.deadline() };
+        self.now = self.net.wait(until);
+        let goes_on = !self.published.stop.load(Ordering::Acquire);
+        if goes_on {
+            self.read_mail();
+            self.relay_batch();
+        } else {
+            self.relay.end_all(EndCause::Stopped, self.now);
+        }
+        self.tidy();
+        if goes_on {
+            self.refill();
+        }
+        if self.now.moment >= self.publish_at || !goes_on {
+            self.publish();
+        }
+        goes_on
+    }
+
+    fn read_mail(&mut self) {
+        for _ in 0..MAILBOX {
+            let Ok(mail) = self.mailbox.try_recv() else { return };
+            match mail {
+                Mail::Reload { settings, authenticator, policy } => {
+                    self.relay.reload(settings, authenticator, policy);
+                    self.hungry = true;
+                }
+                Mail::Drain => self.relay.drain(),
+                Mail::EndAll => self.relay.end_all(EndCause::Ended, self.now),
+                Mail::Report => self.publish(),
+            }
+        }
+    }
+
+    /// The way of a packet: in, judged, out.
+    fn relay_batch(&mut self) {
+        let slots = self.net.recv();
+        let depth = slots.len();
+        for slot in slots {
+            self.relay.handle(slot, self.now);
+        }
+        while let Some(port) = self.relay.take_owned() {
+            self.net.own(port);
+        }
+        self.net.flush(self.relay.tally_mut());
+        if depth > 0 {
+            let tally = self.relay.tally_mut();
+            tally.queue_depth = u64::try_from(depth).unwrap_or(u64::MAX);
+            tally.batches += 1;
+        }
+    }
+
+    /// What has run out ends; ports without an owner are closed; facts go to whoever wants to know.
+    fn tidy(&mut self) {
+        while let Some(connection) = self.net.take_disconnected() {
+            self.relay.connection_closed(connection, self.now);
+        }
+        if self.relay.deadline().is_some_and(|deadline| deadline <= self.now.moment) {
+            self.relay.tick(self.now);
+        }
+        while let Some(port) = self.relay.take_closed() {
+            self.net.close(port);
+        }
+        while let Some(event) = self.relay.take_event() {
+            self.net.observe(&event);
+            if self.facts.try_send(Fact { shard: self.index, event, now: self.now }).is_err() {
+                self.published.facts_lost.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn refill(&mut self) {
+        let mut left = OPENINGS_PER_TURN;
+        self.hungry = false;
+        for (pool, dry_until) in Pool::ALL.into_iter().zip(&mut self.dry_until) {
+            let wanted = self.relay.wanted(pool);
+            if wanted == 0 || *dry_until > self.now.moment {
+                continue;
+            }
+            for _ in 0..wanted.min(left) {
+                let Some(opened) = self.net.open(pool) else {
+                    *dry_until = self.now.moment + DRY_FOR;
+                    break;
+                };
+                self.relay.supply(opened);
+                left -= 1;
+            }
+            self.hungry |= self.relay.wanted(pool) > 0 && *dry_until <= self.now.moment;
+        }
+    }
+
+    fn publish(&mut self) {
+        self.publish_at = self.now.moment + PUBLISHED_EVERY;
+        self.published.tally.lock().unwrap_or_else(PoisonError::into_inner).clone_from(self.relay.tally());
+        let allocations = u64::try_from(self.relay.allocations()).unwrap_or(u64::MAX);
+        self.published.allocations.store(allocations, Ordering::Relaxed);
+        self.published.heartbeat.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The world of this shard, for the simulator.
+    pub const fn net_mut(&mut self) -> &mut N {
+        &mut self.net
+    }
+
+    /// The state machine, to look at.
+    pub const fn relay(&self) -> &Relay {
+        &self.relay
+    }
+}

@@ -1,0 +1,184 @@
+//! From settings to running shards, and back.
+
+use core::fmt;
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread::JoinHandle;
+
+use super::ports::{Chance, SystemRandom};
+use super::shard::{Fact, Shard, ShardHandle};
+use super::sockets::{Ports, bind_listener, check_free};
+use super::stream::StreamGate;
+use super::udp::UdpNet;
+use super::{Settings, sys};
+use crate::clock::SystemClock;
+use crate::turn::Relay;
+
+/// Facts that may wait for `app`: some seconds of a busy relay's allocations. Beyond that they are lost and counted; the
+/// tallies stay right.
+const WAITING_FACTS: usize = 8192;
+
+/// Why the data plane did not start. Nothing is left behind.
+#[derive(Debug)]
+pub enum StartError {
+    /// A listening address cannot be bound.
+    Listen {
+        /// Its place in `listen.udp`, as written there with wildcards resolved.
+        address: SocketAddr,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The system gave no epoll set, eventfd, thread or randomness.
+    System(io::Error),
+    /// `shards` is 0.
+    NoShards,
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // An address of ours, not a patient's: the operator needs it to find the fault.
+            Self::Listen { address, cause } => write!(formatter, "cannot listen on udp {address}: {cause}"),
+            Self::System(cause) => write!(formatter, "the system refuses what a shard needs: {cause}"),
+            Self::NoShards => formatter.write_str("0 shards: at least 1 is needed"),
+        }
+    }
+}
+
+impl core::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Listen { cause, .. } | Self::System(cause) => Some(cause),
+            Self::NoShards => None,
+        }
+    }
+}
+
+/// Some shards did not stop in time: their numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotStopped(pub Vec<usize>);
+
+impl fmt::Display for NotStopped {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "shards {:?} did not stop in time; end the process", self.0)
+    }
+}
+
+impl core::error::Error for NotStopped {}
+
+/// The running shards. Dropping it stops them without waiting.
+#[derive(Debug)]
+pub struct Plane {
+    /// The hold on each shard, by its number.
+    pub handles: Vec<ShardHandle>,
+    /// The way into each shard for stream clients, by its number.
+    pub gates: Vec<StreamGate>,
+    /// Facts of all shards; `None` once somebody has taken it.
+    pub facts: Option<Receiver<Fact>>,
+    threads: Vec<Option<JoinHandle<()>>>,
+    done: Receiver<usize>,
+    clock: SystemClock,
+}
+
+/// 32 bytes of the system's randomness, as [`Relay::new`] and [`crate::auth::NonceKey`] want them.
+///
+/// # Errors
+/// The system has none.
+pub fn seed() -> io::Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    sys::random(&mut seed)?;
+    Ok(seed)
+}
+
+/// Binds everything, opens the first ports, then starts one thread per shard. `make_relay` is asked once for each shard.
+///
+/// # Errors
+/// [`StartError`]: an address that cannot be bound, or a system that refuses what a shard needs.
+pub fn start(
+    settings: Settings,
+    clock: SystemClock,
+    mut make_relay: impl FnMut(usize) -> Relay,
+) -> Result<Plane, StartError> {
+    if settings.shards == 0 {
+        return Err(StartError::NoShards);
+    }
+    let chance = Chance::System(SystemRandom::new().map_err(StartError::System)?);
+    let ports = Arc::new(Ports::new(settings.relay.clone(), &settings.ports, chance));
+    let (facts, receiver) = sync_channel(WAITING_FACTS);
+    let (mut shards, mut handles, mut gates) = (Vec::new(), Vec::new(), Vec::new());
+    for listeners in bind_all(&settings)? {
+        let index = shards.len();
+        let (net, gate) = UdpNet::new(clock, listeners, ports.clone()).map_err(StartError::System)?;
+        let waker = net.waker();
+        let (mut shard, handle) = Shard::new(index, net, make_relay(index), waker, facts.clone());
+        shard.fill();
+        shards.push(shard);
+        handles.push(handle);
+        gates.push(gate);
+    }
+    // One message per shard: nobody ever waits to send it.
+    let (sender, done) = sync_channel(shards.len());
+    let mut plane = Plane { handles, gates, facts: Some(receiver), threads: Vec::new(), done, clock };
+    for (index, shard) in shards.into_iter().enumerate() {
+        let sender = sender.clone();
+        let thread = std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+            shard.run();
+            drop(sender.try_send(index));
+        });
+        // On failure `plane` is dropped, which stops the threads that run already.
+        plane.threads.push(Some(thread.map_err(StartError::System)?));
+    }
+    Ok(plane)
+}
+
+/// The listening sockets by shard. For each address all at once, in the order of the shards.
+fn bind_all(settings: &Settings) -> Result<Vec<Vec<std::os::fd::OwnedFd>>, StartError> {
+    let mut listeners: Vec<Vec<_>> = (0..settings.shards).map(|_| Vec::new()).collect();
+    for &address in &settings.udp {
+        let refused = |cause| StartError::Listen { address, cause };
+        check_free(address).map_err(refused)?;
+        for shard in &mut listeners {
+            shard.push(bind_listener(address).map_err(refused)?);
+        }
+    }
+    Ok(listeners)
+}
+
+impl Plane {
+    /// Ends every allocation and every shard, and waits for the threads, `within` at most. Facts of the end are in
+    /// [`Plane::facts`] when this returns.
+    ///
+    /// # Errors
+    /// [`NotStopped`]: these shards hang.
+    pub fn stop(&mut self, within: Duration) -> Result<(), NotStopped> {
+        self.handles.iter().for_each(ShardHandle::stop);
+        let deadline = self.clock.now().moment + within;
+        while self.threads.iter().any(Option::is_some) {
+            match self.done.recv_timeout(deadline.since(self.clock.now().moment)) {
+                Ok(index) => {
+                    if let Some(thread) = self.threads.get_mut(index).and_then(Option::take) {
+                        // It is about to return; a panic in it has been reported by the panic hook.
+                        drop(thread.join());
+                    }
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    return Err(NotStopped(self.hanging()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn hanging(&self) -> Vec<usize> {
+        self.threads.iter().enumerate().filter(|(_, thread)| thread.is_some()).map(|(index, _)| index).collect()
+    }
+}
+
+impl Drop for Plane {
+    fn drop(&mut self) {
+        self.handles.iter().for_each(ShardHandle::stop);
+    }
+}

@@ -1,0 +1,302 @@
+//! The system calls that no safe wrapper offers: batches of datagrams, the error queue, per-socket "don't fragment", and
+//! the system's randomness. The only file of this crate with `unsafe` in it; everything it exports is safe.
+#![expect(unsafe_code, reason = "recvmmsg, sendmmsg and control messages have no safe wrapper that does not copy")]
+
+use core::ffi::c_int;
+use core::mem;
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use core::ptr;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use crate::addr::Family;
+use crate::turn::Slot;
+
+/// Datagrams in one call at most. 64 datagrams of a video call are about 80 KiB, which stays in a second-level cache; larger
+/// batches win nothing more per call and add delay.
+pub(super) const BATCH: usize = 64;
+
+/// Room for one socket address of either family.
+#[repr(C)]
+#[derive(Clone, Copy)]
+union Name {
+    family: libc::sa_family_t,
+    v4: libc::sockaddr_in,
+    v6: libc::sockaddr_in6,
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "sizes of C structs, all below 256 bytes")]
+const NAME: libc::socklen_t = size_of::<Name>() as libc::socklen_t;
+
+impl Name {
+    fn empty() -> Self {
+        // SAFETY: all bytes zero is a valid value of every field.
+        unsafe { mem::zeroed() }
+    }
+
+    /// The C form of an address, and its length.
+    #[expect(clippy::cast_possible_truncation, reason = "address families and sizes of C structs are small constants")]
+    fn of(address: SocketAddr) -> (Self, libc::socklen_t) {
+        let mut name = Self::empty();
+        match address {
+            SocketAddr::V4(v4) => {
+                name.v4 = libc::sockaddr_in {
+                    sin_family: libc::AF_INET as libc::sa_family_t,
+                    sin_port: v4.port().to_be(),
+                    sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(v4.ip().octets()) },
+                    sin_zero: [0; 8],
+                };
+                (name, size_of::<libc::sockaddr_in>() as libc::socklen_t)
+            }
+            SocketAddr::V6(v6) => {
+                name.v6 = libc::sockaddr_in6 {
+                    sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                    sin6_port: v6.port().to_be(),
+                    sin6_flowinfo: v6.flowinfo(),
+                    sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
+                    sin6_scope_id: v6.scope_id(),
+                };
+                (name, size_of::<libc::sockaddr_in6>() as libc::socklen_t)
+            }
+        }
+    }
+
+    /// The address in it; `None` if the system wrote another family or nothing.
+    fn read(&self, length: libc::socklen_t) -> Option<SocketAddr> {
+        let length = usize::try_from(length).ok()?;
+        if length < size_of::<libc::sockaddr_in>() {
+            return None;
+        }
+        // SAFETY: every bit pattern is a valid family, and a `Name` is zeroed when made.
+        match c_int::from(unsafe { self.family }) {
+            libc::AF_INET => {
+                // SAFETY: the family says which field was written; every bit pattern of it is valid.
+                let v4 = unsafe { self.v4 };
+                let ip = Ipv4Addr::from(v4.sin_addr.s_addr.to_ne_bytes());
+                Some(SocketAddrV4::new(ip, u16::from_be(v4.sin_port)).into())
+            }
+            libc::AF_INET6 if length >= size_of::<libc::sockaddr_in6>() => {
+                // SAFETY: as above.
+                let v6 = unsafe { self.v6 };
+                let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
+                Some(SocketAddrV6::new(ip, u16::from_be(v6.sin6_port), v6.sin6_flowinfo, v6.sin6_scope_id).into())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Room for the headers of one batch, made once and used for every call.
+pub(super) struct Batch {
+    headers: [libc::mmsghdr; BATCH],
+    parts: [libc::iovec; BATCH],
+    names: [Name; BATCH],
+}
+
+// SAFETY: the pointers in `headers` and `parts` are written anew before each system call and not followed after it, so it
+// does not matter which thread the batch is on.
+unsafe impl Send for Batch {}
+
+impl Batch {
+    /// Boxed: it is about 6 KiB.
+    pub(super) fn new() -> Box<Self> {
+        // SAFETY: zeroed C structs: null pointers with length zero.
+        Box::new(unsafe { mem::zeroed() })
+    }
+
+    fn point(&mut self, at: usize, name: (Name, libc::socklen_t), base: *mut u8, length: usize) {
+        let (Some(header), Some(part), Some(place)) =
+            (self.headers.get_mut(at), self.parts.get_mut(at), self.names.get_mut(at))
+        else {
+            return;
+        };
+        *place = name.0;
+        *part = libc::iovec { iov_base: base.cast(), iov_len: length };
+        header.msg_len = 0;
+        header.msg_hdr.msg_name = ptr::from_mut(place).cast();
+        header.msg_hdr.msg_namelen = name.1;
+        header.msg_hdr.msg_iov = ptr::from_mut(part);
+        header.msg_hdr.msg_iovlen = 1;
+        header.msg_hdr.msg_control = ptr::null_mut();
+        header.msg_hdr.msg_controllen = 0;
+        header.msg_hdr.msg_flags = 0;
+    }
+
+    /// Receives into the slots' receive areas without waiting; returns how many were filled. The slots still have to be
+    /// told with [`Slot::fill`]; [`Batch::received`] says what.
+    pub(super) fn receive(&mut self, socket: BorrowedFd<'_>, slots: &mut [Slot]) -> io::Result<usize> {
+        let mut count = 0;
+        for slot in slots.iter_mut().take(BATCH) {
+            let area = slot.receive_area();
+            let (base, length) = (area.as_mut_ptr(), area.len());
+            self.point(count, (Name::empty(), NAME), base, length);
+            count += 1;
+        }
+        // SAFETY: the first `count` headers point into `self.names`, `self.parts` and the receive areas of distinct slots,
+        // all of which are borrowed mutably until the call returns. `count` is at most BATCH.
+        let received = unsafe {
+            libc::recvmmsg(
+                socket.as_raw_fd(),
+                self.headers.as_mut_ptr(),
+                libc::c_uint::try_from(count).unwrap_or(0),
+                libc::MSG_DONTWAIT,
+                ptr::null_mut(),
+            )
+        };
+        usize::try_from(received).map_err(|_| io::Error::last_os_error())
+    }
+
+    /// Length and sender of the datagram at `at` of the last [`Batch::receive`].
+    pub(super) fn received(&self, at: usize) -> Option<(usize, SocketAddr)> {
+        let header = self.headers.get(at)?;
+        let from = self.names.get(at)?.read(header.msg_hdr.msg_namelen)?;
+        Some((usize::try_from(header.msg_len).ok()?, from))
+    }
+
+    /// Sends the messages of the slots named by `order`, each to its address in `to`, without waiting. Returns how many
+    /// the system took: at least one; the error is the first one's.
+    pub(super) fn send(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        slots: &[Slot],
+        order: &[u8],
+        to: &[SocketAddr],
+    ) -> io::Result<usize> {
+        let mut count = 0;
+        for &index in order.iter().take(BATCH) {
+            let (Some(slot), Some(&address)) = (slots.get(usize::from(index)), to.get(usize::from(index))) else {
+                return Err(io::ErrorKind::InvalidInput.into());
+            };
+            let message = slot.message();
+            self.point(count, Name::of(address), message.as_ptr().cast_mut(), message.len());
+            count += 1;
+        }
+        // SAFETY: the first `count` headers point into `self` and into messages of slots that stay borrowed until the
+        // call returns; sendmmsg only reads what the iovecs point to.
+        let sent = unsafe {
+            libc::sendmmsg(
+                socket.as_raw_fd(),
+                self.headers.as_mut_ptr(),
+                libc::c_uint::try_from(count).unwrap_or(0),
+                libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+            )
+        };
+        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+    }
+}
+
+/// Sends one datagram without waiting.
+pub(super) fn send_one(socket: BorrowedFd<'_>, message: &[u8], to: SocketAddr) -> io::Result<()> {
+    let (name, length) = Name::of(to);
+    // SAFETY: pointers and lengths of a borrowed slice and of a local that outlives the call.
+    let sent = unsafe {
+        libc::sendto(
+            socket.as_raw_fd(),
+            message.as_ptr().cast(),
+            message.len(),
+            libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+            ptr::from_ref(&name).cast(),
+            length,
+        )
+    };
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// What the error queue of a socket says about one datagram that it sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct QueuedError {
+    /// Where the datagram went.
+    pub(super) to: SocketAddr,
+    /// `SO_EE_ORIGIN_*`: who says so.
+    pub(super) origin: u8,
+    /// The ICMP type.
+    pub(super) kind: u8,
+    /// The ICMP code.
+    pub(super) code: u8,
+    /// The MTU, if that was exceeded.
+    pub(super) info: u32,
+    /// The error as the system names it.
+    pub(super) errno: u32,
+}
+
+/// Takes the oldest entry off a socket's error queue (`IP_RECVERR`); `None` when there is none or it makes no sense.
+pub(super) fn take_error(socket: BorrowedFd<'_>) -> Option<QueuedError> {
+    /// Room for one extended error with the offender's address, and some to spare.
+    #[repr(C, align(8))]
+    struct Control([u8; 256]);
+    let mut control = Control([0; 256]);
+    let mut name = Name::empty();
+    // SAFETY: zeroed C struct: null pointers with length zero.
+    let mut header: libc::msghdr = unsafe { mem::zeroed() };
+    header.msg_name = ptr::from_mut(&mut name).cast();
+    header.msg_namelen = NAME;
+    header.msg_control = control.0.as_mut_ptr().cast();
+    header.msg_controllen = control.0.len();
+    // SAFETY: the header points to locals that outlive the call; there is no iovec, the payload is cut off.
+    let received = unsafe {
+        libc::recvmsg(socket.as_raw_fd(), ptr::from_mut(&mut header), libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT)
+    };
+    if received < 0 {
+        return None;
+    }
+    let to = name.read(header.msg_namelen)?;
+    // SAFETY: the kernel filled `control` and set `msg_controllen`; the macros stay inside that length.
+    let mut next = unsafe { libc::CMSG_FIRSTHDR(ptr::from_ref(&header)) };
+    while !next.is_null() {
+        // SAFETY: CMSG_FIRSTHDR and CMSG_NXTHDR return null or a pointer to a whole header inside `control`, aligned to 8.
+        let message = unsafe { next.read() };
+        let is_error = matches!(
+            (message.cmsg_level, message.cmsg_type),
+            (libc::IPPROTO_IP, libc::IP_RECVERR) | (libc::IPPROTO_IPV6, libc::IPV6_RECVERR)
+        );
+        // SAFETY: CMSG_LEN only computes.
+        let needed = unsafe { libc::CMSG_LEN(size_of::<libc::sock_extended_err>() as libc::c_uint) };
+        if is_error && usize::try_from(needed).is_ok_and(|needed| message.cmsg_len >= needed) {
+            // SAFETY: the kernel wrote a sock_extended_err there, and the length was checked.
+            let error = unsafe { libc::CMSG_DATA(next).cast::<libc::sock_extended_err>().read_unaligned() };
+            let (origin, kind, code) = (error.ee_origin, error.ee_type, error.ee_code);
+            return Some(QueuedError { to, origin, kind, code, info: error.ee_info, errno: error.ee_errno });
+        }
+        // SAFETY: as for CMSG_FIRSTHDR.
+        next = unsafe { libc::CMSG_NXTHDR(ptr::from_ref(&header), next) };
+    }
+    None
+}
+
+/// Sets whether datagrams of a socket may be fragmented. With `true` the DF bit is set and the path's MTU obeyed; with
+/// `false` the bit is clear and the path's MTU, which strangers can forge, is ignored (RFC 8656 §15).
+pub(super) fn set_dont_fragment(socket: BorrowedFd<'_>, family: Family, wanted: bool) -> io::Result<()> {
+    let (level, option, value) = match (family, wanted) {
+        (Family::V4, true) => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DO),
+        (Family::V4, false) => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DONT),
+        (Family::V6, true) => (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_DO),
+        (Family::V6, false) => (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_DONT),
+    };
+    // SAFETY: the option's value is an int that outlives the call.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            ptr::from_ref(&value).cast(),
+            size_of::<c_int>() as libc::socklen_t,
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Fills `bytes` from the system's source of randomness, 256 bytes at most in one call.
+///
+/// # Errors
+/// The system has none (a sandbox without getrandom).
+pub(super) fn random(bytes: &mut [u8]) -> io::Result<()> {
+    for chunk in bytes.chunks_mut(256) {
+        // SAFETY: pointer and length of a slice that is borrowed mutably.
+        let written = unsafe { libc::getrandom(chunk.as_mut_ptr().cast(), chunk.len(), 0) };
+        // Up to 256 bytes come whole once the source is ready, whatever signals arrive.
+        if usize::try_from(written).ok() != Some(chunk.len()) {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
