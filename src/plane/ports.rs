@@ -50,7 +50,7 @@ impl SystemRandom {
 /// Where the numbers come from: the system, or a seed in the simulated world.
 #[derive(Debug)]
 pub(super) enum Chance {
-    System(SystemRandom),
+    System(Box<SystemRandom>),
     Seeded(Box<rand_chacha::ChaCha8Rng>),
 }
 
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn every_port_of_the_range_is_as_likely_as_any_other() {
-        let mut chance = Chance::System(SystemRandom::new().unwrap());
+        let mut chance = Chance::System(Box::new(SystemRandom::new().unwrap()));
         let mut seen: BTreeMap<u16, f64> = BTreeMap::new();
         for _ in 0..64_000 {
             *seen.entry(numbers(65_472..=65_535).draw(&mut chance, Moment::ZERO).unwrap()).or_default() += 1.0;

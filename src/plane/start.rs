@@ -105,7 +105,7 @@ pub fn start(
     if settings.shards == 0 {
         return Err(StartError::NoShards);
     }
-    let chance = Chance::System(SystemRandom::new().map_err(StartError::System)?);
+    let chance = Chance::System(Box::new(SystemRandom::new().map_err(StartError::System)?));
     let ports = Arc::new(Ports::new(settings.relay.clone(), &settings.ports, chance));
     let (facts, receiver) = sync_channel(WAITING_FACTS);
     let (mut shards, mut handles, mut gates) = (Vec::new(), Vec::new(), Vec::new());
@@ -126,7 +126,7 @@ pub fn start(
         let sender = sender.clone();
         let thread = std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
             shard.run();
-            drop(sender.try_send(index));
+            sender.try_send(index).ok();
         });
         // On failure `plane` is dropped, which stops the threads that run already.
         plane.threads.push(Some(thread.map_err(StartError::System)?));
@@ -161,7 +161,7 @@ impl Plane {
                 Ok(index) => {
                     if let Some(thread) = self.threads.get_mut(index).and_then(Option::take) {
                         // It is about to return; a panic in it has been reported by the panic hook.
-                        drop(thread.join());
+                        thread.join().ok();
                     }
                 }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {

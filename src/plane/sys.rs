@@ -285,6 +285,24 @@ pub(super) fn set_dont_fragment(socket: BorrowedFd<'_>, family: Family, wanted: 
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// How `IP_MTU_DISCOVER` is set, for tests of [`set_dont_fragment`].
+#[cfg(test)]
+pub(super) fn mtu_discover(socket: BorrowedFd<'_>) -> c_int {
+    let mut value: c_int = -1;
+    let mut length = size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: the option's value is an int; pointer and length are a local's.
+    unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_IP,
+            libc::IP_MTU_DISCOVER,
+            ptr::from_mut(&mut value).cast(),
+            &raw mut length,
+        );
+    }
+    value
+}
+
 /// Fills `bytes` from the system's source of randomness, 256 bytes at most in one call.
 ///
 /// # Errors

@@ -283,8 +283,10 @@ impl Net for UdpNet {
 
     fn own(&mut self, port: PortKey) {
         let Some(relay) = self.ports.take(port) else { return };
-        // A port that cannot be watched still sends; what comes for it is lost, as on a broken path.
-        drop(self.epoll.add(&relay, EpollEvent::new(EpollFlags::EPOLLIN, u64::from(port.0))));
+        if let Err(error) = self.epoll.add(&relay, EpollEvent::new(EpollFlags::EPOLLIN, u64::from(port.0))) {
+            // The port still sends. Its peers are not heard, which to the client is a broken path; it will try another.
+            tracing::error!(%error, "a relayed port cannot be watched: raise fs.epoll.max_user_watches");
+        }
         let index = port.0 as usize;
         if self.relays.len() <= index {
             self.relays.resize_with(index + 1, || None);
@@ -358,3 +360,6 @@ fn icmp_of(family: Family, error: &QueuedError) -> Option<Icmp> {
     let data = if (kind, code) == too_big { error.info } else { 0 };
     Some(Icmp { kind, code: u16::from(code), data })
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,7 +36,7 @@ impl Waker {
             && let Some(event) = &self.0.event
         {
             // It can only fail when the counter is full, and then the shard is awake already.
-            drop(event.write(1));
+            event.write(1).ok();
         }
     }
 
@@ -44,7 +44,7 @@ impl Waker {
     pub(super) fn heard(&self) {
         if let Some(event) = &self.0.event {
             // Nothing to read means that somebody is about to ring; that ring stays.
-            drop(event.read());
+            event.read().ok();
         }
         // Acquire: whoever found the bell rung had put down what it wanted to say before.
         self.0.rung.swap(false, Ordering::AcqRel);
