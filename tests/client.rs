@@ -306,11 +306,9 @@ fn an_answer_with_wrong_missing_or_weaker_integrity_is_ignored_and_the_right_one
     let wrong = key(PasswordAlgorithm::Sha256, b"another password");
     let transaction = Message::parse(&request).unwrap().transaction();
     let bare = answer(Class::Success, Method::Allocate, transaction, |_| {});
-    for forged in [
-        allocated(&request, IntegrityKind::Sha256, &wrong),
-        allocated(&request, IntegrityKind::Sha1, &right),
-        bare,
-    ] {
+    for forged in
+        [allocated(&request, IntegrityKind::Sha256, &wrong), allocated(&request, IntegrityKind::Sha1, &right), bare]
+    {
         assert_eq!(session.handle(&forged, Moment::ZERO), Incoming::Ignored);
     }
     let honest = allocated(&request, IntegrityKind::Sha256, &right);

@@ -1,1 +1,3 @@
-//! Comes next.
+//! The subcommands, one file each.
+
+pub mod doctor;

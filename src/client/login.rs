@@ -75,7 +75,9 @@ impl fmt::Display for BadChallenge {
         formatter.write_str(match self {
             Self::Realm => "the server's challenge has no usable REALM",
             Self::Nonce => "the server's challenge has no usable NONCE",
-            Self::BidDown => "the server's list of password algorithms was removed on the way: somebody changes packets",
+            Self::BidDown => {
+                "the server's list of password algorithms was removed on the way: somebody changes packets"
+            }
             Self::Algorithms => "the server offers neither MD5 nor SHA-256 as password algorithm",
         })
     }

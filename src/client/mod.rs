@@ -19,8 +19,11 @@
 //! # }
 //! ```
 
+mod diagnosis;
+mod echo;
 mod error;
 mod login;
+mod probe;
 mod request;
 mod session;
 mod tls;
@@ -29,8 +32,10 @@ mod transport;
 mod turn_client;
 mod uri;
 
+pub use diagnosis::Diagnosis;
 pub use error::ClientError;
 pub use login::{BadChallenge, Challenge, Credential, InvalidUsername};
+pub use probe::{EchoPath, EchoReport, LARGEST_PACKET, Plan, ProbeReport, RoundTrip, SMALLEST_PACKET, Stage, probe};
 pub use request::{Allocation, Answer, Operation, Refusal, RequestFailure};
 pub use session::{Incoming, Session, Step};
 pub use tls::{ALPN, Trust, TrustError, client_config};

@@ -69,9 +69,11 @@ impl Operation {
             }
             Self::ChannelBind(channel, peer) => {
                 let [high, low] = channel.number().to_be_bytes();
-                writer
-                    .attribute(AttributeType::CHANNEL_NUMBER, &[high, low, 0, 0])
-                    .xor_address(AttributeType::XOR_PEER_ADDRESS, *peer, transaction);
+                writer.attribute(AttributeType::CHANNEL_NUMBER, &[high, low, 0, 0]).xor_address(
+                    AttributeType::XOR_PEER_ADDRESS,
+                    *peer,
+                    transaction,
+                );
             }
         }
     }

@@ -178,9 +178,10 @@ impl Session {
     }
 
     fn response<'m>(&mut self, message: &Message<'m>, now: Moment) -> Incoming<'m> {
-        let Some(pending) = self.pending.take_if(|pending| {
-            pending.id == message.transaction() && pending.operation.method() == message.method()
-        }) else {
+        let Some(pending) = self
+            .pending
+            .take_if(|pending| pending.id == message.transaction() && pending.operation.method() == message.method())
+        else {
             return Incoming::Ignored;
         };
         let refusal = match message.class() {

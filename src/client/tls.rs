@@ -96,7 +96,8 @@ fn system_bundle() -> Result<PathBuf, TrustError> {
 }
 
 fn pinned(path: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, TrustError> {
-    let unreadable = |error: rustls::pki_types::pem::Error| TrustError::File(path.to_path_buf(), io::Error::other(error));
+    let unreadable =
+        |error: rustls::pki_types::pem::Error| TrustError::File(path.to_path_buf(), io::Error::other(error));
     let mut certificates = Vec::new();
     for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
         certificates.push(certificate.map_err(unreadable)?);

@@ -166,8 +166,9 @@ async fn tls_to(
     server: SocketAddr,
     config: Arc<ClientConfig>,
 ) -> Result<Box<TlsStream<TcpStream>>, ClientError> {
-    let name = ServerName::try_from(uri.host.clone())
-        .map_err(|_| ClientError::Tls(rustls::Error::General("the host is no name that a certificate can have".into())))?;
+    let name = ServerName::try_from(uri.host.clone()).map_err(|_| {
+        ClientError::Tls(rustls::Error::General("the host is no name that a certificate can have".into()))
+    })?;
     let stream = tcp_to(server).await.map_err(ClientError::Connect)?;
     TlsConnector::from(config).connect(name, stream).await.map(Box::new).map_err(ClientError::from_tls)
 }

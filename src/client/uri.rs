@@ -133,7 +133,8 @@ fn transport_of(text: &str, secure: bool, query: Option<&str>) -> Result<Transpo
 fn split_host<'p>(text: &str, place: &'p str) -> Result<(&'p str, Option<u16>), InvalidUri> {
     let wrong = |advice: &str| InvalidUri::new(text, advice);
     let (host, port) = if let Some(inner) = place.strip_prefix('[') {
-        let (host, after) = inner.split_once(']').ok_or_else(|| wrong("the bracket is not closed; write [2001:db8::1]"))?;
+        let (host, after) =
+            inner.split_once(']').ok_or_else(|| wrong("the bracket is not closed; write [2001:db8::1]"))?;
         if host.parse::<Ipv6Addr>().is_err() {
             return Err(wrong("what stands in brackets is no IPv6 address; write as in [2001:db8::1]:3478"));
         }
