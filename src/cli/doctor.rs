@@ -55,7 +55,7 @@ pub struct DoctorArgs {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     packets: u32,
     /// Bytes in each packet
-    #[arg(long, value_name = "BYTES", default_value_t = 172, value_parser = RangedU64ValueParser::<usize>::new().range(16..=1400))]
+    #[arg(long, value_name = "BYTES", default_value_t = 172, value_parser = sizes())]
     size: usize,
     /// PEM file with the authority or the self-signed certificate to trust, instead of the system's authorities
     #[arg(long, value_name = "FILE")]
@@ -63,6 +63,10 @@ pub struct DoctorArgs {
     /// Accept any certificate, to find out whether only the certificate is wrong
     #[arg(long, conflicts_with = "ca")]
     insecure: bool,
+}
+
+fn sizes() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(16..=1400)
 }
 
 /// Runs `hilum doctor`. Success means that every way that was asked for works.

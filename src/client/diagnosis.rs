@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::error::ClientError;
 use super::login::BadChallenge;
-use super::probe::{EchoReport, Stage};
+use super::probe::{EchoPath, EchoReport, HIGHEST_LOSS_PERCENT, Stage};
 use super::request::{Refusal, RequestFailure};
 use super::uri::TurnUri;
 use crate::addr::Transport;
@@ -41,48 +41,37 @@ impl Diagnosis {
 
     /// What is wrong with packets that got through the relay badly or not at all; `None` when nothing is.
     pub(super) fn of_echo(uri: &TurnUri, echo: &EchoReport) -> Option<Self> {
-        let (verdict, problem, advice) = if echo.corrupted > 0 {
-            let problem = format!("{} of {} packets came back changed", echo.corrupted, echo.sent);
-            (
-                "packets changed",
-                problem,
-                "A device on the way changes packets (an application-layer gateway, \"SIP ALG\" \
-                or deep inspection). Switch it off for this server, or use TLS.",
-            )
-        } else if echo.returned == 0 {
-            let problem =
-                format!("none of {} relayed packets came back; {} reached the far end", echo.sent, echo.reached);
+        let EchoReport { sent, reached, returned, lost, corrupted, loss_percent, .. } = echo;
+        let (verdict, problem, advice) = if *corrupted > 0 {
+            let problem = format!("{corrupted} of {sent} packets came back changed");
+            ("packets changed", problem, CHANGED)
+        } else if *returned == 0 {
+            let problem = format!("none of {sent} relayed packets came back; {reached} reached the far end");
             let advice = match echo.path {
-                super::probe::EchoPath::LocalPort => {
-                    "The server cannot reach this computer directly, which is normal \
-                    behind a NAT. Let the server relay to its own relayed addresses, or test from its network."
-                }
-                super::probe::EchoPath::SecondAllocation => {
-                    "The server gives relayed addresses but nothing gets through \
-                    them. Open its relayed ports (49152-65535/udp by default) in its firewall, and if it stands behind \
-                    a NAT, check the external address in its configuration."
-                }
+                EchoPath::LocalPort => NOT_DIRECTLY,
+                EchoPath::SecondAllocation => NOTHING_RELAYED,
             };
             ("no media", problem, advice)
-        } else if echo.loss_percent > 5.0 {
-            let problem = format!("{} of {} packets were lost ({} %)", echo.lost, echo.sent, echo.loss_percent);
-            let advice = match uri.transport {
-                Transport::Udp => {
-                    "The network between here and the server loses packets. Look for overload, bad Wi-Fi \
-                    or a rate limit on UDP."
-                }
-                Transport::Tcp | Transport::Tls => {
-                    "The way is slower than the media. Look for overload, bad Wi-Fi or a \
-                    proxy in between."
-                }
-            };
-            ("lossy", problem, advice)
+        } else if *loss_percent > HIGHEST_LOSS_PERCENT {
+            let problem = format!("{lost} of {sent} packets were lost ({loss_percent} %)");
+            ("lossy", problem, if uri.transport == Transport::Udp { LOSSY_DATAGRAMS } else { LOSSY_STREAM })
         } else {
             return None;
         };
         Some(Self { stage: Stage::Echo, verdict, problem, advice: advice.to_owned() })
     }
 }
+
+const CHANGED: &str = "A device on the way changes packets (an application-layer gateway, \"SIP ALG\" or deep \
+    inspection). Switch it off for this server, or use TLS.";
+const NOT_DIRECTLY: &str = "The server cannot reach this computer directly, which is normal behind a NAT. Let the \
+    server relay to its own relayed addresses, or test from its network.";
+const NOTHING_RELAYED: &str = "The server gives relayed addresses but nothing gets through them. Open its relayed \
+    ports (49152-65535/udp by default) in its firewall, and if it stands behind a NAT, check the external address in \
+    its configuration.";
+const LOSSY_DATAGRAMS: &str = "The network between here and the server loses packets. Look for overload, bad Wi-Fi or \
+    a rate limit on UDP.";
+const LOSSY_STREAM: &str = "The way is slower than the media. Look for overload, bad Wi-Fi or a proxy in between.";
 
 /// Explains a failure. `answered` tells whether the server has said anything at all.
 pub(super) fn diagnose(uri: &TurnUri, stage: Stage, error: &ClientError, answered: bool) -> Diagnosis {
@@ -109,8 +98,8 @@ pub(super) fn diagnose(uri: &TurnUri, stage: Stage, error: &ClientError, answere
         ),
         ClientError::Stream(_) => (
             "not TURN",
-            format!("Something else than a TURN server listens on port {} there. Check the port and the scheme: turn: is \
-                without TLS, turns: with it.", uri.port),
+            format!("Something else than a TURN server listens on port {} there. Check the port and the scheme: turn: \
+                is without TLS, turns: with it.", uri.port),
         ),
         ClientError::Randomness | ClientError::TooLarge => {
             ("not tested", "The trouble is on this computer, not at the server.".to_owned())
@@ -121,28 +110,30 @@ pub(super) fn diagnose(uri: &TurnUri, stage: Stage, error: &ClientError, answere
 }
 
 fn unreachable(uri: &TurnUri, kind: ErrorKind) -> (&'static str, String) {
-    let protocol = protocol(uri);
-    match kind {
-        ErrorKind::ConnectionRefused => (
-            "port closed",
-            format!("The computer is there, but nothing listens on {protocol} port {}. Check that the server runs and \
-                listens on this port, and the port in the URI.", uri.port),
-        ),
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => (
-            "no route",
-            "There is no way from here to this address. Check the network of this computer, and whether it has IPv6 if \
-             the address is IPv6."
-                .to_owned(),
-        ),
-        ErrorKind::PermissionDenied => (
-            "blocked here",
-            "This computer's own firewall forbids the connection. Allow it for this program.".to_owned(),
-        ),
-        _ => (
-            "cut off",
-            format!("A firewall on the way likely cuts {protocol} to port {}. Ask for it to be opened to the server.",
-                uri.port),
-        ),
+    let (protocol, port) = (protocol(uri), uri.port);
+    if kind == ErrorKind::ConnectionRefused {
+        let advice = format!(
+            "The computer is there, but nothing listens on {protocol} port {port}. Check that the server runs and \
+             listens on this port, and the port in the URI."
+        );
+        ("port closed", advice)
+    } else if matches!(kind, ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) {
+        let advice = "There is no way from here to this address. Check the network of this computer, and whether it \
+                      has IPv6 if the address is IPv6.";
+        ("no route", advice.to_owned())
+    } else if kind == ErrorKind::PermissionDenied {
+        ("blocked here", "This computer's own firewall forbids the connection. Allow it for this program.".to_owned())
+    } else if uri.transport == Transport::Tls {
+        let advice = format!(
+            "The connection was cut in the TLS handshake. Either port {port} does not speak TLS, or a firewall on the \
+             way allows no TLS that it cannot open; it must leave this server alone."
+        );
+        ("cut off", advice)
+    } else {
+        let advice = format!(
+            "A firewall on the way likely cuts {protocol} to port {port}. Ask for it to be opened to the server."
+        );
+        ("cut off", advice)
     }
 }
 
@@ -163,50 +154,43 @@ fn no_answer(uri: &TurnUri) -> (&'static str, String) {
 }
 
 fn tls(uri: &TurnUri, error: &rustls::Error) -> (&'static str, String) {
-    let advice = match error {
-        rustls::Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
-            "The server's certificate has expired. Renew it and let the server load the new one."
-        }
-        rustls::Error::InvalidCertificate(
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
-        ) => "The server's certificate is not valid yet. Check the clocks of both computers.",
-        rustls::Error::InvalidCertificate(
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        ) => {
-            return (
-                "wrong name",
-                format!(
-                    "The server's certificate is for another name than {}. Use the name that the certificate has, or \
-                    get one for this name.",
-                    uri.host
-                ),
-            );
-        }
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "No authority that this computer trusts has signed the server's certificate. Serve the full chain; if it is \
-             your own certificate, give its file with --ca FILE; if it is not yours at all, a proxy opens the encryption \
-             on the way and must leave this server alone."
-        }
-        rustls::Error::InvalidCertificate(_) => {
-            "The server's certificate is broken or not allowed for servers. Get a new one."
-        }
-        rustls::Error::InvalidMessage(_) => {
-            return (
-                "not TLS",
-                format!(
-                    "What listens on port {} does not speak TLS. Check the port, or write turn: with \
-                    ?transport=tcp if TLS is not wanted.",
-                    uri.port
-                ),
-            );
-        }
-        rustls::Error::NoApplicationProtocol | rustls::Error::AlertReceived(_) => {
-            "The server ended the TLS handshake. It may be a web server on this port, or too old for TLS 1.2."
-        }
-        _ => "TLS does not come about. Check the server's certificate and key, and its log.",
+    if let rustls::Error::InvalidCertificate(error) = error {
+        return certificate(uri, error);
+    }
+    if matches!(error, rustls::Error::InvalidMessage(_)) {
+        let advice = format!(
+            "What listens on port {} does not speak TLS. Check the port, or write turn: with ?transport=tcp if TLS is \
+             not wanted.",
+            uri.port
+        );
+        return ("not TLS", advice);
+    }
+    let advice = "The TLS handshake does not come about. It may be a web server on this port, or a server too old for \
+                  TLS 1.2 with forward secrecy; the server's log tells.";
+    ("TLS fails", advice.to_owned())
+}
+
+fn certificate(uri: &TurnUri, error: &CertificateError) -> (&'static str, String) {
+    let advice = if matches!(error, CertificateError::Expired | CertificateError::ExpiredContext { .. }) {
+        "The server's certificate has expired. Renew it and let the server load the new one."
+    } else if matches!(error, CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }) {
+        "The server's certificate is not valid yet. Check the clocks of both computers."
+    } else if matches!(error, CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) {
+        let advice = format!(
+            "The server's certificate is for another name than {}. Use the name that the certificate has, or get one \
+             for this name.",
+            uri.host
+        );
+        return ("wrong name", advice);
+    } else if matches!(error, CertificateError::UnknownIssuer | CertificateError::BadSignature) {
+        // A bad signature is what the certificate of an unknown issuer with a known name looks like.
+        "No authority that this computer trusts has signed the server's certificate. Serve the full chain; if it is \
+         your own certificate, give its file with --ca FILE; if it is not yours at all, a proxy opens the encryption \
+         on the way and must leave this server alone."
+    } else {
+        "The server's certificate is broken or not allowed for servers. Get a new one."
     };
-    let verdict = if matches!(error, rustls::Error::InvalidCertificate(_)) { "certificate" } else { "TLS fails" };
-    (verdict, advice.to_owned())
+    ("certificate", advice.to_owned())
 }
 
 fn request(uri: &TurnUri, failure: &RequestFailure, answered: bool) -> (&'static str, String) {

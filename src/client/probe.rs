@@ -21,6 +21,9 @@ pub const SMALLEST_PACKET: usize = 16;
 /// The largest: with headers it still fits an Ethernet frame, as media packets do.
 pub const LARGEST_PACKET: usize = 1400;
 
+/// A video call still works with this share of its packets lost, though not well.
+pub const HIGHEST_LOSS_PERCENT: f64 = 5.0;
+
 /// What to send, and how long to wait.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -157,14 +160,13 @@ pub struct ProbeReport {
 }
 
 impl ProbeReport {
-    /// Whether a call could be made this way: the packets' echoes came back, all but one in twenty at worst, unchanged.
+    /// Whether a call could be made this way: the packets' echoes came back unchanged, all but one in twenty at worst.
     #[must_use]
     pub fn works(&self) -> bool {
         self.failure.is_none()
-            && self
-                .echo
-                .as_ref()
-                .is_some_and(|echo| echo.returned > 0 && echo.loss_percent <= 5.0 && echo.corrupted == 0)
+            && self.echo.as_ref().is_some_and(|echo| {
+                echo.returned > 0 && echo.loss_percent <= HIGHEST_LOSS_PERCENT && echo.corrupted == 0
+            })
     }
 
     /// Whether every packet came back.

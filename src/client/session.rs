@@ -1,5 +1,5 @@
-//! A TURN client as a state machine: one server, one credential, one request at a time. It knows no socket and no clock;
-//! [`super::TurnClient`] gives it both.
+//! A TURN client as a state machine: one server, one credential, one request at a time. It knows no socket and no
+//! clock; [`super::TurnClient`] gives it both.
 
 use core::fmt;
 use core::net::SocketAddr;

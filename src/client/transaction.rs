@@ -1,4 +1,5 @@
-//! When a request is sent again and when it has failed (RFC 8489 §6.2.1, §6.2.2). It knows no clock: the moment comes in.
+//! When a request is sent again and when it has failed (RFC 8489 §6.2.1, §6.2.2). It knows no clock: the moment comes
+//! in.
 
 use core::time::Duration;
 

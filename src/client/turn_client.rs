@@ -21,8 +21,8 @@ use crate::clock::SystemClock;
 use crate::time::{Lifetime, Moment};
 use crate::wire::{ChannelNumber, Malformed};
 
-/// Data that comes in while an answer is awaited is kept, up to this many packets; then the oldest goes. An answer comes
-/// within a round trip, in which a video call receives some dozens.
+/// Data that comes in while an answer is awaited is kept, up to this many packets; then the oldest goes. An answer
+/// comes within a round trip, in which a video call receives some dozens.
 const KEPT: usize = 1024;
 
 /// What a client needs besides a server and a credential.
@@ -152,12 +152,11 @@ impl TurnClient {
     /// Asks which address the server sees.
     ///
     /// # Errors
-    /// As every request: [`ClientError::Request`] when it is refused or nobody answers, others when the connection ends.
+    /// As every request: [`ClientError::Request`] when it is refused or nobody answers, others when the connection
+    /// ends.
     pub async fn binding(&mut self) -> Result<SocketAddr, ClientError> {
-        match self.request(Operation::Binding).await? {
-            Answer::Mapped(address) => Ok(address),
-            _ => Err(unexpected()),
-        }
+        let Answer::Mapped(address) = self.request(Operation::Binding).await? else { return Err(unexpected()) };
+        Ok(address)
     }
 
     /// Allocates a relayed address for UDP.
@@ -169,10 +168,10 @@ impl TurnClient {
         family: Option<Family>,
         lifetime: Option<Lifetime>,
     ) -> Result<Allocation, ClientError> {
-        match self.request(Operation::Allocate { family, lifetime }).await? {
-            Answer::Allocated(allocation) => Ok(allocation),
-            _ => Err(unexpected()),
-        }
+        let Answer::Allocated(allocation) = self.request(Operation::Allocate { family, lifetime }).await? else {
+            return Err(unexpected());
+        };
+        Ok(allocation)
     }
 
     /// Prolongs the allocation; zero deletes it. Returns what the server granted.
@@ -180,10 +179,10 @@ impl TurnClient {
     /// # Errors
     /// As [`TurnClient::binding`].
     pub async fn refresh(&mut self, lifetime: Lifetime) -> Result<Lifetime, ClientError> {
-        match self.request(Operation::Refresh(lifetime)).await? {
-            Answer::Refreshed(lifetime) => Ok(lifetime),
-            _ => Err(unexpected()),
-        }
+        let Answer::Refreshed(lifetime) = self.request(Operation::Refresh(lifetime)).await? else {
+            return Err(unexpected());
+        };
+        Ok(lifetime)
     }
 
     /// Lets peers in.
