@@ -78,7 +78,7 @@ pub(super) fn diagnose(uri: &TurnUri, stage: Stage, error: &ClientError, answere
     let (verdict, advice) = match error {
         ClientError::Resolve(_) => (
             "name unknown",
-            format!("The name {} cannot be looked up. Check its spelling, and the DNS server of this computer.", uri.host),
+            format!("The name {} cannot be looked up. Check its spelling and this computer's DNS server.", uri.host),
         ),
         ClientError::Connect(error) => unreachable(uri, error.kind()),
         ClientError::ConnectTimeout(_) => no_answer(uri),
@@ -204,7 +204,7 @@ fn request(uri: &TurnUri, failure: &RequestFailure, answered: bool) -> (&'static
         ),
         RequestFailure::Silent { .. } if answered => (
             "lossy",
-            "The server answered before and then no more. The network loses packets, or the server limits this computer."
+            "The server answered before and then no more. The network loses packets, or the server limits this client."
                 .to_owned(),
         ),
         RequestFailure::Silent { .. } => no_answer(uri),

@@ -7,7 +7,7 @@ use tokio::net::UdpSocket;
 
 use super::error::ClientError;
 use super::probe::{EchoPath, EchoReport, LARGEST_PACKET, Plan, RoundTrip, SMALLEST_PACKET};
-use super::turn_client::{TurnClient, seed};
+use super::turn_client::{TurnClient, random};
 use crate::clock::SystemClock;
 use crate::time::Moment;
 use crate::wire::ChannelNumber;
@@ -82,11 +82,10 @@ pub(super) struct Echo<'p> {
 
 impl<'p> Echo<'p> {
     pub(super) fn new(plan: &'p Plan, clock: SystemClock) -> Result<Self, ClientError> {
-        let mark = seed()?.first_chunk::<MARK>().copied().unwrap_or_default();
         Ok(Self {
             plan,
             clock,
-            mark,
+            mark: random()?,
             packets: Vec::new(),
             times: Vec::new(),
             reached: 0,

@@ -41,5 +41,5 @@ pub use session::{Incoming, Session, Step};
 pub use tls::{ALPN, Trust, TrustError, client_config};
 pub use transaction::{Due, Schedule, Transaction};
 pub use transport::{Connection, resolve};
-pub use turn_client::{Options, Received, Source, TurnClient};
+pub use turn_client::{Options, Received, Source, TurnClient, random};
 pub use uri::{InvalidUri, TURN_PORT, TURNS_PORT, TurnUri};

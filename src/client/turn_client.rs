@@ -120,7 +120,7 @@ impl TurnClient {
         let connection = Connection::open(uri, server, options.tls.clone(), options.connect_patience).await?;
         let clock = SystemClock::start();
         let over_stream = uri.transport != Transport::Udp;
-        let session = Session::new(credential.clone(), over_stream, options.schedule, seed()?);
+        let session = Session::new(credential.clone(), over_stream, options.schedule, random()?);
         let (opened, kept) = (clock.now().moment, VecDeque::new());
         Ok(Self { connection, session, clock, opened, answered: None, kept, buffer: Vec::new() })
     }
@@ -291,9 +291,12 @@ fn unexpected() -> ClientError {
 }
 
 /// Random bytes from the system.
-pub(super) fn seed() -> Result<[u8; 32], ClientError> {
-    let mut seed = [0; 32];
+///
+/// # Errors
+/// [`ClientError::Randomness`] when the system has none.
+pub fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], ClientError> {
+    let mut bytes = [0; LENGTH];
     let provider = rustls::crypto::aws_lc_rs::default_provider();
-    provider.secure_random.fill(&mut seed).map_err(|_| ClientError::Randomness)?;
-    Ok(seed)
+    provider.secure_random.fill(&mut bytes).map_err(|_| ClientError::Randomness)?;
+    Ok(bytes)
 }
