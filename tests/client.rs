@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hilum::client::{
-    Allocation, Answer, BadChallenge, Credential, Due, Incoming, Operation, RequestFailure, Schedule, Session, Step,
-    Transaction, TurnUri,
+    Allocation, Answer, BadChallenge, ClientError, Connection, Credential, Due, Incoming, Operation, RequestFailure,
+    Schedule, Session, Step, Transaction, TurnUri,
 };
 use hilum::time::{Lifetime, Moment};
 use hilum::wire::{
@@ -201,6 +201,25 @@ fn of_the_offered_password_algorithms_the_first_known_one_is_used_and_only_the_s
     }
 }
 
+#[test]
+fn an_independent_codec_accepts_what_we_sign() {
+    use stun_types::message::{IntegrityAlgorithm, LongTermKeyCredentials, Message, MessageIntegrityCredentials};
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    for (nonce, offer, expected) in [
+        (OLD_NONCE, None, IntegrityAlgorithm::Sha1),
+        (COOKIE_NONCE, Some(PasswordAlgorithm::OFFER.as_slice()), IntegrityAlgorithm::Sha256),
+    ] {
+        let (_, request) = challenged(nonce, offer);
+        let request = Message::from_bytes(&request).unwrap();
+        let credentials = |password: &[u8]| {
+            let credentials = LongTermKeyCredentials::new(USER.to_owned(), text(password), text(REALM));
+            MessageIntegrityCredentials::from(credentials)
+        };
+        assert_eq!(request.validate_integrity(&credentials(PASSWORD)).unwrap(), expected);
+        assert!(request.validate_integrity(&credentials(b"another password")).is_err());
+    }
+}
+
 // RFC 8489 §9.2.1: without the cookie's bit the list is no offer of this server.
 #[test]
 fn without_the_nonce_cookie_md5_is_used() {
@@ -386,6 +405,44 @@ fn channel_data_is_padded_over_a_stream_and_not_over_datagrams() {
         let mut buffer = Vec::new();
         session(over_stream).channel_data(&mut buffer, ChannelNumber::FIRST, b"x").unwrap();
         assert_eq!(buffer, expected);
+    }
+}
+
+#[tokio::test]
+async fn frames_of_a_stream_are_found_however_it_is_cut() {
+    use tokio::io::AsyncWriteExt;
+    let id = TransactionId([3; 12]);
+    let peer = address("198.51.100.7:9");
+    let indication = answer(Class::Indication, Method::Data, id, |writer| {
+        writer.xor_address(AttributeType::XOR_PEER_ADDRESS, peer, id).attribute(AttributeType::DATA, b"abc");
+    });
+    let channel = [0x40, 0, 0, 3, b'x', b'y', b'z', 0];
+    let largest = [&[0x4f, 0xff, 0xff, 0xff], vec![7; 65536].as_slice()].concat();
+    let stream = [indication.as_slice(), &channel, &largest, &channel].concat();
+    for pieces in [1, 7, 4096, stream.len()] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = listener.local_addr().unwrap();
+        let uri: TurnUri = format!("turn:{server}?transport=tcp").parse().unwrap();
+        let write = async {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            socket.set_nodelay(true).unwrap();
+            // Every byte alone would take minutes for the largest frame; the two before it show it as well.
+            let (cut, rest) =
+                stream.split_at(if pieces < 4096 { indication.len() + channel.len() } else { stream.len() });
+            for piece in cut.chunks(pieces) {
+                socket.write_all(piece).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            socket.write_all(rest).await.unwrap();
+        };
+        let read = async {
+            let mut connection = Connection::open(&uri, server, None, Duration::from_secs(10)).await.unwrap();
+            for expected in [indication.as_slice(), &channel, &largest, &channel] {
+                assert!(connection.receive().await.unwrap() == expected, "pieces of {pieces}");
+            }
+            assert!(matches!(connection.receive().await, Err(ClientError::Closed)));
+        };
+        tokio::time::timeout(Duration::from_secs(30), async { tokio::join!(write, read) }).await.unwrap();
     }
 }
 

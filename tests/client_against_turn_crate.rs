@@ -12,7 +12,7 @@ use hilum::client::{
 };
 use hilum::time::Lifetime;
 use hilum::wire::{ChannelNumber, ErrorCode};
-use stranger::{PASSWORD, REALM, USER};
+use stranger::{Mischief, PASSWORD, REALM, USER};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 use turn::server::Server;
@@ -210,5 +210,27 @@ async fn a_probe_says_what_is_wrong() {
     let (_stream, report) = tokio::join!(speak, probe(&uri, &credential, &options, &plan));
     let failure = report.failure.unwrap();
     assert_eq!((failure.stage, failure.verdict), (Stage::Connect, "not TLS"));
+    server.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_probe_counts_what_is_lost_repeated_and_changed_on_the_way() {
+    let (server, address) = stranger::start().await;
+    // lost, repeated, changed, and the verdict, for 55 packets of which every tenth suffers.
+    for (mischief, lost, duplicated, corrupted, verdict) in [
+        (Mischief::Lose, 5, 0, 0, Some("lossy")),
+        (Mischief::Repeat, 0, 5, 0, None),
+        (Mischief::Change, 5, 0, 5, Some("packets changed")),
+    ] {
+        let door = stranger::bad_door(address, mischief).await;
+        let uri = format!("turn:{door}").parse().unwrap();
+        let plan = Plan { packets: 55, grace: Duration::from_millis(500), ..quick() };
+        let report = probe(&uri, &credential(), &impatient(), &plan).await;
+        let echo = report.echo.as_ref().unwrap();
+        assert_eq!((echo.sent, echo.returned, echo.lost), (55, 55 - lost, lost), "{verdict:?}");
+        assert_eq!((echo.duplicated, echo.corrupted), (duplicated, corrupted), "{verdict:?}");
+        assert_eq!(report.failure.as_ref().map(|failure| failure.verdict), verdict);
+        assert_eq!(report.works(), verdict.is_none());
+    }
     server.close().await.unwrap();
 }

@@ -162,7 +162,8 @@ fn credential(args: &DoctorArgs) -> anyhow::Result<Credential> {
     }
     let Some(username) = &args.username else {
         bail!(
-            "a TURN server relays only for known users; add --username NAME and --password-file FILE, or --secret-file FILE"
+            "a TURN server relays only for known users; add --username NAME and --password-file FILE, or \
+             --secret-file FILE"
         );
     };
     let password = match (&args.password_file, std::env::var_os(PASSWORD_ENV)) {

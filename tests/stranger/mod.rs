@@ -141,3 +141,53 @@ async fn carry(stream: impl AsyncRead + AsyncWrite, server: SocketAddr) {
         () = outward => {}
     }
 }
+
+/// What a bad network does to the channel data that clients send.
+#[derive(Clone, Copy)]
+pub enum Mischief {
+    /// Every tenth packet is lost.
+    Lose,
+    /// Every tenth packet comes twice.
+    Repeat,
+    /// Every tenth packet's last byte is changed.
+    Change,
+}
+
+/// Opens a UDP door to the server that does mischief to what comes in.
+pub async fn bad_door(server: SocketAddr, mischief: Mischief) -> SocketAddr {
+    let inside = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+    let address = inside.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut clients = std::collections::HashMap::new();
+        let mut buffer = vec![0; 65536];
+        let mut channel_data = 0;
+        while let Ok((length, client)) = inside.recv_from(&mut buffer).await {
+            if !clients.contains_key(&client) {
+                let outside = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+                outside.connect(server).await.unwrap();
+                clients.insert(client, Arc::clone(&outside));
+                let inside = Arc::clone(&inside);
+                tokio::spawn(async move {
+                    let mut buffer = vec![0; 65536];
+                    while let Ok(length) = outside.recv(&mut buffer).await {
+                        inside.send_to(&buffer[..length], client).await.unwrap();
+                    }
+                });
+            }
+            let mut copies = 1;
+            if buffer[0] == 0x40 {
+                channel_data += 1;
+                match mischief {
+                    _ if channel_data % 10 != 0 => {}
+                    Mischief::Lose => copies = 0,
+                    Mischief::Repeat => copies = 2,
+                    Mischief::Change => buffer[length - 1] ^= 1,
+                }
+            }
+            for _ in 0..copies {
+                clients[&client].send(&buffer[..length]).await.unwrap();
+            }
+        }
+    });
+    address
+}
