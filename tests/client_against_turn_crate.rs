@@ -234,3 +234,15 @@ async fn a_probe_counts_what_is_lost_repeated_and_changed_on_the_way() {
     }
     server.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_probe_that_may_have_one_allocation_only_takes_a_port_of_this_machine_and_says_so() {
+    let (server, address) = stranger::start().await;
+    let door = stranger::bad_door(address, Mischief::Quota).await;
+    let report = probe(&format!("turn:{door}").parse().unwrap(), &credential(), &impatient(), &quick()).await;
+    let echo = report.echo.as_ref().unwrap();
+    assert!(report.works(), "{report:?}");
+    assert_eq!((echo.path, echo.returned), (EchoPath::LocalPort, 50));
+    assert!(echo.path_reason.as_ref().unwrap().contains("486"), "{report:?}");
+    server.close().await.unwrap();
+}

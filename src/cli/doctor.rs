@@ -1,6 +1,5 @@
 //! `hilum doctor`: examines any TURN server the way a video visit will use it, and explains what is wrong.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -74,49 +73,90 @@ fn sizes() -> RangedU64ValueParser<usize> {
 /// # Errors
 /// What the arguments lack, or that this computer cannot test.
 pub fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
+    let findings = examine(args)?;
+    println!("{}", if args.json { findings.json()? } else { findings.table() });
+    Ok(if findings.work() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Tries every way that was asked for. It takes at most 22 s and the time of the packets for each.
+///
+/// # Errors
+/// As [`run`].
+pub fn examine(args: &DoctorArgs) -> anyhow::Result<Findings> {
     let ways = ways(&args.servers)?;
     let credential = credential(args)?;
     let options = options(args, &ways)?;
     let plan = Plan { size: args.size, ..Plan::voice(args.packets) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut reports = Vec::new();
+    let mut findings = Findings { ways: Vec::new() };
     // One after the other: side by side they would disturb each other's times and count together against the quota.
-    for way in &ways {
+    for way in ways {
         if !args.json {
             eprintln!("trying {way} ...");
         }
-        reports.push(runtime.block_on(probe(way, &credential, &options, &plan)));
+        let report = runtime.block_on(probe(&way, &credential, &options, &plan));
+        findings.ways.push((way, report));
     }
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&Findings::of(&reports))?);
-    } else {
-        println!("{}", render(&ways, &reports));
-    }
-    Ok(if works(&reports) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(findings)
 }
 
-fn works(reports: &[ProbeReport]) -> bool {
-    !reports.is_empty() && reports.iter().all(ProbeReport::works)
+/// What came of each way.
+#[derive(Debug)]
+pub struct Findings {
+    ways: Vec<(TurnUri, ProbeReport)>,
+}
+
+impl Findings {
+    /// Whether every way works.
+    #[must_use]
+    pub fn work(&self) -> bool {
+        !self.ways.is_empty() && self.ways.iter().all(|(_, report)| report.works())
+    }
+
+    /// The findings for programs.
+    ///
+    /// # Errors
+    /// None of the values does what JSON cannot; the serializer's type says otherwise.
+    pub fn json(&self) -> anyhow::Result<String> {
+        let ways = self.ways.iter().map(|(_, report)| JsonWay { works: report.works(), report }).collect();
+        Ok(serde_json::to_string_pretty(&Json { works: self.work(), ways })?)
+    }
+
+    /// The findings for people: a table, what is wrong, and one line that sums it up.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let mut table = Table::new();
+        table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
+        let latency = "latency (min/median/p95)";
+        table.set_header(["way in", "server answers", "allocation", "relayed echo", latency, "loss", "verdict"]);
+        for (way, report) in &self.ways {
+            table.add_row(row(way, report));
+        }
+        let mut text = table.to_string();
+        for (way, report) in &self.ways {
+            explain(&mut text, way, report);
+        }
+        let good = self.ways.iter().filter(|(_, report)| report.works()).count();
+        let sum = match (good, self.ways.len()) {
+            (good, all) if good == all => "Every way works.".to_owned(),
+            (0, _) => "No way works.".to_owned(),
+            (good, all) => format!("{good} of {all} ways work; a call takes the best of them."),
+        };
+        format!("{text}\n\n{sum}")
+    }
 }
 
 #[derive(Serialize)]
-struct Findings<'r> {
+struct Json<'r> {
     works: bool,
-    ways: Vec<Finding<'r>>,
+    ways: Vec<JsonWay<'r>>,
 }
 
 #[derive(Serialize)]
-struct Finding<'r> {
+struct JsonWay<'r> {
     works: bool,
     #[serde(flatten)]
     report: &'r ProbeReport,
-}
-
-impl<'r> Findings<'r> {
-    fn of(reports: &'r [ProbeReport]) -> Self {
-        let ways = reports.iter().map(|report| Finding { works: report.works(), report }).collect();
-        Self { works: works(reports), ways }
-    }
 }
 
 fn ways(servers: &[String]) -> anyhow::Result<Vec<TurnUri>> {
@@ -189,44 +229,17 @@ fn first_line(path: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     Ok(Zeroizing::new(line.to_vec()))
 }
 
-/// The table, what is wrong, and one line that sums it up.
-fn render(ways: &[TurnUri], reports: &[ProbeReport]) -> String {
-    let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header([
-        "way in",
-        "server answers",
-        "allocation",
-        "relayed echo",
-        "latency (min/median/p95)",
-        "loss",
-        "verdict",
-    ]);
-    for (way, report) in ways.iter().zip(reports) {
-        table.add_row(row(way, report));
+/// What is wrong with one way, and what to do.
+fn explain(text: &mut String, way: &TurnUri, report: &ProbeReport) {
+    let name = name_of(way);
+    if let Some(failure) = &report.failure {
+        text.push_str(&format!("\n\n{name}: {}\n  {}", failure.problem, failure.advice));
     }
-    let mut text = table.to_string();
-    for (way, report) in ways.iter().zip(reports) {
-        let name = name_of(way);
-        if let Some(failure) = &report.failure {
-            // Writing to a String does not fail.
-            writeln!(text, "\n\n{name}: {}", failure.problem).unwrap_or_default();
-            write!(text, "  {}", failure.advice).unwrap_or_default();
-        }
-        if let Some((EchoPath::LocalPort, reason)) = report.echo.as_ref().map(|echo| (echo.path, &echo.path_reason)) {
-            let reason = reason.as_deref().unwrap_or_default();
-            write!(text, "\n\n{name}: packets went to a port of this computer, not to a second allocation ({reason}).")
-                .unwrap_or_default();
-        }
+    if let Some((EchoPath::LocalPort, reason)) = report.echo.as_ref().map(|echo| (echo.path, &echo.path_reason)) {
+        let reason = reason.as_deref().unwrap_or_default();
+        let note = "packets went to a port of this computer, not to a second allocation";
+        text.push_str(&format!("\n\n{name}: {note} ({reason})."));
     }
-    let good = reports.iter().filter(|report| report.works()).count();
-    let sum = match (good, reports.len()) {
-        (good, all) if good == all => "Every way works.".to_owned(),
-        (0, _) => "No way works.".to_owned(),
-        (good, all) => format!("{good} of {all} ways work; a call takes the best of them."),
-    };
-    write!(text, "\n\n{sum}").unwrap_or_default();
-    text
 }
 
 fn row(way: &TurnUri, report: &ProbeReport) -> [Cell; 7] {

@@ -151,6 +151,8 @@ pub enum Mischief {
     Repeat,
     /// Every tenth packet's last byte is changed.
     Change,
+    /// Nothing happens to packets, but every client after the first is refused an allocation with 486.
+    Quota,
 }
 
 /// Opens a UDP door to the server that does mischief to what comes in.
@@ -174,6 +176,12 @@ pub async fn bad_door(server: SocketAddr, mischief: Mischief) -> SocketAddr {
                     }
                 });
             }
+            if matches!(mischief, Mischief::Quota) && clients.len() > 1 {
+                if let Some(refusal) = quota_reached(&buffer[..length]) {
+                    inside.send_to(&refusal, client).await.unwrap();
+                    continue;
+                }
+            }
             let mut copies = 1;
             if buffer[0] == 0x40 {
                 channel_data += 1;
@@ -182,6 +190,7 @@ pub async fn bad_door(server: SocketAddr, mischief: Mischief) -> SocketAddr {
                     Mischief::Lose => copies = 0,
                     Mischief::Repeat => copies = 2,
                     Mischief::Change => buffer[length - 1] ^= 1,
+                    Mischief::Quota => {}
                 }
             }
             for _ in 0..copies {
@@ -190,4 +199,21 @@ pub async fn bad_door(server: SocketAddr, mischief: Mischief) -> SocketAddr {
         }
     });
     address
+}
+
+/// A signed 486 to an Allocate request with credentials.
+fn quota_reached(request: &[u8]) -> Option<Vec<u8>> {
+    use hilum::wire::{
+        Class, ErrorCode, IntegrityKey, IntegrityKind, Message, MessageWriter, Method, PasswordAlgorithm,
+    };
+    let request = Message::parse(request).ok().filter(|request| request.method() == Method::Allocate)?;
+    IntegrityKind::of(&request)?;
+    let md5 = PasswordAlgorithm::Md5;
+    let key = IntegrityKey::long_term(md5, USER.as_bytes(), REALM.as_bytes(), PASSWORD.as_bytes());
+    let mut buffer = vec![0; 256];
+    let mut writer = MessageWriter::new(&mut buffer, Class::Error, Method::Allocate, request.transaction());
+    writer.error_code(ErrorCode::ALLOCATION_QUOTA_REACHED, true).integrity(IntegrityKind::Sha1, &key);
+    let length = writer.finish().unwrap();
+    buffer.truncate(length);
+    Some(buffer)
 }
