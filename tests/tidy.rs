@@ -87,7 +87,8 @@ fn top(file: &str) -> String {
 
 #[test]
 fn arrows_only_point_down() {
-    let up = "use crate::turn::Relay;\nfn f() { crate::auth::g(); super::policy::h() }\nuse crate::{addr::A, cli as c};";
+    let up =
+        "use crate::turn::Relay;\nfn f() { crate::auth::g(); super::policy::h() }\nuse crate::{addr::A, cli as c};";
     assert_eq!(lines_of(&laws::upward_arrows("wire/mod.rs", up)), [1, 2, 2, 3]);
     assert_eq!(laws::upward_arrows("turn/relay.rs", "use crate::wire::Message; use super::slot::Slot;"), []);
     assert_eq!(laws::upward_arrows("wire/frame.rs", "// crate::turn\nconst A: &str = \"crate::turn\";"), []);
@@ -135,7 +136,8 @@ fn below_the_wall_there_is_no_clock_no_socket_no_runtime_no_chance() {
     let bad = "use std::net::UdpSocket;\nuse std::{sync::Arc, time::Instant};\nfn f() { println!(); }\nuse tokio::spawn;\n\
                fn g() { unsafe { h() } }\nuse rand_core::{RngCore, OsRng};";
     assert_eq!(lines_of(&laws::over_the_wall(bad)), [1, 2, 3, 4, 5, 6]);
-    let good = "use core::net::IpAddr; use std::sync::Arc; // std::net\n#[cfg(test)]\nmod tests { use std::time::Instant; }";
+    let good =
+        "use core::net::IpAddr; use std::sync::Arc; // std::net\n#[cfg(test)]\nmod tests { use std::time::Instant; }";
     assert_eq!(laws::over_the_wall(good), []);
 
     let below = |file: &str| FLOORS.iter().any(|floor| floor.module == top(file) && floor.below_the_wall);
@@ -155,14 +157,16 @@ fn the_core_builds_without_the_world() {
     let tree = String::from_utf8(output.stdout).unwrap();
     let names: BTreeSet<&str> = tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert!(names.contains("hmac"), "the tree is seen");
-    let world = ["tokio", "mio", "libc", "nix", "socket2", "rustls", "rand", "getrandom", "clap", "prometheus", "tracing"];
+    let world =
+        ["tokio", "mio", "libc", "nix", "socket2", "rustls", "rand", "getrandom", "clap", "prometheus", "tracing"];
     let found: Vec<_> = world.iter().filter(|name| names.contains(*name)).collect();
     assert!(found.is_empty(), "the core depends on {found:?}");
 }
 
 #[test]
 fn nothing_is_put_off() {
-    let bad = "// TODO: later\nfn f() { todo!() }\nfn g() { unimplemented!() }\nfn h() { dbg!(1); }\n/* FIXME */\n/// stub";
+    let bad =
+        "// TODO: later\nfn f() { todo!() }\nfn g() { unimplemented!() }\nfn h() { dbg!(1); }\n/* FIXME */\n/// stub";
     assert_eq!(lines_of(&laws::unfinished(bad)), [1, 2, 3, 4, 5, 6]);
     assert_eq!(laws::unfinished("// A mastodon.\nfn todo() { let s = \"TODO\"; todo(); }"), []);
 
@@ -339,7 +343,8 @@ fn every_package_has_a_licence_and_a_source_that_deny_toml_allows() {
     let deny = toml_of("deny.toml");
     let allowed: Vec<String> = deny["licenses"]["allow"].clone().try_into().unwrap();
     let exceptions = deny["licenses"]["exceptions"].as_array().cloned().unwrap_or_default();
-    let banned: Vec<&str> = deny["bans"]["deny"].as_array().unwrap().iter().filter_map(|b| b["crate"].as_str()).collect();
+    let banned: Vec<&str> =
+        deny["bans"]["deny"].as_array().unwrap().iter().filter_map(|b| b["crate"].as_str()).collect();
     let packages = packages();
     assert!(packages.len() > 100, "the packages are seen");
     let wrapped = ["ring"];

@@ -1,0 +1,115 @@
+//! The unit file under systemd's own tools: it verifies, and its exposure stays low. A missing `systemd-analyze` fails
+//! the test; Debian's package `systemd` has it.
+#![cfg(feature = "server")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The highest exposure, in tenths, that `systemd-analyze security` may report. 0 is a process that can do nothing; a
+/// relay must speak to the whole network, which alone costs a point.
+const EXPOSURE_LIMIT: &str = "15";
+/// What an installation puts where.
+const INSTALLED: &str = "/usr/local/bin/hilum";
+
+fn file(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd").join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The values of a key in a section, in order.
+fn values<'u>(unit: &'u str, section: &str, key: &str) -> Vec<&'u str> {
+    let mut current = "";
+    let mut found = Vec::new();
+    for line in unit.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            current = name;
+        } else if let Some((name, value)) = line.split_once('=')
+            && current == section
+            && name == key
+        {
+            found.push(value);
+        }
+    }
+    found
+}
+
+fn service(key: &str) -> String {
+    values(&file("hilum.service"), "Service", key).join(" | ")
+}
+
+/// Runs `systemd-analyze` on a unit whose program is the one that was just built.
+fn analyze(unit: &str, arguments: &[&str]) -> Output {
+    let directory = tempfile::tempdir().unwrap();
+    let path: PathBuf = directory.path().join("hilum.service");
+    std::fs::write(&path, unit.replace(INSTALLED, env!("CARGO_BIN_EXE_hilum"))).unwrap();
+    Command::new("systemd-analyze")
+        .args(arguments)
+        .arg(&path)
+        .output()
+        .unwrap_or_else(|error| panic!("systemd-analyze: {error}; install Debian's package `systemd`"))
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn systemd_understands_every_line() {
+    let unit = file("hilum.service");
+    let good = analyze(&unit, &["verify"]);
+    assert!(good.status.success() && said(&good).is_empty(), "{}", said(&good));
+
+    let bad = analyze(&unit.replace("WatchdogSec=", "WatchdogSeconds="), &["verify"]);
+    assert!(said(&bad).contains("WatchdogSeconds"), "the tool sees a misspelt key: {}", said(&bad));
+}
+
+#[test]
+fn the_exposure_is_low() {
+    let unit = file("hilum.service");
+    let threshold = format!("--threshold={EXPOSURE_LIMIT}");
+    let arguments = ["security", "--offline=true", "--no-pager", &threshold];
+    let good = analyze(&unit, &arguments);
+    assert!(good.status.success(), "{}", said(&good));
+
+    let bad = analyze(&unit.replace("ProtectSystem=strict", "").replace("NoNewPrivileges=yes", ""), &arguments);
+    assert!(!bad.status.success(), "the tool sees a softer unit");
+}
+
+#[test]
+fn systemd_hears_from_the_relay_and_reloads_it() {
+    assert_eq!(service("Type"), "notify");
+    assert_eq!(service("ExecStart"), format!("{INSTALLED} serve --config /etc/hilum/hilum.toml"));
+    assert_eq!(service("ExecStartPre"), format!("{INSTALLED} check /etc/hilum/hilum.toml"));
+    let reload = service("ExecReload");
+    let (check, signal) = reload.split_once(" | ").unwrap();
+    assert_eq!(check, service("ExecStartPre"), "a bad configuration makes the reload fail before the signal");
+    assert_eq!(signal, "/bin/kill -HUP $MAINPID");
+    // A shard publishes its heartbeat once a second; less than five would kill a relay on a busy machine.
+    let watchdog: u32 = service("WatchdogSec").parse().unwrap();
+    assert!((5..=30).contains(&watchdog));
+    assert!(!service("TimeoutStopSec").is_empty());
+}
+
+#[test]
+fn the_user_is_ordinary_and_may_listen_on_port_443() {
+    assert_eq!(service("User"), "hilum");
+    assert_eq!(service("CapabilityBoundingSet"), "CAP_NET_BIND_SERVICE");
+    assert_eq!(service("AmbientCapabilities"), "CAP_NET_BIND_SERVICE");
+    assert_eq!(service("PrivateUsers"), "", "a private user namespace would take the capability away");
+
+    let users = file("sysusers.d/hilum.conf");
+    assert!(users.lines().any(|line| line.starts_with("u hilum ") && line.ends_with("/usr/sbin/nologin")));
+    let paths = file("tmpfiles.d/hilum.conf");
+    let entries: Vec<&str> = paths.lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(!entries.is_empty() && entries.iter().all(|line| line.contains(" 0750 root hilum ")), "{entries:?}");
+}
+
+#[test]
+fn there_is_a_descriptor_for_every_port_and_connection_that_may_be_configured() {
+    let limit: u64 = service("LimitNOFILE").parse().unwrap();
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/hilum.toml")).unwrap();
+    let config: toml::Table = text.parse().unwrap();
+    let number = |section: &str, key: &str| u64::try_from(config[section][key].as_integer().unwrap()).unwrap();
+    // An allocation has a relayed port of each family at most.
+    assert!(limit >= 2 * number("limits", "allocations") + number("listen", "connections"));
+}
