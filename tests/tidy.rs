@@ -131,6 +131,29 @@ fn every_module_has_its_floor_and_the_wall_stands_in_lib_rs() {
     assert_eq!(declared, known);
 }
 
+/// The modules on each line of the drawing, from the top down.
+fn drawn(architecture: &str) -> Vec<Vec<String>> {
+    let drawing = architecture.split("```text").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    // What a module is for stands two spaces or more to the right of the names, which are two spaces apart at most.
+    let names = |line: &str| -> Vec<String> {
+        let left = line.trim_start().split("   ").next().unwrap_or_default();
+        left.split_whitespace().map(str::to_owned).collect()
+    };
+    let lines = drawing.lines().filter(|line| !line.trim().is_empty() && !line.contains("----"));
+    lines.map(names).filter(|names| names != &["main"]).collect()
+}
+
+#[test]
+fn the_drawing_in_architecture_md_is_the_house_that_stands() {
+    let mut ranks: Vec<u8> = FLOORS.iter().map(|floor| floor.rank).collect();
+    ranks.sort_unstable();
+    ranks.dedup();
+    let of = |rank| FLOORS.iter().filter(move |floor| floor.rank == rank).map(|floor| floor.module.to_owned());
+    let floors: Vec<Vec<String>> = ranks.into_iter().rev().map(|rank| of(rank).collect()).collect();
+    let architecture = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    assert_eq!(drawn(&architecture), floors);
+}
+
 #[test]
 fn below_the_wall_there_is_no_clock_no_socket_no_runtime_no_chance() {
     let bad = "use std::net::UdpSocket;\nuse std::{sync::Arc, time::Instant};\nfn f() { println!(); }\nuse tokio::spawn;\n\

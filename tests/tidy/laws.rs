@@ -29,7 +29,7 @@ const fn server(module: &'static str, rank: u8) -> Floor {
     Floor { module, rank, below_the_wall: false }
 }
 
-/// The house, from the ground up. ARCHITECTURE.md draws it; `tests/docs.rs` holds the drawing to this list.
+/// The house, from the ground up. ARCHITECTURE.md draws it and is held to this list.
 pub const FLOORS: &[Floor] = &[
     core("addr", 0),
     core("redact", 0),
