@@ -1,0 +1,20 @@
+//! The wire codec against the RFCs' own vectors, against two independent codecs, and against bad input.
+
+#[path = "wire/attributes.rs"]
+mod attributes;
+#[path = "wire/bytes.rs"]
+mod bytes;
+#[path = "wire/hostile.rs"]
+mod hostile;
+#[path = "wire/integrity.rs"]
+mod integrity;
+#[path = "wire/sealed.rs"]
+mod sealed;
+#[path = "wire/strangers.rs"]
+mod strangers;
+#[path = "wire/stream.rs"]
+mod stream;
+#[path = "wire/vectors.rs"]
+mod vectors;
+#[path = "wire/writer.rs"]
+mod writer;

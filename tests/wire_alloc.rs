@@ -1,0 +1,185 @@
+//! The codec allocates nothing: not to read, not to write, not to verify. A counting allocator is the witness, and it
+//! is why this test has a binary of its own.
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::cell::Cell;
+use std::alloc::System;
+use std::hint::black_box;
+
+use hilum::addr::{Family, PeerAddr};
+use hilum::wire::attribute::{self, Icmp};
+use hilum::wire::{
+    AttributeType, ChannelData, ChannelNumber, Class, ErrorCode, HEADER, IntegrityKey, IntegrityKind, Malformed,
+    Message, MessageWriter, Method, PasswordAlgorithm, TransactionId, decode_address, frame_length,
+    write_channel_header,
+};
+
+/// The system's allocator, with a count per thread, so that the test harness's own threads do not disturb.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count() {
+    // A thread that is ending has no counter any more; what it allocates then is not the codec's.
+    let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
+}
+
+// SAFETY: every call goes to `System` with the arguments unchanged, and counting neither allocates nor unwinds: the
+// counter is a constant-initialised thread local without a destructor.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller keeps the contract of `alloc`, which is `System`'s as well.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: `pointer` came from `System`, as every pointer from here does.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How many allocations this thread makes in `work`.
+fn allocations(work: impl FnOnce()) -> u64 {
+    let before = ALLOCATIONS.get();
+    work();
+    ALLOCATIONS.get() - before
+}
+
+const TRANSACTION: TransactionId = TransactionId([7; 12]);
+
+fn key(algorithm: PasswordAlgorithm) -> IntegrityKey {
+    IntegrityKey::long_term(algorithm, b"anna", b"example.org", b"secret")
+}
+
+fn write(buffer: &mut [u8], class: Class, kind: IntegrityKind, key: &IntegrityKey) -> usize {
+    MessageWriter::new(buffer, class, Method::Allocate, TRANSACTION)
+        .attribute(AttributeType::USERNAME, b"anna")
+        .attribute(AttributeType::NONCE, b"obMatJos2AAACf//499k9")
+        .attribute(AttributeType::PASSWORD_ALGORITHM, &[0, 2, 0, 0])
+        .attribute(AttributeType(0x7777), b"unknown")
+        .number(AttributeType::LIFETIME, 600)
+        .xor_address(AttributeType::XOR_PEER_ADDRESS, "[2001:db8::1]:9".parse().unwrap(), TRANSACTION)
+        .plain_address(AttributeType::ALTERNATE_SERVER, "192.0.2.1:3478".parse().unwrap())
+        .error_code(ErrorCode::INSUFFICIENT_CAPACITY, true)
+        .address_error_code(Family::V6, ErrorCode::ADDRESS_FAMILY_NOT_SUPPORTED)
+        .attribute(AttributeType::ICMP, &Icmp { kind: 3, code: 4, data: 1280 }.encode())
+        .integrity(kind, key)
+        .fingerprint()
+        .finish()
+        .unwrap()
+}
+
+fn read(bytes: &[u8], kind: IntegrityKind, key: &IntegrityKey) {
+    let message = Message::parse(bytes).unwrap();
+    for attribute in message.attributes() {
+        black_box(attribute);
+    }
+    assert_eq!(message.unknown_required().count(), 1);
+    assert_eq!(message.fingerprint(), Some(true));
+    assert_eq!(IntegrityKind::of(&message), Some(kind));
+    assert!(key.verify(kind, &message));
+    let peer = message.xor_address(AttributeType::XOR_PEER_ADDRESS).unwrap().unwrap();
+    black_box(PeerAddr::canonical(peer));
+    black_box(attribute::decode_lifetime(message.value(AttributeType::LIFETIME).unwrap()).unwrap());
+    black_box(decode_address(message.value(AttributeType::ALTERNATE_SERVER).unwrap()).unwrap());
+    black_box(ErrorCode::decode(message.value(AttributeType::ERROR_CODE).unwrap()).unwrap());
+    black_box(Icmp::decode(message.value(AttributeType::ICMP).unwrap()).unwrap());
+}
+
+#[test]
+fn the_witness_sees_an_allocation() {
+    assert!(allocations(|| drop(black_box(vec![0_u8; 100]))) > 0);
+    assert_eq!(allocations(|| drop(black_box([0_u8; 100]))), 0);
+}
+
+#[test]
+fn building_a_message_allocates_nothing() {
+    let mut buffer = [0; 512];
+    for (kind, algorithm) in
+        [(IntegrityKind::Sha1, PasswordAlgorithm::Md5), (IntegrityKind::Sha256, PasswordAlgorithm::Sha256)]
+    {
+        let made = allocations(|| {
+            let key = key(algorithm);
+            black_box(write(&mut buffer, Class::Success, kind, &key));
+        });
+        assert_eq!(made, 0, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_message_that_does_not_fit_allocates_nothing() {
+    let key = key(PasswordAlgorithm::Sha256);
+    let mut buffer = [0; 60];
+    let made = allocations(|| {
+        let result = MessageWriter::new(&mut buffer, Class::Success, Method::Allocate, TRANSACTION)
+            .attribute(AttributeType::USERNAME, b"a long user name that leaves no room for what follows")
+            .integrity(IntegrityKind::Sha256, &key)
+            .fingerprint()
+            .finish();
+        assert!(result.is_err());
+    });
+    assert_eq!(made, 0);
+}
+
+#[test]
+fn reading_and_verifying_a_message_allocates_nothing() {
+    let mut buffer = [0; 512];
+    for (kind, algorithm) in
+        [(IntegrityKind::Sha1, PasswordAlgorithm::Md5), (IntegrityKind::Sha256, PasswordAlgorithm::Sha256)]
+    {
+        let key = key(algorithm);
+        let length = write(&mut buffer, Class::Request, kind, &key);
+        assert_eq!(allocations(|| read(&buffer[..length], kind, &key)), 0, "{kind:?}");
+    }
+}
+
+#[test]
+fn refusing_bad_bytes_allocates_nothing() {
+    let mut buffer = [0; 512];
+    let length = write(&mut buffer, Class::Request, IntegrityKind::Sha1, &key(PasswordAlgorithm::Md5));
+    let made = allocations(|| {
+        for cut in 0..length {
+            assert_eq!(Message::parse(&buffer[..cut]).err(), Some(Malformed::Truncated));
+        }
+        for at in 0..length {
+            buffer[at] ^= 0xFF;
+            let _ = black_box(Message::parse(&buffer[..length]));
+            let _ = black_box(frame_length(&buffer[..length]));
+            buffer[at] ^= 0xFF;
+        }
+    });
+    assert_eq!(made, 0);
+}
+
+#[test]
+fn channel_data_and_frames_allocate_nothing() {
+    let channel = ChannelNumber::new(0x4001).unwrap();
+    let mut bytes = [0xAB; 1204];
+    let made = allocations(|| {
+        bytes[..4].copy_from_slice(&write_channel_header(channel, 1200));
+        let frame = frame_length(&bytes).unwrap().unwrap();
+        assert_eq!(frame.length, bytes.len());
+        assert_eq!(ChannelData::parse(&bytes).unwrap().data.len(), 1200);
+        assert!(ChannelData::parse(&bytes[..HEADER]).is_err());
+    });
+    assert_eq!(made, 0);
+}
