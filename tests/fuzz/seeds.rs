@@ -1,0 +1,274 @@
+//! The seeds of the corpus: small inputs with a meaning, each the start of many.
+
+use hilum::addr::Family;
+use hilum::wire::attribute::Icmp;
+use hilum::wire::{
+    AttributeType, ChannelNumber, Class, ErrorCode, IntegrityKey, IntegrityKind, MessageWriter, Method,
+    PasswordAlgorithm, TransactionId, write_channel_header,
+};
+
+/// One input: the target it is for, its file's name, its bytes.
+pub struct Seed {
+    pub target: &'static str,
+    pub name: String,
+    pub bytes: Vec<u8>,
+}
+
+/// All seeds of all targets.
+pub fn seeds() -> Vec<Seed> {
+    let mut seeds = Vec::new();
+    let mut add = |target: &'static str, name: &str, bytes: Vec<u8>| {
+        seeds.push(Seed { target, name: name.to_owned(), bytes });
+    };
+    for (name, bytes) in messages() {
+        add("wire_message", name, bytes);
+    }
+    for (name, bytes) in channel_data() {
+        add("wire_channel_data", name, bytes);
+    }
+    for (name, bytes) in streams() {
+        add("wire_frames", name, bytes);
+    }
+    for (name, bytes) in addresses() {
+        add("peer_address", name, bytes);
+    }
+    seeds
+}
+
+const TRANSACTION: TransactionId = TransactionId([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+
+fn message(class: Class, method: Method, write: impl FnOnce(&mut MessageWriter<'_>)) -> Vec<u8> {
+    let mut buffer = vec![0; 4096];
+    let mut writer = MessageWriter::new(&mut buffer, class, method, TRANSACTION);
+    write(&mut writer);
+    let length = writer.finish().expect("a seed is small");
+    buffer.truncate(length);
+    buffer
+}
+
+fn messages() -> Vec<(&'static str, Vec<u8>)> {
+    use AttributeType as T;
+    use Class::{Error, Indication, Request, Success};
+    let key = IntegrityKey::long_term(PasswordAlgorithm::Sha256, b"anna", b"example.org", b"secret");
+    let peer = "192.0.2.7:9".parse().expect("an address");
+    let peer6 = "[2001:db8::7]:9".parse().expect("an address");
+    let login = |writer: &mut MessageWriter<'_>| {
+        writer
+            .attribute(T::USERNAME, b"anna")
+            .attribute(T::REALM, b"example.org")
+            .attribute(T::NONCE, b"obMatJos2AAACf//499k9");
+    };
+    vec![
+        ("binding", message(Request, Method::Binding, |_| {})),
+        ("binding_fingerprint", message(Request, Method::Binding, |w| drop_it(w.fingerprint()))),
+        (
+            "allocate_stranger",
+            message(Request, Method::Allocate, |w| drop_it(w.attribute(T::REQUESTED_TRANSPORT, &[17, 0, 0, 0]))),
+        ),
+        (
+            "allocate_everything",
+            message(Request, Method::Allocate, |w| {
+                w.attribute(T::REQUESTED_TRANSPORT, &[17, 0, 0, 0])
+                    .number(T::LIFETIME, 600)
+                    .attribute(T::EVEN_PORT, &[0x80])
+                    .attribute(T::DONT_FRAGMENT, &[])
+                    .attribute(T::ADDITIONAL_ADDRESS_FAMILY, &[2, 0, 0, 0])
+                    .attribute(T::PASSWORD_ALGORITHMS, &PasswordAlgorithm::OFFER)
+                    .attribute(T::PASSWORD_ALGORITHM, &[0, 2, 0, 0]);
+                login(w);
+                w.integrity(IntegrityKind::Sha1, &key).integrity(IntegrityKind::Sha256, &key).fingerprint();
+            }),
+        ),
+        (
+            "allocate_reserved",
+            message(Request, Method::Allocate, |w| {
+                w.attribute(T::REQUESTED_TRANSPORT, &[17, 0, 0, 0]).attribute(T::RESERVATION_TOKEN, &[7; 8]);
+                login(w);
+                w.integrity(IntegrityKind::Sha1, &key);
+            }),
+        ),
+        (
+            "allocate_userhash",
+            message(Request, Method::Allocate, |w| {
+                w.attribute(T::REQUESTED_TRANSPORT, &[17, 0, 0, 0])
+                    .attribute(T::REQUESTED_ADDRESS_FAMILY, &[2, 0, 0, 0])
+                    .attribute(T::USERHASH, &[5; 32])
+                    .integrity(IntegrityKind::Sha256, &key);
+            }),
+        ),
+        (
+            "allocate_success",
+            message(Success, Method::Allocate, |w| {
+                w.xor_address(T::XOR_RELAYED_ADDRESS, peer, TRANSACTION)
+                    .xor_address(T::XOR_RELAYED_ADDRESS, peer6, TRANSACTION)
+                    .xor_address(T::XOR_MAPPED_ADDRESS, peer, TRANSACTION)
+                    .address_error_code(Family::V6, ErrorCode::INSUFFICIENT_CAPACITY)
+                    .number(T::LIFETIME, 600);
+            }),
+        ),
+        (
+            "allocate_challenge",
+            message(Error, Method::Allocate, |w| {
+                w.error_code(ErrorCode::UNAUTHENTICATED, true)
+                    .attribute(T::REALM, b"example.org")
+                    .attribute(T::NONCE, b"obMatJos2AAACf//499k9")
+                    .attribute(T::PASSWORD_ALGORITHMS, &PasswordAlgorithm::OFFER);
+            }),
+        ),
+        (
+            "try_alternate",
+            message(Error, Method::Allocate, |w| {
+                w.error_code(ErrorCode::TRY_ALTERNATE, false)
+                    .plain_address(T::ALTERNATE_SERVER, peer)
+                    .attribute(T::ALTERNATE_DOMAIN, b"example.org");
+            }),
+        ),
+        (
+            "unknown_attributes",
+            message(Error, Method::Refresh, |w| {
+                w.error_code(ErrorCode::UNKNOWN_ATTRIBUTE, true)
+                    .attribute(T::UNKNOWN_ATTRIBUTES, &[0x00, 0x03, 0x77, 0x77]);
+            }),
+        ),
+        (
+            "refresh_delete",
+            message(Request, Method::Refresh, |w| {
+                w.number(T::LIFETIME, 0);
+                login(w);
+                w.integrity(IntegrityKind::Sha1, &key);
+            }),
+        ),
+        (
+            "create_permission_two",
+            message(Request, Method::CreatePermission, |w| {
+                w.xor_address(T::XOR_PEER_ADDRESS, peer, TRANSACTION).xor_address(
+                    T::XOR_PEER_ADDRESS,
+                    peer6,
+                    TRANSACTION,
+                );
+            }),
+        ),
+        (
+            "channel_bind",
+            message(Request, Method::ChannelBind, |w| {
+                w.number(T::CHANNEL_NUMBER, 0x4001_0000).xor_address(T::XOR_PEER_ADDRESS, peer, TRANSACTION);
+            }),
+        ),
+        (
+            "send",
+            message(Indication, Method::Send, |w| {
+                w.xor_address(T::XOR_PEER_ADDRESS, peer, TRANSACTION).attribute(T::DATA, b"hello");
+            }),
+        ),
+        (
+            "data_icmp",
+            message(Indication, Method::Data, |w| {
+                w.xor_address(T::XOR_PEER_ADDRESS, peer, TRANSACTION)
+                    .attribute(T::ICMP, &Icmp { kind: 3, code: 4, data: 1280 }.encode());
+            }),
+        ),
+        (
+            "after_the_integrity",
+            message(Request, Method::Refresh, |w| {
+                w.integrity(IntegrityKind::Sha1, &key)
+                    .number(T::LIFETIME, 0)
+                    .integrity(IntegrityKind::Sha256, &key)
+                    .fingerprint();
+            }),
+        ),
+        (
+            "ice_check",
+            message(Request, Method::Binding, |w| {
+                w.number(T::PRIORITY, 0x6e00_01ff)
+                    .attribute(T::ICE_CONTROLLING, &[1; 8])
+                    .attribute(T::USE_CANDIDATE, &[])
+                    .attribute(T::SOFTWARE, b"a browser")
+                    .fingerprint();
+            }),
+        ),
+        ("unknown_method", {
+            let mut bytes = message(Request, Method::Binding, |_| {});
+            bytes[1] = 0x0A;
+            bytes
+        }),
+        ("cut", message(Request, Method::Binding, |w| drop_it(w.attribute(T::SOFTWARE, b"cut")))[..26].to_vec()),
+    ]
+}
+
+/// The writer's methods return it for the next; a seed's last one needs no next.
+const fn drop_it(_: &mut MessageWriter<'_>) {}
+
+fn frame(number: u16, data: &[u8], padding: usize) -> Vec<u8> {
+    let channel = ChannelNumber::new(number).expect("in range");
+    let mut bytes = write_channel_header(channel, u16::try_from(data.len()).expect("small")).to_vec();
+    bytes.extend_from_slice(data);
+    bytes.resize(bytes.len() + padding, 0);
+    bytes
+}
+
+fn channel_data() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("empty", frame(0x4000, b"", 0)),
+        ("hello", frame(0x4001, b"hello", 0)),
+        ("hello_padded", frame(0x4FFF, b"hello", 3)),
+        ("too_much_padding", frame(0x4001, b"hello!!!", 4)),
+        ("rtp", frame(0x4002, &[0x80, 111, 0, 1, 0, 0, 0, 0, 0xDE, 0xAD, 0xBE, 0xEF, 1, 2, 3], 1)),
+        ("too_short", frame(0x4001, b"hello", 0)[..7].to_vec()),
+        ("out_of_range", vec![0x50, 0, 0, 0]),
+    ]
+}
+
+fn streams() -> Vec<(&'static str, Vec<u8>)> {
+    let stun = message(Class::Request, Method::Binding, |w| drop_it(w.attribute(AttributeType::SOFTWARE, b"a client")));
+    let mixed =
+        [stun.clone(), frame(0x4000, b"a", 3), frame(0x4001, b"", 0), stun.clone(), frame(0x4002, b"abcd", 0)].concat();
+    let stream = |lengths: &[u8], stream: &[u8]| {
+        let mut bytes = vec![u8::try_from(lengths.len()).expect("few")];
+        bytes.extend_from_slice(lengths);
+        bytes.extend_from_slice(stream);
+        bytes
+    };
+    vec![
+        ("single_bytes", stream(&[1], &mixed)),
+        ("primes", stream(&[2, 3, 5, 7, 11, 13], &mixed)),
+        ("coalesced", stream(&[255], &mixed)),
+        ("one_cut", stream(&[5], &stun)),
+        ("unfinished", stream(&[4], &mixed[..mixed.len() - 5])),
+        ("tls", stream(&[3], &[0x16, 0x03, 0x01, 0x02, 0x00, 0x01])),
+        ("http", stream(&[3], b"GET / HTTP/1.1\r\n\r\n")),
+        ("no_cookie", stream(&[9], &[0, 1, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4])),
+    ]
+}
+
+fn addresses() -> Vec<(&'static str, Vec<u8>)> {
+    let spelled = [
+        ("v4", "192.0.2.1"),
+        ("v4_loopback", "127.0.0.1"),
+        ("v4_unspecified", "0.0.0.0"),
+        ("v4_one", "0.0.0.1"),
+        ("v6", "2001:db8::1"),
+        ("v6_loopback", "::1"),
+        ("v6_unspecified", "::"),
+        ("mapped", "::ffff:127.0.0.1"),
+        ("translated", "::ffff:0:127.0.0.1"),
+        ("compatible", "::127.0.0.1"),
+        ("nat64", "64:ff9b::127.0.0.1"),
+        ("nat64_local", "64:ff9b:1:2:3:4:127.0.0.1"),
+        ("6to4", "2002:7f00:1::"),
+        ("teredo", "2001:0:102:304::80ff:fffe"),
+        ("link_local", "fe80::1"),
+        ("unique_local", "fd00::1"),
+        ("multicast", "ff02::1"),
+    ];
+    spelled
+        .into_iter()
+        .map(|(name, text)| {
+            let mut bytes = match text.parse().expect("an address") {
+                core::net::IpAddr::V4(v4) => v4.octets().to_vec(),
+                core::net::IpAddr::V6(v6) => v6.octets().to_vec(),
+            };
+            bytes.extend([0x0D, 0x96]);
+            (name, bytes)
+        })
+        .collect()
+}
