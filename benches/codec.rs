@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --no-default-features --bench codec`, or with `-- --quick` for a first look.
 
+#![allow(clippy::expect_used, missing_docs, reason = "a bench that cannot build its input has nothing to measure")]
+
 use core::hint::black_box;
 use core::net::SocketAddr;
 

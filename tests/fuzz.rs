@@ -5,6 +5,8 @@
 //!
 //! The same targets run under libFuzzer from `fuzz/`, see its README.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a target fails by panicking")]
+
 #[path = "fuzz/mutate.rs"]
 mod mutate;
 #[path = "fuzz/seeds.rs"]

@@ -1,5 +1,13 @@
 //! The wire codec against the RFCs' own vectors, against two independent codecs, and against bad input.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::let_underscore_must_use,
+    reason = "a test that panics has failed, and some only ask that a reader returns"
+)]
+
 #[path = "wire/attributes.rs"]
 mod attributes;
 #[path = "wire/bytes.rs"]

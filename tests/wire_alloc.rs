@@ -1,6 +1,12 @@
 //! The codec allocates nothing: not to read, not to write, not to verify. A counting allocator is the witness, and it
 //! is why this test has a binary of its own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::let_underscore_must_use,
+    reason = "a test that panics has failed, and some only ask that a reader returns"
+)]
+
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::Cell;
 use std::alloc::System;
@@ -28,7 +34,7 @@ fn count() {
 
 // SAFETY: every call goes to `System` with the arguments unchanged, and counting neither allocates nor unwinds: the
 // counter is a constant-initialised thread local without a destructor.
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "a global allocator cannot be written without")]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();

@@ -18,7 +18,7 @@ use hilum::wire::{
 pub type Target = fn(&[u8]);
 
 /// All of them, by the name of their corpus.
-#[allow(dead_code)] // each binary of `fuzz/` calls one
+#[allow(dead_code, reason = "each binary of `fuzz/` calls one target by name")]
 pub const TARGETS: &[(&str, Target)] = &[
     ("wire_message", wire_message),
     ("wire_channel_data", wire_channel_data),
