@@ -1,3 +1,7 @@
 //! The `hilum` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hilum::cli::main()
+}

@@ -1,3 +1,69 @@
-//! The subcommands, one file each.
+//! The command line: one file for each subcommand.
+//!
+//! The exit code says whose turn it is: 0, all is well; 1, something failed while running; 2, the command line or the
+//! configuration is wrong.
 
+pub mod check;
+pub mod credentials;
+pub mod demo;
 pub mod doctor;
+pub mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Faults;
+
+/// The exit code of a command line or a configuration that is wrong; clap uses the same.
+const USAGE: u8 = 2;
+
+#[derive(Parser, Debug)]
+#[command(name = "hilum", version, about = "A TURN/STUN relay that a hospital runs itself", long_about = None)]
+#[command(arg_required_else_help = true, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Check(check::CheckArgs),
+    Credentials(credentials::CredentialsArgs),
+    Demo(demo::DemoArgs),
+    Doctor(doctor::DoctorArgs),
+    Serve(serve::ServeArgs),
+}
+
+/// Runs the command that this process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Check(args) => check::run(&args),
+        Command::Credentials(args) => credentials::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Serve(args) => serve::run(&args),
+    };
+    outcome.unwrap_or_else(|error| {
+        match error.downcast_ref::<Faults>() {
+            // Each fault names its file and line; nothing needs to stand before it.
+            Some(faults) => eprintln!("{faults}"),
+            None => eprintln!("hilum: {error:#}"),
+        }
+        let misused = error.is::<Faults>() || error.is::<Misuse>();
+        ExitCode::from(if misused { USAGE } else { 1 })
+    })
+}
+
+/// The command asks for what the configuration cannot give: the operator's to mend, exit code 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misuse(pub &'static str);
+
+impl core::fmt::Display for Misuse {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.write_str(self.0)
+    }
+}
+
+impl core::error::Error for Misuse {}

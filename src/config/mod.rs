@@ -1,1 +1,230 @@
-//! Comes next.
+//! From `hilum.toml` to the settings of every module.
+//!
+//! [`check`] reads a text, checks every bound and every rule between keys, and either makes a [`Config`] or lists all
+//! [`Faults`] in one go. `config/hilum.toml` is the format: every key with its default.
+
+mod auth;
+mod changes;
+mod environment;
+mod fault;
+mod host;
+mod limits;
+mod listen;
+mod peers;
+mod relay;
+mod section;
+mod server;
+mod tls;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+use crate::auth::{Credentials, SharedSecret};
+use crate::policy::{PeerRules, Policy};
+use crate::time::Lifetime;
+use crate::{log, turn};
+
+pub use changes::{Change, Effect, changes};
+pub use environment::{Environment, LARGEST_FILE, Material, System};
+pub use fault::{Fault, Faults};
+pub use host::Host;
+pub use listen::Listen;
+pub use peers::Peers;
+pub use relay::{Relay, RelayAddress};
+pub use tls::{InvalidPair, TlsFiles, certified_key};
+
+use fault::Collector;
+use section::Section;
+
+/// Where the configuration is when nobody says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/hilum/hilum.toml";
+
+/// Every table and its keys. `auth.user` repeats.
+pub const TABLES: [(&str, &[&str]); 11] = [
+    ("server", &server::SERVER),
+    ("listen", &listen::KEYS),
+    ("tls", &tls::KEYS),
+    ("relay", &relay::KEYS),
+    ("auth", &auth::KEYS),
+    ("auth.user", &auth::USER),
+    ("peers", &peers::KEYS),
+    ("limits", &limits::LIMITS),
+    ("lifetimes", &limits::LIFETIMES),
+    ("admin", &server::ADMIN),
+    ("log", &server::LOG),
+];
+
+/// A configuration that is right for this host. Only [`check`] makes one.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The realm of the credentials: 1 to 32 bytes of ASCII.
+    pub realm: String,
+    /// Threads that relay datagrams, 1 to 256.
+    pub shards: usize,
+    /// Where clients are listened to over UDP: concrete addresses, no wildcards.
+    pub udp: Vec<SocketAddr>,
+    /// Where and how clients are listened to over TCP and TLS.
+    pub listen: Listen,
+    /// The files of the certificate; there whenever `listen.tls` is not empty.
+    pub tls: Option<TlsFiles>,
+    /// Where relayed ports are opened.
+    pub relay: Relay,
+    /// Who may ask; never empty.
+    pub credentials: Credentials,
+    /// The secret that makes new time-limited credentials: the first one configured.
+    pub issuing_secret: Option<SharedSecret>,
+    /// What [`Self::policy`] says about peers, as written.
+    pub peers: Peers,
+    /// Which peers may be reached, how many allocations, how many answers to strangers.
+    pub policy: Policy,
+    /// Lifetimes and bounds of the TURN server.
+    pub turn: turn::Settings,
+    /// How long a nonce is good.
+    pub nonce_lifetime: Lifetime,
+    /// Where metrics are found; `None` for nowhere.
+    pub admin: Option<SocketAddr>,
+    /// What is logged, and how.
+    pub log: log::Settings,
+}
+
+/// Reads and checks a file on this system.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn read(path: &Path) -> Result<Config, Faults> {
+    let file = path.display().to_string();
+    let material = System.file(path).map_err(|error| {
+        let advice = if error.kind() == io::ErrorKind::NotFound && path == Path::new(DEFAULT_PATH) {
+            "; name another with --config"
+        } else {
+            ""
+        };
+        Faults::of_file(&file, format!("cannot be read: {}{advice}", reason(&error)))
+    })?;
+    let text = core::str::from_utf8(&material.bytes)
+        .map_err(|_| Faults::of_file(&file, "is not UTF-8, which TOML is written in; convert it".to_owned()))?;
+    check(text, path, &System)
+}
+
+/// Checks the text of a configuration. `file` is what faults name; files that the text names without a leading `/` are
+/// looked up in the directory of `file`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn check(text: &str, file: impl AsRef<Path>, environment: &dyn Environment) -> Result<Config, Faults> {
+    let file = file.as_ref();
+    let faults = Collector::new(file.display().to_string(), text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        // The parser's words name no value of the file.
+        let place = error.span().map_or(text.len(), |span| span.start);
+        faults.add(Some(place), "", error.message());
+    }
+    // What follows a syntax error is guesswork, and faults of guesses would mislead.
+    if !errors.is_empty() {
+        return Err(faults.into_faults());
+    }
+    let base = file.parent().unwrap_or(Path::new(""));
+    let root = document.get_ref();
+    section::refuse_unknown_tables(root, &faults);
+    let config = Reader { root, faults: &faults, environment, base }.config();
+    match config {
+        Some(config) if faults.is_empty() => Ok(config),
+        _ => Err(faults.into_faults()),
+    }
+}
+
+/// What the readers of the tables share.
+struct Reader<'d> {
+    root: &'d DeTable<'d>,
+    faults: &'d Collector<'d>,
+    environment: &'d dyn Environment,
+    base: &'d Path,
+}
+
+impl<'d> Reader<'d> {
+    /// `None` only with a fault noted.
+    fn config(&self) -> Option<Config> {
+        let host = self.environment.host().unwrap_or_else(|error| {
+            self.faults.add(None, "", format!("the addresses of this host cannot be listed: {}", reason(&error)));
+            Host::default()
+        });
+        let server = server::server(&self.section("server", &server::SERVER), host.cpus);
+        let log = server::log(&self.section("log", &server::LOG));
+        let (udp, listen, admin) = self.listeners(&host);
+        let tls = tls::read(self, &self.section("tls", &tls::KEYS), listen.tls_place);
+        let relay = relay::read(&self.section("relay", &relay::KEYS), &host);
+        let peers = peers::read(&self.section("peers", &peers::KEYS));
+        let limits = limits::limits(&self.section("limits", &limits::LIMITS));
+        let lifetimes = limits::lifetimes(&self.section("lifetimes", &limits::LIFETIMES));
+        let auth = auth::read(self);
+
+        let mut own = host.addresses;
+        own.extend(relay.addresses.iter().map(|address| address.external));
+        let rules = PeerRules::new(peers.allow.clone(), peers.deny.clone(), peers.lowest_port, own);
+        let (credentials, issuing_secret) = auth?;
+        Some(Config {
+            realm: server.realm,
+            shards: server.shards,
+            udp,
+            listen: listen.settings,
+            tls,
+            relay,
+            credentials,
+            issuing_secret,
+            peers,
+            policy: Policy { peers: rules, quota: limits.quota, challenges_per_second: limits.challenges_per_second },
+            turn: turn::Settings {
+                default_lifetime: lifetimes.allocation,
+                max_lifetime: lifetimes.allocation_max,
+                permission_lifetime: lifetimes.permission,
+                channel_lifetime: lifetimes.channel,
+                max_permissions: limits.permissions,
+                max_channels: limits.channels,
+                ..turn::Settings::default()
+            },
+            nonce_lifetime: lifetimes.nonce,
+            admin,
+            log,
+        })
+    }
+
+    fn listeners(&self, host: &Host) -> (Vec<SocketAddr>, listen::Read, Option<SocketAddr>) {
+        let section = self.section("listen", &listen::KEYS);
+        let admin_section = self.section("admin", &server::ADMIN);
+        let admin = server::admin(&admin_section, host);
+        let (udp, listen) = listen::read(&section, host);
+        if let Some(address) = admin.value
+            && address.port() != 0
+            && listen.settings.tcp.iter().chain(&listen.settings.tls).any(|other| *other == address)
+        {
+            admin_section.fault(admin.place, "listen", "is taken by a TCP or TLS listener; choose another port");
+        }
+        (udp, listen, admin.value)
+    }
+
+    fn section(&self, name: &'static str, keys: &'static [&'static str]) -> Section<'d> {
+        Section::open(self.root, name, keys, self.faults)
+    }
+
+    fn path(&self, written: &str) -> PathBuf {
+        self.base.join(written)
+    }
+}
+
+/// Why a file could not be read, in words that do not depend on the platform where they are common.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "permission is denied; give the service's group the right to read".to_owned()
+        }
+        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        io::ErrorKind::FileTooLarge => "it is larger than 1 MiB".to_owned(),
+        _ => error.to_string(),
+    }
+}

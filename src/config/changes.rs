@@ -1,0 +1,77 @@
+//! What a new configuration changes, and what of that a running relay can take over.
+
+use super::Config;
+
+/// A key, or a table, whose value is another one now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The key with its table, as `limits.channels`; `auth` stands for all of that table.
+    pub key: &'static str,
+    /// What becomes of it.
+    pub effect: Effect,
+}
+
+/// What becomes of a change on reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It holds from now on.
+    Applied,
+    /// It holds after a restart; until then the old value does.
+    NeedsRestart,
+}
+
+/// The keys that differ, in the order of the file. Wildcards and defaults count as what they stand for, so that a new
+/// interface shows as a change, too. The contents of certificates do not count: they are read again at every reload.
+#[must_use]
+pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
+    use Effect::{Applied, NeedsRestart};
+    macro_rules! table {
+        ($($key:literal $effect:ident $($field:ident).+;)+) => {
+            vec![$(($key, $effect, old.$($field).+ == new.$($field).+)),+]
+        };
+    }
+    let external = |config: &Config| config.relay.addresses.iter().map(|address| address.external).collect::<Vec<_>>();
+    let local = |config: &Config| config.relay.addresses.iter().map(|address| address.local).collect::<Vec<_>>();
+    let certificate = |config: &Config| config.tls.as_ref().map(|files| files.certificate.clone());
+    let key = |config: &Config| config.tls.as_ref().map(|files| files.key.clone());
+
+    let mut compared = table! {
+        "server.realm" Applied realm;
+        "server.shards" NeedsRestart shards;
+        "listen.udp" NeedsRestart udp;
+        "listen.tcp" NeedsRestart listen.tcp;
+        "listen.tls" NeedsRestart listen.tls;
+        "listen.stranger_deadline" Applied listen.stranger_deadline;
+        "listen.connections_per_source" Applied listen.connections_per_source;
+        "listen.connections" Applied listen.connections;
+        "listen.send_queue" Applied listen.send_queue;
+    };
+    compared.extend([
+        ("tls.certificate", Applied, certificate(old) == certificate(new)),
+        ("tls.key", Applied, key(old) == key(new)),
+        ("relay.addresses", NeedsRestart, local(old) == local(new)),
+        // A new relay address brings its external one along; that is one change.
+        ("relay.external", NeedsRestart, local(old) != local(new) || external(old) == external(new)),
+    ]);
+    compared.extend(table! {
+        "relay.ports" NeedsRestart relay.ports;
+        "auth" Applied credentials;
+        "peers.allow" Applied peers.allow;
+        "peers.deny" Applied peers.deny;
+        "peers.lowest_port" Applied peers.lowest_port;
+        "limits.allocations" Applied policy.quota.total;
+        "limits.allocations_per_user" Applied policy.quota.per_subject;
+        "limits.permissions" Applied turn.max_permissions;
+        "limits.channels" Applied turn.max_channels;
+        "limits.challenges_per_second" Applied policy.challenges_per_second;
+        "lifetimes.allocation" Applied turn.default_lifetime;
+        "lifetimes.allocation_max" Applied turn.max_lifetime;
+        "lifetimes.permission" Applied turn.permission_lifetime;
+        "lifetimes.channel" Applied turn.channel_lifetime;
+        "lifetimes.nonce" Applied nonce_lifetime;
+        "admin.listen" NeedsRestart admin;
+        "log.format" NeedsRestart log.format;
+        "log.level" NeedsRestart log.level;
+    });
+    compared.into_iter().filter(|(_, _, same)| !same).map(|(key, effect, _)| Change { key, effect }).collect()
+}

@@ -1,0 +1,68 @@
+//! `[limits]` and `[lifetimes]`.
+
+use super::section::Section;
+use crate::policy::Quota;
+use crate::time::Lifetime;
+
+pub(super) const LIMITS: [&str; 5] =
+    ["allocations", "allocations_per_user", "permissions", "channels", "challenges_per_second"];
+pub(super) const LIFETIMES: [&str; 5] = ["allocation", "allocation_max", "permission", "channel", "nonce"];
+
+pub(super) struct Limits {
+    pub(super) quota: Quota,
+    pub(super) permissions: usize,
+    pub(super) channels: usize,
+    pub(super) challenges_per_second: u32,
+}
+
+pub(super) fn limits(section: &Section<'_>) -> Limits {
+    Limits {
+        // A million allocations are more than the ports of sixteen addresses.
+        quota: Quota {
+            total: section.count("allocations", 1..=1_000_000, 100_000),
+            per_subject: section.count("allocations_per_user", 1..=1_000_000, 32),
+        },
+        permissions: section.count("permissions", 1..=1024, 64),
+        channels: section.count("channels", 1..=1024, 64),
+        challenges_per_second: section.number("challenges_per_second", 1..=1_000_000, 100),
+    }
+}
+
+pub(super) struct Lifetimes {
+    pub(super) allocation: Lifetime,
+    pub(super) allocation_max: Lifetime,
+    pub(super) permission: Lifetime,
+    pub(super) channel: Lifetime,
+    pub(super) nonce: Lifetime,
+}
+
+pub(super) fn lifetimes(section: &Section<'_>) -> Lifetimes {
+    let longest = section.number("allocation_max", 600..=86_400, 3600);
+    let allocation = section.number_at("allocation", 60..=86_400, 600);
+    if allocation.value > longest {
+        let message = format!(
+            "{} is longer than allocation_max, which is {longest}; shorten it or lengthen allocation_max",
+            allocation.value
+        );
+        section.fault(allocation.place, "allocation", message);
+    }
+    let permission = section.number_at("permission", 30..=3600, 300);
+    let channel = section.number_at("channel", 60..=7200, 600);
+    if channel.value < permission.value {
+        // A channel holds a permission (RFC 8656 §12), so that binding one must not shorten the other.
+        let message = format!(
+            "a channel of {} s is shorter than a permission of {} s; lengthen channel or shorten permission",
+            channel.value, permission.value
+        );
+        let (place, key) =
+            if channel.place.is_some() { (channel.place, "channel") } else { (permission.place, "permission") };
+        section.fault(place, key, message);
+    }
+    Lifetimes {
+        allocation: Lifetime::from_secs(allocation.value),
+        allocation_max: Lifetime::from_secs(longest),
+        permission: Lifetime::from_secs(permission.value),
+        channel: Lifetime::from_secs(channel.value),
+        nonce: Lifetime::from_secs(section.number("nonce", 30..=600, 600)),
+    }
+}

@@ -1,0 +1,163 @@
+//! `[listen]`: where clients reach the relay, and what connections may cost.
+
+use core::time::Duration;
+use std::net::{IpAddr, SocketAddr};
+
+use super::fault::Place;
+use super::host::Host;
+use super::section::{Item, Section};
+
+pub(super) const KEYS: [&str; 7] =
+    ["udp", "tcp", "tls", "stranger_deadline", "connections_per_source", "connections", "send_queue"];
+
+/// Both families, each with a socket of its own, so that IPv4 never arrives as mapped IPv6.
+const EVERYWHERE: [&str; 2] = ["0.0.0.0:3478", "[::]:3478"];
+
+pub(super) const NOT_OURS: &str =
+    "is not an address of this host; write one that `ip address` shows, or 0.0.0.0 or [::] for every one";
+
+/// Where and how clients are listened to over TCP and TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// TURN over TCP: concrete addresses, no wildcards.
+    pub tcp: Vec<SocketAddr>,
+    /// TURN over TLS: concrete addresses, no wildcards.
+    pub tls: Vec<SocketAddr>,
+    /// How long a new connection may take to prove a credential.
+    pub stranger_deadline: Duration,
+    /// Connections from one source, a /32 of IPv4 or a /64 of IPv6.
+    pub connections_per_source: usize,
+    /// Connections in all.
+    pub connections: usize,
+    /// Bytes that may wait for a slow client before its oldest media is dropped.
+    pub send_queue: usize,
+}
+
+/// [`Listen`], and where `tls` stands if it is not empty.
+pub(super) struct Read {
+    pub(super) settings: Listen,
+    pub(super) tls_place: Option<Place>,
+}
+
+/// Reads the listeners: those for UDP, and the rest.
+pub(super) fn read(section: &Section<'_>, host: &Host) -> (Vec<SocketAddr>, Read) {
+    let listed = |key: &'static str, default: &[&'static str]| -> Vec<Listener> {
+        match section.texts(key) {
+            Some(texts) => parse(section, key, &texts, host),
+            None => parse(
+                section,
+                key,
+                &default.iter().map(|value| Item { value: *value, place: None }).collect::<Vec<_>>(),
+                host,
+            ),
+        }
+    };
+    let udp = listed("udp", &EVERYWHERE);
+    let tcp = listed("tcp", &EVERYWHERE);
+    let tls = listed("tls", &[]);
+    if udp.is_empty() && tcp.is_empty() && tls.is_empty() && section.is_present() {
+        let message =
+            "there is no listener; name an address in udp, tcp or tls, or leave the keys out for every address";
+        section.faults.add(section.place(), "listen", message);
+    }
+    refuse_duplicates(section, &[("udp", &udp)]);
+    refuse_duplicates(section, &[("tcp", &tcp), ("tls", &tls)]);
+    let tls_place = tls.first().map(|listener| listener.place);
+    let settings = Listen {
+        tcp: concrete(tcp, host),
+        tls: concrete(tls, host),
+        // Long enough for a slow mobile network and three round trips, short enough to shed the idle.
+        stranger_deadline: Duration::from_secs(section.number("stranger_deadline", 1..=60, 10).into()),
+        connections_per_source: section.count("connections_per_source", 1..=100_000, 512),
+        connections: section.count("connections", 1..=1_000_000, 20_000),
+        // From some packets to a second of 128 Mbit/s.
+        send_queue: section.count("send_queue", 16_384..=16_777_216, 262_144),
+    };
+    let udp = concrete(udp, host);
+    let none = udp.is_empty() && settings.tcp.is_empty() && settings.tls.is_empty();
+    if none && section.faults.is_empty() {
+        let message = "there is no listener, since this host has no address that the wildcards stand for; name one";
+        section.faults.add(section.place(), "listen", message);
+    }
+    (udp, Read { settings, tls_place })
+}
+
+/// One entry of a list, as written.
+struct Listener {
+    index: usize,
+    address: SocketAddr,
+    place: Place,
+}
+
+fn parse(section: &Section<'_>, key: &str, texts: &[Item<&str>], host: &Host) -> Vec<Listener> {
+    let mut listeners = Vec::with_capacity(texts.len());
+    for (index, text) in texts.iter().enumerate() {
+        match address(text.value) {
+            Ok(address) => {
+                if !address.ip().is_unspecified() && !host.has(address.ip()) {
+                    section.fault(text.place, &format!("{key}[{index}]"), NOT_OURS);
+                }
+                listeners.push(Listener { index, address, place: text.place });
+            }
+            Err(why) => section.fault(text.place, &format!("{key}[{index}]"), why),
+        }
+    }
+    listeners
+}
+
+/// An address with a port that can be listened on. Port 0 stands for any free port.
+pub(super) fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    let Ok(address) = text.parse::<SocketAddr>() else {
+        return Err("is not an address with a port; write it as \"192.0.2.1:3478\" or \"[2001:db8::1]:3478\"");
+    };
+    match address.ip() {
+        ip if ip.is_multicast() => Err("is a multicast address; write an address of this host"),
+        IpAddr::V4(ip) if ip.is_broadcast() => Err("is the broadcast address; write an address of this host"),
+        IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some() => Err("is IPv4 written as IPv6; write the IPv4 address"),
+        IpAddr::V4(_) | IpAddr::V6(_) => Ok(address),
+    }
+}
+
+/// The same address twice, or one beside a wildcard that covers it, cannot both be bound.
+fn refuse_duplicates(section: &Section<'_>, lists: &[(&str, &[Listener])]) {
+    let mut seen: Vec<SocketAddr> = Vec::new();
+    let mut all: Vec<(&str, &Listener)> = Vec::new();
+    for (key, listeners) in lists {
+        all.extend(listeners.iter().map(|listener| (*key, listener)));
+    }
+    // Wildcards first, so that what they cover is refused wherever it stands.
+    all.sort_by_key(|(_, listener)| !listener.address.ip().is_unspecified());
+    for (key, Listener { index, address, place }) in all {
+        let covers = |other: &&SocketAddr| {
+            other.port() == address.port()
+                && other.is_ipv4() == address.is_ipv4()
+                && (other.ip() == address.ip() || other.ip().is_unspecified())
+        };
+        if address.port() == 0 {
+            continue;
+        }
+        match seen.iter().find(covers) {
+            Some(other) if other == address => {
+                section.fault(*place, &format!("{key}[{index}]"), "is listened on already; name each address once");
+            }
+            Some(_) => {
+                let message = "is covered by the wildcard with the same port; name one of the two";
+                section.fault(*place, &format!("{key}[{index}]"), message);
+            }
+            None => seen.push(*address),
+        }
+    }
+}
+
+/// The addresses to bind: each wildcard becomes every address of its family. A host without IPv6 has none for `[::]`.
+fn concrete(listeners: Vec<Listener>, host: &Host) -> Vec<SocketAddr> {
+    let mut addresses = Vec::new();
+    for Listener { address, .. } in listeners {
+        if address.ip().is_unspecified() {
+            addresses.extend(host.of_family(address.ip()).map(|ip| SocketAddr::new(ip, address.port())));
+        } else {
+            addresses.push(address);
+        }
+    }
+    addresses
+}

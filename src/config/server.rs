@@ -1,0 +1,95 @@
+//! `[server]`, `[admin]` and `[log]`.
+
+use std::net::SocketAddr;
+
+use tracing::Level;
+
+use super::host::Host;
+use super::listen;
+use super::section::{Item, Section};
+use crate::log::{Format, Settings};
+
+pub(super) const SERVER: [&str; 2] = ["realm", "shards"];
+pub(super) const ADMIN: [&str; 1] = ["listen"];
+pub(super) const LOG: [&str; 2] = ["format", "level"];
+
+/// A realm travels in every answer to a stranger, which may have three times the bytes of the question: a longer realm
+/// would make some questions unanswerable.
+const LONGEST_REALM: usize = 32;
+/// More shards than the CPUs of the largest machines bring nothing.
+const MOST_SHARDS: u32 = 256;
+
+pub(super) struct Server {
+    pub(super) realm: String,
+    pub(super) shards: usize,
+}
+
+pub(super) fn server(section: &Section<'_>, cpus: usize) -> Server {
+    let realm =
+        section.text("realm").map_or("hilum", |realm| {
+            let graphic = |byte: u8| (byte.is_ascii_graphic() || byte == b' ') && byte != b'"' && byte != b'\\';
+            if realm.value.is_empty() || realm.value.len() > LONGEST_REALM {
+                section.fault(realm.place, "realm", format!(
+                "has {} bytes; write 1 to {LONGEST_REALM} of them, since every answer to a stranger carries them",
+                realm.value.len()
+            ));
+            } else if !realm.value.bytes().all(graphic) {
+                let message =
+                    "has a character that is not printable ASCII, or a quote or backslash; write letters, digits, dots";
+                section.fault(realm.place, "realm", message);
+            }
+            realm.value
+        });
+    let most = usize::try_from(MOST_SHARDS).unwrap_or(usize::MAX);
+    let shards = match section.count("shards", 0..=MOST_SHARDS, 0) {
+        0 => cpus.clamp(1, most),
+        shards => shards,
+    };
+    Server { realm: realm.to_owned(), shards }
+}
+
+/// Where metrics are found. An empty string turns them off.
+pub(super) fn admin(section: &Section<'_>, host: &Host) -> Item<Option<SocketAddr>> {
+    let Some(text) = section.text("listen") else {
+        return Item { value: Some(SocketAddr::from(([127, 0, 0, 1], 9478))), place: None };
+    };
+    if text.value.is_empty() {
+        return Item { value: None, place: text.place };
+    }
+    let value = match listen::address(text.value) {
+        Ok(address) => {
+            // A wildcard may stay one here: over TCP an answer always leaves from the address that was asked.
+            if !address.ip().is_unspecified() && !host.has(address.ip()) {
+                section.fault(text.place, "listen", listen::NOT_OURS);
+            }
+            Some(address)
+        }
+        Err(why) => {
+            section.fault(text.place, "listen", why);
+            None
+        }
+    };
+    Item { value, place: text.place }
+}
+
+pub(super) fn log(section: &Section<'_>) -> Settings {
+    let format = choice(section, "format", Format::Text, &[("text", Format::Text), ("json", Format::Json)]);
+    let levels = [
+        ("error", Level::ERROR),
+        ("warn", Level::WARN),
+        ("info", Level::INFO),
+        ("debug", Level::DEBUG),
+        ("trace", Level::TRACE),
+    ];
+    Settings { format, level: choice(section, "level", Level::INFO, &levels) }
+}
+
+fn choice<T: Copy>(section: &Section<'_>, key: &str, default: T, choices: &[(&str, T)]) -> T {
+    let Some(text) = section.text(key) else { return default };
+    if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text.value) {
+        return *value;
+    }
+    let names: Vec<String> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+    section.fault(text.place, key, format!("is none of the choices; write one of {}", names.join(", ")));
+    default
+}
