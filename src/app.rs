@@ -1,1 +1,282 @@
-//! Comes next.
+//! The only place that knows everyone: a checked configuration goes in, a running relay comes out.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::net::{IpAddr, UdpSocket};
+use std::sync::{Arc, OnceLock};
+
+use anyhow::{Context, anyhow};
+use arc_swap::ArcSwapOption;
+use tokio::task::JoinHandle;
+
+use crate::addr::Transport;
+use crate::admin::{self, Health, Metrics, ShardReading};
+use crate::auth::{Authenticator, NonceKey};
+use crate::clock::SystemClock;
+use crate::config::{self, Change, Config};
+use crate::listen::{self, Listeners, Running, Tls};
+use crate::plane::{self, Fact, Mail, Plane, ShardHandle};
+use crate::redact::PseudonymKey;
+use crate::time::UnixTime;
+use crate::turn::{Common, Event, Relay};
+
+/// How long shards may take to stop: they look up once a second.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// How often a draining relay looks whether it is empty.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Where a running relay can be reached; port 0 of the configuration has become a number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BoundAddresses {
+    /// TURN over UDP.
+    pub udp: Vec<SocketAddr>,
+    /// TURN over TCP.
+    pub tcp: Vec<SocketAddr>,
+    /// TURN over TLS.
+    pub tls: Vec<SocketAddr>,
+    /// Metrics and health.
+    pub admin: Option<SocketAddr>,
+}
+
+/// A running relay.
+#[derive(Debug)]
+pub struct App {
+    config: Config,
+    addresses: BoundAddresses,
+    plane: Plane,
+    listeners: Running,
+    tls: Option<Arc<Tls>>,
+    admin: Option<JoinHandle<std::io::Result<()>>>,
+    common: Arc<Common>,
+    nonce_key: [u8; 32],
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    view: Arc<View>,
+}
+
+/// Starts a relay: everything is bound when this returns, or nothing is. To be called inside a tokio runtime.
+///
+/// # Errors
+/// What could not be had: an address, a certificate, something of the system.
+pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App> {
+    for address in &mut config.udp {
+        *address = settle_port(*address).with_context(|| format!("cannot listen on udp {address}"))?;
+    }
+    let tls = config.tls.as_ref().map(load_tls).transpose()?;
+    let listeners = Listeners::bind(&listen_settings(&config))?;
+    let admin_listener = match config.admin {
+        Some(address) => {
+            let bound = admin::bind(address).await;
+            Some(bound.with_context(|| format!("cannot listen on {address} for metrics (admin.listen)"))?)
+        }
+        None => None,
+    };
+    let externals: Vec<IpAddr> = config.relay.addresses.iter().map(|address| address.external).collect();
+    let common = Common::new(config.policy.quota, &externals);
+    let nonce_key = plane::seed().context("the system has no randomness")?;
+    let authenticator = authenticator(&config, nonce_key);
+    let policy = Arc::new(config.policy.clone());
+    let seeds = (0..config.shards).map(|_| plane::seed()).collect::<std::io::Result<Vec<_>>>();
+    let seeds = seeds.context("the system has no randomness")?;
+    let mut plane = plane::start(plane_settings(&config), clock, |shard| {
+        let seed = seeds.get(shard).copied().unwrap_or_default();
+        let (authenticator, policy) = (Arc::clone(&authenticator), Arc::clone(&policy));
+        Relay::new(config.turn.clone(), authenticator, policy, Arc::clone(&common), seed)
+    })?;
+
+    let view = Arc::new(View {
+        shards: plane.handles.clone(),
+        connections: OnceLock::new(),
+        certificate_expires: ArcSwapOption::from(tls.as_ref().map(|tls| Arc::new(tls.expires()))),
+    });
+    let source: Arc<dyn admin::Source> = view.clone();
+    let metrics = Arc::new(Metrics::new(source, clock.now().unix)?);
+    let beating = plane.handles.clone();
+    let health = Arc::new(Health::new(clock, move || beating.iter().map(ShardHandle::heartbeat).collect()));
+    if let Some(facts) = plane.facts.take() {
+        note_facts(facts, Arc::clone(&metrics))?;
+    }
+    let addresses = BoundAddresses {
+        udp: config.udp.clone(),
+        tcp: listeners.tcp_addresses(),
+        tls: listeners.tls_addresses(),
+        admin: admin_listener.as_ref().and_then(|listener| listener.local_addr().ok()),
+    };
+    let listeners = listeners.run(&plane.gates, tls.clone())?;
+    view.connections.set(listeners.counts()).ok();
+    let admin = admin_listener.map(|listener| admin::serve(listener, Arc::clone(&metrics), Arc::clone(&health)));
+    health.set_ready(true);
+    Ok(App { config, addresses, plane, listeners, tls, admin, common, nonce_key, metrics, health, view })
+}
+
+impl App {
+    /// Where it can be reached.
+    #[must_use]
+    pub fn addresses(&self) -> BoundAddresses {
+        self.addresses.clone()
+    }
+
+    /// How long running allocations may go on when the relay is told to stop.
+    #[must_use]
+    pub const fn grace(&self) -> Duration {
+        self.config.drain
+    }
+
+    /// Whether it lives and wants calls.
+    #[must_use]
+    pub const fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
+    /// Takes over a new configuration, as far as a running relay can; says what changed and what has to wait for a
+    /// restart. The certificate is read again in any case.
+    ///
+    /// # Errors
+    /// The new certificate is bad: nothing has changed, the old configuration and certificate stay.
+    pub fn reload(&mut self, new: Config) -> anyhow::Result<Vec<Change>> {
+        if let (Some(tls), Some(files)) = (&self.tls, &new.tls) {
+            let identity = listen::Identity::load(&files.certificate, &files.key)?;
+            self.view.certificate_expires.store(Some(Arc::new(identity.expires())));
+            tls.replace(identity);
+        }
+        let changes = config::changes(&self.config, &new);
+        self.common.ledger().set_quota(new.policy.quota);
+        let authenticator = authenticator(&new, self.nonce_key);
+        let policy = Arc::new(new.policy.clone());
+        for shard in &self.plane.handles {
+            let (authenticator, policy) = (Arc::clone(&authenticator), Arc::clone(&policy));
+            shard.send(Mail::Reload { settings: new.turn.clone(), authenticator, policy })?;
+        }
+        self.config = new;
+        self.metrics.reloaded(true);
+        Ok(changes)
+    }
+
+    /// Takes note that a reload was refused.
+    pub fn reload_refused(&self) {
+        self.metrics.reloaded(false);
+    }
+
+    /// Takes no new allocations and waits until the last one has ended, `patience` at most. Returns how many are left.
+    pub async fn drain(&self, patience: Duration) -> u64 {
+        self.health.set_ready(false);
+        for shard in &self.plane.handles {
+            // A shard that does not read its mail is stopped with the others.
+            shard.send(Mail::Drain).and_then(|()| shard.send(Mail::Report)).ok();
+        }
+        let live = || self.plane.handles.iter().map(ShardHandle::allocations).sum::<u64>();
+        let empty = async {
+            let mut look = tokio::time::interval(LOOK_EVERY);
+            look.tick().await;
+            loop {
+                look.tick().await;
+                if live() == 0 {
+                    break;
+                }
+            }
+        };
+        if tokio::time::timeout(patience, empty).await.is_err() { live() } else { 0 }
+    }
+
+    /// Ends every allocation, closes everything and waits for it.
+    pub async fn stop(mut self) {
+        self.health.set_ready(false);
+        self.listeners.stop().await;
+        let stopped = tokio::task::block_in_place(|| self.plane.stop(STOP_WITHIN));
+        if let Err(error) = stopped {
+            tracing::error!(%error, "stopping");
+        }
+        if let Some(admin) = self.admin.take() {
+            admin.abort();
+        }
+    }
+}
+
+/// What the metrics look at.
+#[derive(Debug)]
+struct View {
+    shards: Vec<ShardHandle>,
+    connections: OnceLock<listen::Counts>,
+    certificate_expires: ArcSwapOption<UnixTime>,
+}
+
+impl admin::Source for View {
+    fn shards(&self) -> Vec<ShardReading> {
+        let reading = |shard: &ShardHandle| ShardReading { tally: shard.tally(), facts_lost: shard.facts_lost() };
+        self.shards.iter().map(reading).collect()
+    }
+
+    fn connections(&self, transport: Transport) -> u64 {
+        self.connections.get().map_or(0, |counts| counts.open(transport))
+    }
+
+    fn certificate_expires(&self) -> Option<UnixTime> {
+        self.certificate_expires.load().as_deref().copied()
+    }
+}
+
+fn authenticator(config: &Config, nonce_key: [u8; 32]) -> Arc<Authenticator> {
+    let key = NonceKey::new(nonce_key);
+    Arc::new(Authenticator::new(&config.realm, config.credentials.clone(), key, config.nonce_lifetime))
+}
+
+fn load_tls(files: &config::TlsFiles) -> anyhow::Result<Arc<Tls>> {
+    let identity = listen::Identity::load(&files.certificate, &files.key)?;
+    Ok(Arc::new(Tls::new(identity)?))
+}
+
+fn plane_settings(config: &Config) -> plane::Settings {
+    let relay = config.relay.addresses.iter();
+    plane::Settings {
+        udp: config.udp.clone(),
+        relay: relay.map(|one| plane::RelayAddress { local: one.local, external: one.external }).collect(),
+        ports: config.relay.ports.clone(),
+        shards: config.shards,
+    }
+}
+
+fn listen_settings(config: &Config) -> listen::Settings {
+    let listen = &config.listen;
+    listen::Settings {
+        tcp: listen.tcp.clone(),
+        tls: listen.tls.clone(),
+        stranger_deadline: listen.stranger_deadline,
+        connections_per_source: listen.connections_per_source,
+        connections: listen.connections,
+        send_queue: listen.send_queue,
+    }
+}
+
+/// Port 0 stands for any free port, and has to be the same one for every shard's socket.
+fn settle_port(address: SocketAddr) -> std::io::Result<SocketAddr> {
+    if address.port() == 0 { UdpSocket::bind(address)?.local_addr() } else { Ok(address) }
+}
+
+/// Notes facts as they come, until the last shard has stopped. Addresses and users show as pseudonyms only.
+fn note_facts(facts: std::sync::mpsc::Receiver<Fact>, metrics: Arc<Metrics>) -> anyhow::Result<()> {
+    let key = PseudonymKey::new(plane::seed()?);
+    let note = move || {
+        for Fact { shard, event, .. } in facts {
+            metrics.observe(&event);
+            let transport = event.transport().label();
+            match event {
+                Event::Allocated { client, subject, families } => {
+                    let (client, user) = (key.pseudonym(&client), key.pseudonym(&subject));
+                    tracing::debug!(shard, %client, %user, transport, ?families, "allocation began");
+                }
+                Event::Ended { client, subject, cause, age, carried } => {
+                    let (client, user, seconds) = (key.pseudonym(&client), key.pseudonym(&subject), age.as_secs());
+                    let (up, down) = (carried.up.packets, carried.down.packets);
+                    let cause = cause.label();
+                    tracing::debug!(shard, %client, %user, transport, cause, seconds, up, down, "allocation ended");
+                }
+                Event::Refused { client, method, code } => {
+                    let (client, method, code) = (key.pseudonym(&client), method.label(), code.number());
+                    tracing::debug!(shard, %client, transport, method, code, "request refused");
+                }
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("facts".to_owned()).spawn(note);
+    thread.map(drop).map_err(|error| anyhow!("the system gives no thread: {error}"))
+}

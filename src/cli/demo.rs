@@ -114,7 +114,8 @@ fn all_arrived(report: &ProbeReport) -> bool {
 }
 
 async fn start(setup: &Setup, clock: SystemClock) -> anyhow::Result<App> {
-    let config = config::check("demo", &setup.configuration()).map_err(|faults| anyhow!("{faults}"))?;
+    let config =
+        config::check(&setup.configuration(), "demo", &config::System).map_err(|faults| anyhow!("{faults}"))?;
     app::start(config, clock).await
 }
 

@@ -38,6 +38,7 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
     let mut compared = table! {
         "server.realm" Applied realm;
         "server.shards" NeedsRestart shards;
+        "server.drain" Applied drain;
         "listen.udp" NeedsRestart udp;
         "listen.tcp" NeedsRestart listen.tcp;
         "listen.tls" NeedsRestart listen.tls;

@@ -16,6 +16,7 @@ mod section;
 mod server;
 mod tls;
 
+use core::time::Duration;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -65,6 +66,8 @@ pub struct Config {
     pub realm: String,
     /// Threads that relay datagrams, 1 to 256.
     pub shards: usize,
+    /// How long running allocations may go on when the relay is told to stop.
+    pub drain: Duration,
     /// Where clients are listened to over UDP: concrete addresses, no wildcards.
     pub udp: Vec<SocketAddr>,
     /// Where and how clients are listened to over TCP and TLS.
@@ -170,6 +173,7 @@ impl<'d> Reader<'d> {
         Some(Config {
             realm: server.realm,
             shards: server.shards,
+            drain: server.drain,
             udp,
             listen: listen.settings,
             tls,

@@ -1,5 +1,6 @@
 //! `[server]`, `[admin]` and `[log]`.
 
+use core::time::Duration;
 use std::net::SocketAddr;
 
 use tracing::Level;
@@ -9,7 +10,7 @@ use super::listen;
 use super::section::{Item, Section};
 use crate::log::{Format, Settings};
 
-pub(super) const SERVER: [&str; 2] = ["realm", "shards"];
+pub(super) const SERVER: [&str; 3] = ["realm", "shards", "drain"];
 pub(super) const ADMIN: [&str; 1] = ["listen"];
 pub(super) const LOG: [&str; 2] = ["format", "level"];
 
@@ -22,6 +23,7 @@ const MOST_SHARDS: u32 = 256;
 pub(super) struct Server {
     pub(super) realm: String,
     pub(super) shards: usize,
+    pub(super) drain: Duration,
 }
 
 pub(super) fn server(section: &Section<'_>, cpus: usize) -> Server {
@@ -45,7 +47,8 @@ pub(super) fn server(section: &Section<'_>, cpus: usize) -> Server {
         0 => cpus.clamp(1, most),
         shards => shards,
     };
-    Server { realm: realm.to_owned(), shards }
+    let drain = Duration::from_secs(section.number("drain", 0..=3600, 10).into());
+    Server { realm: realm.to_owned(), shards, drain }
 }
 
 /// Where metrics are found. An empty string turns them off.

@@ -1,0 +1,234 @@
+//! What Prometheus reads: live counters out of the shards' tallies, at every scrape.
+
+use std::sync::Arc;
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use super::names::{self, Name};
+use crate::addr::Transport;
+use crate::time::UnixTime;
+use crate::turn::{Answer, Direction, Discard, EndCause, Event, Tally};
+use crate::wire::Method;
+
+/// Bounds of the histogram of lifetimes, in seconds: a failed attempt, a short call, a visit, a long one, an orphan.
+const LIFETIMES: [f64; 10] = [1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0];
+
+/// One shard, as last published.
+#[derive(Clone, Debug, Default)]
+pub struct ShardReading {
+    /// Its counters.
+    pub tally: Tally,
+    /// Facts that it could not hand on.
+    pub facts_lost: u64,
+}
+
+/// Where the readings come from.
+pub trait Source: Send + Sync {
+    /// The shards, by their numbers.
+    fn shards(&self) -> Vec<ShardReading>;
+    /// Open connections of a stream transport.
+    fn connections(&self, transport: Transport) -> u64;
+    /// When the certificate ends; `None` without TLS.
+    fn certificate_expires(&self) -> Option<UnixTime>;
+}
+
+/// The metrics of one process.
+pub struct Metrics {
+    registry: Registry,
+    lifetimes: Histogram,
+    reloads: IntCounterVec,
+}
+
+impl core::fmt::Debug for Metrics {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Metrics {
+    /// Metrics over a source. `started`: when the relay did.
+    ///
+    /// # Errors
+    /// Two metrics of one name: a fault of ours.
+    pub fn new(source: Arc<dyn Source>, started: UnixTime) -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        registry.register(Box::new(Readings::new(source)?))?;
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        let Name { name, help, .. } = names::ALLOCATION_LIFETIME;
+        let lifetimes = Histogram::with_opts(HistogramOpts::new(name, help).buckets(LIFETIMES.to_vec()))?;
+        registry.register(Box::new(lifetimes.clone()))?;
+        let reloads = IntCounterVec::new(opts(names::CONFIG_RELOADS), names::CONFIG_RELOADS.labels)?;
+        for result in ["applied", "refused"] {
+            reloads.with_label_values(&[result]);
+        }
+        registry.register(Box::new(reloads.clone()))?;
+        let start = IntGauge::with_opts(opts(names::START_TIME))?;
+        start.set(i64::try_from(started.as_secs()).unwrap_or(i64::MAX));
+        registry.register(Box::new(start))?;
+        let build = IntGaugeVec::new(opts(names::BUILD_INFO), names::BUILD_INFO.labels)?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        registry.register(Box::new(build))?;
+        Ok(Self { registry, lifetimes, reloads })
+    }
+
+    /// Takes note of a fact.
+    pub fn observe(&self, event: &Event) {
+        if let Event::Ended { age, .. } = event {
+            self.lifetimes.observe(age.as_secs_f64());
+        }
+    }
+
+    /// Takes note of a reload.
+    pub fn reloaded(&self, applied: bool) {
+        self.reloads.with_label_values(&[if applied { "applied" } else { "refused" }]).inc();
+    }
+
+    /// Everything, in Prometheus' text format.
+    ///
+    /// # Errors
+    /// A metric without a value: a fault of ours.
+    pub fn text(&self) -> Result<Vec<u8>, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+}
+
+fn opts(name: Name) -> Opts {
+    Opts::new(name.name, name.help)
+}
+
+/// Turns readings into metrics when asked.
+struct Readings {
+    source: Arc<dyn Source>,
+    descriptions: Vec<Desc>,
+}
+
+impl Readings {
+    const NAMES: [Name; 17] = [
+        names::ALLOCATIONS,
+        names::ALLOCATIONS_BEGUN,
+        names::ALLOCATIONS_ENDED,
+        names::REQUESTS,
+        names::CHALLENGES,
+        names::RATE_LIMITED,
+        names::DISCARDS,
+        names::PACKETS,
+        names::BYTES,
+        names::PERMISSIONS,
+        names::CHANNELS,
+        names::CONNECTIONS,
+        names::QUEUE_DEPTH,
+        names::BATCHES,
+        names::SPARE_PORTS,
+        names::FACTS_LOST,
+        names::CERTIFICATE_EXPIRY,
+    ];
+
+    fn new(source: Arc<dyn Source>) -> Result<Self, prometheus::Error> {
+        let describe = |name: &Name| {
+            let labels = name.labels.iter().map(|&label| label.to_owned()).collect();
+            Desc::new(name.name.to_owned(), name.help.to_owned(), labels, std::collections::HashMap::new())
+        };
+        let descriptions = Self::NAMES.iter().map(describe).collect::<Result<_, _>>()?;
+        Ok(Self { source, descriptions })
+    }
+
+    fn gather(&self) -> Result<Vec<MetricFamily>, prometheus::Error> {
+        let shards = self.source.shards();
+        let sum = |value: &dyn Fn(&Tally) -> u64| shards.iter().map(|shard| value(&shard.tally)).sum::<u64>();
+        let mut page = Page::default();
+        for (name, value) in [
+            (names::ALLOCATIONS_BEGUN, sum(&|tally| tally.allocated)),
+            (names::CHALLENGES, sum(&|tally| tally.challenges)),
+            (names::RATE_LIMITED, sum(&|tally| tally.rate_limited)),
+            (names::PERMISSIONS, sum(&|tally| tally.permissions)),
+            (names::CHANNELS, sum(&|tally| tally.channels)),
+            (names::FACTS_LOST, shards.iter().map(|shard| shard.facts_lost).sum()),
+        ] {
+            page.counters(name, [(vec![], value)])?;
+        }
+        let ended = EndCause::ALL.map(|cause| (vec![cause.label().to_owned()], sum(&|tally| tally.ended(cause))));
+        page.counters(names::ALLOCATIONS_ENDED, ended)?;
+        let discards =
+            Discard::ALL.iter().map(|&reason| (vec![reason.label().to_owned()], sum(&|tally| tally.discards(reason))));
+        page.counters(names::DISCARDS, discards)?;
+        let pairs = || Method::ALL.into_iter().flat_map(|method| Answer::ALL.map(|answer| (method, answer)));
+        let requests = pairs().map(|(method, answer)| {
+            (vec![method.label().to_owned(), answer.label()], sum(&|tally| tally.requests(method, answer)))
+        });
+        page.counters(names::REQUESTS, requests)?;
+        let ways = || Transport::ALL.into_iter().flat_map(|one| Direction::ALL.map(|direction| (one, direction)));
+        let labels = |one: Transport, direction: Direction| vec![one.label().to_owned(), direction.label().to_owned()];
+        let packets = ways().map(|(one, way)| (labels(one, way), sum(&|tally| tally.traffic(one, way).packets)));
+        page.counters(names::PACKETS, packets)?;
+        let bytes = ways().map(|(one, way)| (labels(one, way), sum(&|tally| tally.traffic(one, way).bytes)));
+        page.counters(names::BYTES, bytes)?;
+        let live = Transport::ALL.map(|one| (vec![one.label().to_owned()], sum(&|tally| tally.live(one))));
+        page.gauges(names::ALLOCATIONS, live)?;
+        let streams = [Transport::Tcp, Transport::Tls];
+        let open = streams.map(|one| (vec![one.label().to_owned()], self.source.connections(one)));
+        page.gauges(names::CONNECTIONS, open)?;
+        let each = |value: fn(&Tally) -> u64| {
+            let numbered = shards.iter().enumerate();
+            numbered.map(move |(index, shard)| (vec![index.to_string()], value(&shard.tally))).collect::<Vec<_>>()
+        };
+        page.gauges(names::QUEUE_DEPTH, each(|tally| tally.queue_depth))?;
+        page.counters(names::BATCHES, each(|tally| tally.batches))?;
+        page.gauges(names::SPARE_PORTS, each(|tally| tally.spare_ports))?;
+        if let Some(expires) = self.source.certificate_expires() {
+            page.gauges(names::CERTIFICATE_EXPIRY, [(vec![], expires.as_secs())])?;
+        }
+        Ok(page.families)
+    }
+}
+
+/// Metric families in the making.
+#[derive(Default)]
+struct Page {
+    families: Vec<MetricFamily>,
+}
+
+impl Page {
+    fn counters(
+        &mut self,
+        name: Name,
+        values: impl IntoIterator<Item = (Vec<String>, u64)>,
+    ) -> Result<(), prometheus::Error> {
+        let vector = IntCounterVec::new(opts(name), name.labels)?;
+        for (labels, value) in values {
+            vector.get_metric_with_label_values(&labels)?.inc_by(value);
+        }
+        self.families.extend(vector.collect());
+        Ok(())
+    }
+
+    fn gauges(
+        &mut self,
+        name: Name,
+        values: impl IntoIterator<Item = (Vec<String>, u64)>,
+    ) -> Result<(), prometheus::Error> {
+        let vector = IntGaugeVec::new(opts(name), name.labels)?;
+        for (labels, value) in values {
+            vector.get_metric_with_label_values(&labels)?.set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
+        self.families.extend(vector.collect());
+        Ok(())
+    }
+}
+
+impl Collector for Readings {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descriptions.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        // The names and labels are constants; a fault in them shows in every test that scrapes.
+        self.gather().unwrap_or_default()
+    }
+}

@@ -1,0 +1,39 @@
+//! Every metric's name, labels and help text, once. `docs/metrics.md` lists the same ones; a test compares them.
+
+/// A metric, as Prometheus will see it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Name {
+    pub(super) name: &'static str,
+    pub(super) labels: &'static [&'static str],
+    pub(super) help: &'static str,
+}
+
+macro_rules! names {
+    ($($constant:ident = $name:literal, [$($label:literal),*], $help:literal;)*) => {
+        $(pub(super) const $constant: Name = Name { name: $name, labels: &[$($label),*], help: $help };)*
+    };
+}
+
+names! {
+    ALLOCATIONS = "hilum_allocations", ["transport"], "Live allocations, by the client's transport.";
+    ALLOCATIONS_BEGUN = "hilum_allocations_begun_total", [], "Allocations begun.";
+    ALLOCATIONS_ENDED = "hilum_allocations_ended_total", ["cause"], "Allocations ended, by cause.";
+    ALLOCATION_LIFETIME = "hilum_allocation_lifetime_seconds", [], "How long allocations that ended had lived.";
+    REQUESTS = "hilum_requests_total", ["method", "code"], "Requests answered, by method and code or success.";
+    CHALLENGES = "hilum_challenges_total", [], "Challenges sent to senders who had proven nothing (401 and 438).";
+    RATE_LIMITED = "hilum_rate_limited_total", [], "Questions of strangers left unanswered: their source's budget is spent.";
+    DISCARDS = "hilum_discards_total", ["reason"], "Datagrams silently dropped, by reason.";
+    PACKETS = "hilum_packets_total", ["transport", "direction"], "Packets, by the client's transport and direction.";
+    BYTES = "hilum_bytes_total", ["transport", "direction"], "Bytes, by the client's transport and direction.";
+    PERMISSIONS = "hilum_permissions_total", [], "Permissions installed or refreshed.";
+    CHANNELS = "hilum_channels_total", [], "Channels bound or refreshed.";
+    CONNECTIONS = "hilum_connections", ["transport"], "Open connections of stream clients.";
+    QUEUE_DEPTH = "hilum_shard_queue_depth", ["shard"], "Datagrams in the shard's last batch.";
+    BATCHES = "hilum_shard_batches_total", ["shard"], "Batches that the shard has handled.";
+    SPARE_PORTS = "hilum_spare_ports", ["shard"], "Relayed ports that are open and not yet owned by an allocation.";
+    FACTS_LOST = "hilum_facts_lost_total", [], "Facts that were not logged because the log was too slow; counters stay right.";
+    CERTIFICATE_EXPIRY = "hilum_certificate_expiry_timestamp_seconds", [], "When the certificate ends, in Unix time.";
+    CONFIG_RELOADS = "hilum_config_reloads_total", ["result"], "Reloads of the configuration, by result.";
+    START_TIME = "hilum_start_time_seconds", [], "When the relay started, in Unix time.";
+    BUILD_INFO = "hilum_build_info", ["version"], "Always 1; the label tells the version.";
+}
