@@ -147,7 +147,6 @@ impl Numbers {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use core::net::Ipv4Addr;

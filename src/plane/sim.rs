@@ -194,7 +194,7 @@ impl Sim {
 
     /// A host sends to a relayed address. Nobody hears it if no allocation owns that.
     pub fn peer_sends(&self, peer: SocketAddr, relayed: SocketAddr, bytes: &[u8]) {
-        self.lock().deliver_to_relayed(peer, relayed, bytes);
+        self.lock().arrive(peer, relayed, bytes);
     }
 
     /// The network reports that a datagram from a relayed address did not reach a peer.
@@ -251,7 +251,7 @@ impl World {
         Some((port, self.open.get(&port)?.owner?))
     }
 
-    fn deliver_to_relayed(&mut self, peer: SocketAddr, relayed: SocketAddr, bytes: &[u8]) {
+    fn arrive(&mut self, peer: SocketAddr, relayed: SocketAddr, bytes: &[u8]) {
         let peer = PeerAddr::canonical(peer);
         if let Some((port, shard)) = self.owner(relayed) {
             self.carry(shard, Arrival { origin: Origin::Peer { port, peer }, bytes: bytes.to_vec() });
@@ -263,7 +263,7 @@ impl World {
         if let Sent::ToPeer { from, to, bytes, .. } = &sent
             && self.keys.contains_key(&to.socket())
         {
-            self.deliver_to_relayed(from.socket(), to.socket(), bytes);
+            self.arrive(from.socket(), to.socket(), bytes);
             return true;
         }
         for _ in 0..self.copies() {

@@ -165,7 +165,6 @@ impl Drop for Streams {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::addr::{ClientAddr, Transport};

@@ -84,11 +84,6 @@ impl TurnClient {
         Ok(message.xor_address(AttributeType::XOR_RELAYED_ADDRESS).unwrap().unwrap())
     }
 
-    pub(crate) fn permit(&mut self, carrier: Carrier<'_>, peer: SocketAddr) -> Result<(), u16> {
-        let attributes = [(AttributeType::XOR_PEER_ADDRESS, self.peer(peer))];
-        self.ask(carrier, Method::CreatePermission, &attributes).map(drop)
-    }
-
     pub(crate) fn bind(&mut self, carrier: Carrier<'_>, peer: SocketAddr) -> Result<(), u16> {
         let channel = CHANNEL.number().to_be_bytes();
         let attributes = [

@@ -1,5 +1,4 @@
 //! The driver over real sockets on loopback.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::net::UdpSocket;
 
