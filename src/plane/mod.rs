@@ -33,8 +33,8 @@ pub use wake::Waker;
 /// What the operator may set about sockets and threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Where clients are listened to, each a concrete address: an answer leaves from the address that was asked. The
-    /// order gives [`crate::addr::Link::Udp`] its numbers.
+    /// Where clients are listened to, each a concrete address: an answer leaves from the address that was asked. Port 0
+    /// lets the system choose. The order gives [`crate::addr::Link::Udp`] its numbers.
     pub udp: Vec<SocketAddr>,
     /// Where relayed ports are opened, at most one of each family.
     pub relay: Vec<RelayAddress>,

@@ -39,8 +39,8 @@ pub(super) fn check_free(address: SocketAddr) -> io::Result<()> {
 }
 
 /// Binds one shard's socket of a listening address. All of them together form the group over which the system spreads
-/// clients, always the same client to the same socket while the group does not change.
-pub(super) fn bind_listener(address: SocketAddr) -> io::Result<OwnedFd> {
+/// clients, always the same client to the same socket while the group does not change. Says where it is bound.
+pub(super) fn bind_listener(address: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
     let socket = datagram_socket(address)?;
     socket.set_reuse_port(true)?;
     // The forced sizes need CAP_NET_ADMIN; without it the system's limits hold.
@@ -52,7 +52,8 @@ pub(super) fn bind_listener(address: SocketAddr) -> io::Result<OwnedFd> {
     }
     socket.bind(&address.into())?;
     sys::set_dont_fragment(socket.as_fd(), family_of(address), false)?;
-    Ok(socket.into())
+    let bound = socket.local_addr()?.as_socket().unwrap_or(address);
+    Ok((socket.into(), bound))
 }
 
 fn bind_relay(address: SocketAddr) -> io::Result<RelaySocket> {

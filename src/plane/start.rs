@@ -4,6 +4,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
@@ -72,6 +73,8 @@ impl core::error::Error for NotStopped {}
 /// The running shards. Dropping it stops them without waiting.
 #[derive(Debug)]
 pub struct Plane {
+    /// Where clients are listened to, in the order of the settings; a port 0 there is the port that the system chose.
+    pub udp: Vec<SocketAddr>,
     /// The hold on each shard, by its number.
     pub handles: Vec<ShardHandle>,
     /// The way into each shard for stream clients, by its number.
@@ -109,7 +112,8 @@ pub fn start(
     let ports = Arc::new(Ports::new(settings.relay.clone(), &settings.ports, chance));
     let (facts, receiver) = sync_channel(WAITING_FACTS);
     let (mut shards, mut handles, mut gates) = (Vec::new(), Vec::new(), Vec::new());
-    for listeners in bind_all(&settings)? {
+    let (udp, sockets) = bind_all(&settings)?;
+    for listeners in sockets {
         let index = shards.len();
         let (net, gate) = UdpNet::new(clock, listeners, ports.clone()).map_err(StartError::System)?;
         let waker = net.waker();
@@ -121,7 +125,7 @@ pub fn start(
     }
     // One message per shard: nobody ever waits to send it.
     let (sender, done) = sync_channel(shards.len());
-    let mut plane = Plane { handles, gates, facts: Some(receiver), threads: Vec::new(), done, clock };
+    let mut plane = Plane { udp, handles, gates, facts: Some(receiver), threads: Vec::new(), done, clock };
     for (index, shard) in shards.into_iter().enumerate() {
         let sender = sender.clone();
         let thread = std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
@@ -134,17 +138,23 @@ pub fn start(
     Ok(plane)
 }
 
-/// The listening sockets by shard. For each address all at once, in the order of the shards.
-fn bind_all(settings: &Settings) -> Result<Vec<Vec<std::os::fd::OwnedFd>>, StartError> {
+/// The listening addresses, and the sockets by shard. For each address all at once, in the order of the shards.
+fn bind_all(settings: &Settings) -> Result<(Vec<SocketAddr>, Vec<Vec<OwnedFd>>), StartError> {
     let mut listeners: Vec<Vec<_>> = (0..settings.shards).map(|_| Vec::new()).collect();
-    for &address in &settings.udp {
-        let refused = |cause| StartError::Listen { address, cause };
+    let mut bound = Vec::new();
+    for &wanted in &settings.udp {
+        let mut address = wanted;
+        let refused = |cause| StartError::Listen { address: wanted, cause };
         check_free(address).map_err(refused)?;
         for shard in &mut listeners {
-            shard.push(bind_listener(address).map_err(refused)?);
+            let (socket, at) = bind_listener(address).map_err(refused)?;
+            // The first socket settles what port 0 means for the others.
+            address = at;
+            shard.push(socket);
         }
+        bound.push(address);
     }
-    Ok(listeners)
+    Ok((bound, listeners))
 }
 
 impl Plane {

@@ -14,13 +14,13 @@ use crate::relay;
 
 const LOCALHOST: [u8; 4] = [127, 0, 0, 1];
 
-/// A plane on a port that nobody else has: tests may run side by side.
+/// A plane on a port that the system chooses: tests may run side by side.
 fn plane(shards: usize) -> (Plane, SocketAddr) {
-    let listener = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let address = RelayAddress { local: LOCALHOST.into(), external: LOCALHOST.into() };
-    let settings = Settings { udp: vec![listener], relay: vec![address], ports: 30_000..=39_999, shards };
+    let settings = Settings { udp: vec![(LOCALHOST, 0).into()], relay: vec![address], ports: 30_000..=39_999, shards };
     let common = Common::new(Quota { total: 1000, per_subject: 1000 }, &[LOCALHOST.into()]);
     let plane = plane::start(settings, SystemClock::start(), |shard| relay(&common, shard, 8)).unwrap();
+    let listener = plane.udp[0];
     (plane, listener)
 }
 

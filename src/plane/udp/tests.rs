@@ -25,8 +25,7 @@ fn world(local: &str, external: &str) -> World {
     let address = RelayAddress { local: local.parse().unwrap(), external: external.parse().unwrap() };
     let chance = Chance::System(Box::new(SystemRandom::new().unwrap()));
     let ports = Arc::new(Ports::new(vec![address], &(20_000..=29_999), chance));
-    let socket = bind_listener((address.local, 0).into()).unwrap();
-    let listener = UdpSocket::from(socket.try_clone().unwrap()).local_addr().unwrap();
+    let (socket, listener) = bind_listener((address.local, 0).into()).unwrap();
     let (net, gate) = UdpNet::new(SystemClock::start(), vec![socket], ports).unwrap();
     World { net, gate, listener, tally: Tally::default() }
 }
