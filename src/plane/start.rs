@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
 use super::ports::{Chance, SystemRandom};
 use super::shard::{Fact, Shard, ShardHandle};
 use super::sockets::{Ports, bind_listener, check_free};
@@ -108,6 +110,7 @@ pub fn start(
     if settings.shards == 0 {
         return Err(StartError::NoShards);
     }
+    raise_descriptor_limit();
     let chance = Chance::System(Box::new(SystemRandom::new().map_err(StartError::System)?));
     let ports = Arc::new(Ports::new(settings.relay.clone(), &settings.ports, chance));
     let (facts, receiver) = sync_channel(WAITING_FACTS);
@@ -136,6 +139,16 @@ pub fn start(
         plane.threads.push(Some(thread.map_err(StartError::System)?));
     }
     Ok(plane)
+}
+
+/// A relayed port is a descriptor, and the usual soft limit of 1024 would be the limit of allocations: up to the hard one.
+fn raise_descriptor_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
+        if soft < hard { setrlimit(Resource::RLIMIT_NOFILE, hard, hard) } else { Ok(()) }
+    });
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files stays as it is; each relayed port needs one");
+    }
 }
 
 /// The listening addresses, and the sockets by shard. For each address all at once, in the order of the shards.
