@@ -1,1 +1,219 @@
-//! Comes next.
+//! Clients that reach the relay over TCP or TLS: their connections are accepted, capped, cut into messages and handed to
+//! the shards; what the shards answer is written back.
+//!
+//! Sockets are bound by [`Listeners::bind`] before any task runs, so that a start either has all of them or fails.
+
+mod accept;
+mod caps;
+mod connection;
+mod frames;
+mod tls;
+
+use core::fmt;
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::io;
+use std::sync::Arc;
+
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::addr::Transport;
+use crate::plane::StreamGate;
+use accept::Accepting;
+pub use caps::Connections;
+pub use tls::{Identity, Tls, TlsError};
+
+/// Connections that may wait to be accepted: some seconds of a hospital's morning; the system may allow fewer.
+const BACKLOG: i32 = 1024;
+
+/// What the operator may set about streams.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where plain TCP is listened to.
+    pub tcp: Vec<SocketAddr>,
+    /// Where TLS is listened to.
+    pub tls: Vec<SocketAddr>,
+    /// How long a connection may live without an allocation, its TLS handshake included.
+    pub stranger_deadline: Duration,
+    /// Connections from one source at a time: one IPv4 address or one IPv6 /64.
+    pub connections_per_source: usize,
+    /// Connections at a time.
+    pub connections: usize,
+    /// Bytes that may wait to be written to one client, see [`crate::plane::Outbox::new`].
+    pub send_queue: usize,
+}
+
+/// An address that cannot be listened to. Nothing is left bound.
+#[derive(Debug)]
+pub struct BindError {
+    /// TCP or TLS: which list of the settings the address is from.
+    pub transport: Transport,
+    /// As it stands in the settings.
+    pub address: SocketAddr,
+    /// What the system says.
+    pub cause: io::Error,
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = self.cause.kind();
+        let advice = if kind == io::ErrorKind::AddrInUse {
+            "; another process listens there: end it, or choose another port"
+        } else if kind == io::ErrorKind::AddrNotAvailable {
+            "; this host has no such address: see `ip address`"
+        } else if kind == io::ErrorKind::PermissionDenied {
+            "; ports below 1024 need CAP_NET_BIND_SERVICE"
+        } else {
+            ""
+        };
+        write!(formatter, "cannot listen on {} {}: {}{advice}", self.transport.label(), self.address, self.cause)
+    }
+}
+
+impl core::error::Error for BindError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        Some(&self.cause)
+    }
+}
+
+/// Why listeners that are bound cannot run.
+#[derive(Debug)]
+pub enum RunError {
+    /// There is no shard to hand messages to.
+    NoShards,
+    /// TLS is listened to, but there is no certificate.
+    NoCertificate,
+    /// The runtime does not take the sockets.
+    System(io::Error),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoShards => formatter.write_str("no shard runs that could serve connections"),
+            Self::NoCertificate => formatter.write_str(
+                "`listen.tls` has addresses but there is no certificate: set `tls.certificate` and `tls.key`, or empty it",
+            ),
+            Self::System(cause) => write!(formatter, "the runtime does not take the listening sockets: {cause}"),
+        }
+    }
+}
+
+impl core::error::Error for RunError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::System(cause) => Some(cause),
+            Self::NoShards | Self::NoCertificate => None,
+        }
+    }
+}
+
+/// Sockets that are bound but not yet accepted from.
+#[derive(Debug)]
+pub struct Listeners {
+    settings: Settings,
+    sockets: Vec<Bound>,
+}
+
+#[derive(Debug)]
+struct Bound {
+    transport: Transport,
+    address: SocketAddr,
+    socket: std::net::TcpListener,
+}
+
+impl Listeners {
+    /// Binds every address. From here on clients may connect; they wait until [`Listeners::run`].
+    ///
+    /// # Errors
+    /// [`BindError`]: the first address that cannot be listened to.
+    pub fn bind(settings: &Settings) -> Result<Self, BindError> {
+        let tcp = settings.tcp.iter().map(|address| (Transport::Tcp, *address));
+        let tls = settings.tls.iter().map(|address| (Transport::Tls, *address));
+        let mut sockets = Vec::new();
+        for (transport, address) in tcp.chain(tls) {
+            let (socket, address) = bind_one(address).map_err(|cause| BindError { transport, address, cause })?;
+            sockets.push(Bound { transport, address, socket });
+        }
+        Ok(Self { settings: settings.clone(), sockets })
+    }
+
+    /// What is bound, with the port that the system chose where the settings say 0; first TCP, then TLS, each in the
+    /// order of the settings.
+    pub fn addresses(&self) -> impl Iterator<Item = (Transport, SocketAddr)> + '_ {
+        self.sockets.iter().map(|bound| (bound.transport, bound.address))
+    }
+
+    /// Accepts connections until [`Running::stop`]. To be called inside a tokio runtime with time and I/O.
+    ///
+    /// # Errors
+    /// [`RunError`]: something that every connection needs is missing.
+    pub fn run(self, gates: Vec<StreamGate>, tls: Option<Arc<Tls>>) -> Result<Running, RunError> {
+        if gates.is_empty() {
+            return Err(RunError::NoShards);
+        }
+        if tls.is_none() && self.sockets.iter().any(|bound| bound.transport == Transport::Tls) {
+            return Err(RunError::NoCertificate);
+        }
+        let connections = Arc::new(Connections::new(self.settings.connections, self.settings.connections_per_source));
+        let stop = watch::Sender::new(false);
+        let shared = Arc::new(connection::Shared {
+            gates,
+            tls,
+            connections: connections.clone(),
+            stranger_deadline: self.settings.stranger_deadline,
+            send_queue: self.settings.send_queue,
+        });
+        let mut tasks = JoinSet::new();
+        for bound in self.sockets {
+            let listener = TcpListener::from_std(bound.socket).map_err(RunError::System)?;
+            let accepting =
+                Accepting { listener, transport: bound.transport, shared: shared.clone(), stop: stop.subscribe() };
+            tasks.spawn(accepting.run());
+        }
+        Ok(Running { stop, tasks, connections })
+    }
+}
+
+fn bind_one(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Connections of the last run in TIME_WAIT must not keep the next one from starting.
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // Each family has its own socket, so that an IPv4 client never shows as mapped IPv6.
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::from(address))?;
+    socket.listen(BACKLOG)?;
+    let socket = std::net::TcpListener::from(socket);
+    let address = socket.local_addr()?;
+    Ok((socket, address))
+}
+
+/// Listeners at work. Dropping it closes everything at once, without the grace of [`Running::stop`].
+#[derive(Debug)]
+pub struct Running {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    connections: Arc<Connections>,
+}
+
+impl Running {
+    /// How many connections there are, and what became of those that did not come about. For metrics; stays readable
+    /// after the end.
+    #[must_use]
+    pub fn connections(&self) -> Arc<Connections> {
+        self.connections.clone()
+    }
+
+    /// Accepts no more, lets every connection write what waits for a second at most, and closes it. Returns when all are
+    /// closed.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}

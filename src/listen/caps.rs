@@ -1,0 +1,226 @@
+//! How many connections there may be, and how many there are.
+
+use core::net::IpAddr;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::addr::Transport;
+
+/// Who holds connections: an IPv4 address, or the /64 that an IPv6 host gets to choose addresses from.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Source {
+    V4(u32),
+    V6(u64),
+}
+
+impl Source {
+    fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address.to_bits()),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, e, f, g, h, ..] = address.octets();
+                Self::V6(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+            }
+        }
+    }
+}
+
+/// The caps on connections and the counts for metrics.
+#[derive(Debug)]
+pub struct Connections {
+    total: usize,
+    per_source: usize,
+    held: Mutex<Held>,
+    tcp: AtomicUsize,
+    tls: AtomicUsize,
+    refused: AtomicU64,
+    failed_handshakes: AtomicU64,
+}
+
+#[derive(Default)]
+struct Held {
+    total: usize,
+    /// Never more entries than connections; an entry leaves with its last connection.
+    sources: HashMap<Source, usize>,
+}
+
+impl core::fmt::Debug for Held {
+    /// Law 5: sources are addresses, so only their number is shown.
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(formatter, "Held {{ total: {}, sources: {} }}", self.total, self.sources.len())
+    }
+}
+
+impl Connections {
+    /// At most `total` connections, and at most `per_source` of one source.
+    pub(super) fn new(total: usize, per_source: usize) -> Self {
+        Self {
+            total,
+            per_source,
+            held: Mutex::default(),
+            tcp: AtomicUsize::new(0),
+            tls: AtomicUsize::new(0),
+            refused: AtomicU64::new(0),
+            failed_handshakes: AtomicU64::new(0),
+        }
+    }
+
+    /// Connections of a transport that are open now; UDP has none.
+    #[must_use]
+    pub fn live(&self, transport: Transport) -> usize {
+        self.counter(transport).map_or(0, |counter| counter.load(Ordering::Relaxed))
+    }
+
+    /// Connections that were closed at once because there were too many, in all or of their source.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// TLS handshakes that failed or took too long.
+    #[must_use]
+    pub fn failed_handshakes(&self) -> u64 {
+        self.failed_handshakes.load(Ordering::Relaxed)
+    }
+
+    /// Makes room for one connection; `None` when there is none. The room is held until the result is dropped.
+    pub(super) fn admit(self: &Arc<Self>, address: IpAddr, transport: Transport) -> Option<Admitted> {
+        let source = Source::of(address);
+        if !self.lock().take(source, self.total, self.per_source) {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        if let Some(counter) = self.counter(transport) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        Some(Admitted { connections: self.clone(), source, transport })
+    }
+
+    fn counter(&self, transport: Transport) -> Option<&AtomicUsize> {
+        match transport {
+            Transport::Udp => None,
+            Transport::Tcp => Some(&self.tcp),
+            Transport::Tls => Some(&self.tls),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn take(&mut self, source: Source, total: usize, per_source: usize) -> bool {
+        if self.total >= total {
+            return false;
+        }
+        match self.sources.entry(source) {
+            Entry::Occupied(entry) if *entry.get() >= per_source => return false,
+            Entry::Occupied(mut entry) => *entry.get_mut() += 1,
+            Entry::Vacant(_) if per_source == 0 => return false,
+            Entry::Vacant(entry) => {
+                entry.insert(1);
+            }
+        }
+        self.total += 1;
+        true
+    }
+
+    fn give_back(&mut self, source: Source) {
+        self.total = self.total.saturating_sub(1);
+        if let Entry::Occupied(mut entry) = self.sources.entry(source) {
+            *entry.get_mut() = entry.get().saturating_sub(1);
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
+    }
+}
+
+/// The room that one connection takes up.
+pub(super) struct Admitted {
+    connections: Arc<Connections>,
+    source: Source,
+    transport: Transport,
+}
+
+impl Admitted {
+    /// What the connection rides on.
+    pub(super) const fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// The TLS handshake did not succeed.
+    pub(super) fn handshake_failed(&self) {
+        self.connections.failed_handshakes.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.connections.lock().give_back(self.source);
+        if let Some(counter) = self.connections.counter(self.transport) {
+            counter.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admit(connections: &Arc<Connections>, address: &str) -> Option<Admitted> {
+        connections.admit(address.parse().unwrap(), Transport::Tcp)
+    }
+
+    #[test]
+    fn one_source_has_its_cap_and_others_have_theirs() {
+        let connections = Arc::new(Connections::new(100, 2));
+        let first = admit(&connections, "192.0.2.1");
+        let second = admit(&connections, "192.0.2.1");
+        assert!(first.is_some() && second.is_some());
+        assert!(admit(&connections, "192.0.2.1").is_none());
+        assert!(admit(&connections, "::ffff:192.0.2.1").is_none(), "a second spelling is the same source");
+        assert!(admit(&connections, "192.0.2.2").is_some());
+        drop(first);
+        assert!(admit(&connections, "192.0.2.1").is_some());
+        assert_eq!(connections.refused(), 2);
+    }
+
+    #[test]
+    fn an_ipv6_source_is_its_64() {
+        let connections = Arc::new(Connections::new(100, 1));
+        let held = admit(&connections, "2001:db8:0:1::1");
+        assert!(held.is_some());
+        assert!(admit(&connections, "2001:db8:0:1:ffff::2").is_none());
+        assert!(admit(&connections, "2001:db8:0:2::1").is_some());
+    }
+
+    #[test]
+    fn the_total_holds_over_all_sources() {
+        let connections = Arc::new(Connections::new(2, 2));
+        let held = [admit(&connections, "192.0.2.1"), admit(&connections, "192.0.2.2")];
+        assert!(held.iter().all(Option::is_some));
+        assert_eq!(connections.live(Transport::Tcp), 2);
+        assert!(admit(&connections, "192.0.2.3").is_none());
+    }
+
+    #[test]
+    fn the_last_connection_of_a_source_leaves_no_entry() {
+        let connections = Arc::new(Connections::new(100, 10));
+        let held: Vec<_> = (0..5).map(|_| admit(&connections, "192.0.2.1")).collect();
+        assert_eq!(connections.lock().sources.len(), 1);
+        drop(held);
+        assert_eq!((connections.lock().sources.len(), connections.lock().total), (0, 0));
+        assert_eq!(connections.live(Transport::Tcp), 0);
+    }
+
+    #[test]
+    fn a_refused_connection_leaves_no_entry() {
+        let connections = Arc::new(Connections::new(100, 0));
+        assert!(admit(&connections, "192.0.2.1").is_none());
+        assert_eq!(connections.lock().sources.len(), 0);
+    }
+}
