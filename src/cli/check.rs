@@ -1,5 +1,6 @@
 //! `hilum check`: reads a configuration as `hilum serve` does and says what is wrong with it.
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -18,11 +19,10 @@ pub struct CheckArgs {
 /// Runs `hilum check`.
 ///
 /// # Errors
-/// The [`config::Faults`] of the file.
+/// The [`config::Faults`] of the file, or that standard output is closed.
 pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let config = config::read(&args.file)?;
-    println!("{}: ok", args.file.display());
-    println!("{}", summary(&config));
+    writeln!(io::stdout(), "{}: ok\n{}", args.file.display(), summary(&config))?;
     Ok(ExitCode::SUCCESS)
 }
 

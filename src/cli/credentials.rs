@@ -1,5 +1,6 @@
 //! `hilum credentials`: makes a time-limited pair from the configured shared secret.
 
+use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -92,12 +93,13 @@ pub fn run(args: &CredentialsArgs) -> anyhow::Result<ExitCode> {
     let username = ephemeral_username(expires, &args.label);
     let credential = ephemeral_password(secret, username.as_bytes());
     let urls = uris(&config, args.host.as_deref());
+    let mut out = io::stdout().lock();
     if !args.json {
-        println!("username  {username}\npassword  {credential}\n");
-        println!("Good for {} seconds. For a browser's RTCPeerConnection:", args.ttl);
+        writeln!(out, "username  {username}\npassword  {credential}\n")?;
+        writeln!(out, "Good for {} seconds. For a browser's RTCPeerConnection:", args.ttl)?;
     }
     let ice = Ice { servers: [IceServer { urls, username, credential }] };
-    println!("{}", serde_json::to_string_pretty(&ice)?);
+    writeln!(out, "{}", serde_json::to_string_pretty(&ice)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -3,8 +3,8 @@
 use core::fmt;
 use std::cell::RefCell;
 
-/// One thing that is wrong. It names keys, files, variables and bounds, and never shows a value that stands for a
-/// secret, a name or an address, so that it may be logged.
+/// One thing that is wrong. It names keys, files, variables, numbers and bounds, and shows no secret, no name of a user
+/// and no address but the network that a mistyped one should be: a log may hold it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The file as it was given.

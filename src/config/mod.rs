@@ -222,13 +222,12 @@ impl<'d> Reader<'d> {
 
 /// Why a file could not be read, in words that do not depend on the platform where they are common.
 fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::PermissionDenied => {
-            "permission is denied; give the service's group the right to read".to_owned()
-        }
-        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
-        io::ErrorKind::FileTooLarge => "it is larger than 1 MiB".to_owned(),
-        _ => error.to_string(),
-    }
+    let common = [
+        (io::ErrorKind::NotFound, "there is no such file"),
+        (io::ErrorKind::PermissionDenied, "permission is denied; give the service's group the right to read"),
+        (io::ErrorKind::IsADirectory, "it is a directory"),
+        (io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"),
+    ];
+    let words = common.iter().find(|(kind, _)| *kind == error.kind()).map(|(_, words)| (*words).to_owned());
+    words.unwrap_or_else(|| error.to_string())
 }

@@ -1,0 +1,213 @@
+//! The command line: what it prints, where, and the exit code.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use assert_cmd::Command;
+use hilum::auth::{SharedSecret, ephemeral_password};
+use tempfile::TempDir;
+
+const SECRET: &str = "open sesame, said Ali Baba";
+
+/// Loopback only, so that the tests hold on a host without a network.
+const LOOPBACK: &str = r#"[listen]
+udp = ["127.0.0.1:3478"]
+tcp = ["127.0.0.1:3478"]
+[relay]
+addresses = ["127.0.0.1"]
+"#;
+
+struct Place {
+    directory: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let place = Self { directory };
+        place.write("secret", SECRET, 0o640);
+        place
+    }
+
+    fn write(&self, name: &str, text: &str, mode: u32) -> PathBuf {
+        let path = self.directory.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    /// A right configuration with more after it.
+    fn configuration(&self, more: &str) -> String {
+        let path = self.write("hilum.toml", &format!("{LOOPBACK}{more}"), 0o644);
+        path.to_string_lossy().into_owned()
+    }
+}
+
+const AUTH: &str = "[auth]\nshared_secret_files = [\"secret\"]\n";
+
+/// Runs the command: exit code, standard output, standard error.
+fn hilum(arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::cargo_bin("hilum").unwrap().args(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn a_right_configuration_is_ok_and_summed_up() {
+    let place = Place::new();
+    let file = place.configuration(AUTH);
+    let (code, out, err) = hilum(&["check", &file]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.starts_with(&format!("{file}: ok\n")), "{out}");
+    for line in
+        ["UDP      127.0.0.1:3478", "TLS      nowhere", "relay    127.0.0.1, ports 49152-65535", "1 shared secret"]
+    {
+        assert!(out.contains(line), "{line:?} is not in {out}");
+    }
+    assert!(!out.contains("sesame"), "{out}");
+}
+
+#[test]
+fn every_fault_is_on_standard_error_with_exit_code_2() {
+    let place = Place::new();
+    place.write("open", SECRET, 0o604);
+    let wrong = LOOPBACK.replace("tcp = [", "tcp = [\"192.0.2.1\", ");
+    let file = place.write(
+        "wrong.toml",
+        &format!("{wrong}[limits]\nchanels = 1\n[auth]\nshared_secret_files = [\"open\", \"missing\"]\n"),
+        0o644,
+    );
+    let file = file.to_string_lossy();
+    let (code, out, err) = hilum(&["check", &file]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    let lines: Vec<&str> = err.lines().collect();
+    let expected = [
+        "3: listen.tcp[0]: is not an address with a port",
+        "7: limits.chanels: is unknown; did you mean channels?",
+        "9: auth.shared_secret_files[0]: ",
+        "9: auth.shared_secret_files[1]: ",
+    ];
+    assert_eq!(lines.len(), expected.len(), "{err}");
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.starts_with(&format!("{file}:{expected}")), "{line}");
+    }
+    assert!(err.contains("(mode 604); chmod 640 it") && err.contains("there is no such file"), "{err}");
+    assert!(!err.contains("sesame"), "{err}");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_exit_code_2() {
+    let place = Place::new();
+    let missing = place.directory.path().join("missing.toml").to_string_lossy().into_owned();
+    for arguments in [&["check", &missing][..], &["credentials", "--config", &missing]] {
+        let (code, out, err) = hilum(arguments);
+        assert_eq!((code, out.as_str()), (2, ""));
+        assert_eq!(err, format!("{missing}: cannot be read: there is no such file\n"));
+    }
+    let directory = place.directory.path().to_string_lossy().into_owned();
+    assert_eq!(hilum(&["check", &directory]).2, format!("{directory}: cannot be read: it is a directory\n"));
+    let binary = place.directory.path().join("binary.toml");
+    fs::write(&binary, [0xff, 0xfe]).unwrap();
+    assert!(hilum(&["check", &binary.to_string_lossy()]).2.contains("is not UTF-8"));
+}
+
+#[test]
+fn a_command_line_that_is_wrong_is_exit_code_2() {
+    for arguments in [&[][..], &["nonsense"], &["check", "--nonsense"], &["credentials", "--ttl", "59"]] {
+        let (code, out, err) = hilum(arguments);
+        assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}");
+        assert!(!err.is_empty());
+    }
+    let (code, out, _) = hilum(&["--version"]);
+    assert_eq!((code, out), (0, format!("hilum {}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn credentials_end_when_asked_and_follow_the_secret() {
+    let place = Place::new();
+    let file = place.configuration(AUTH);
+    let arguments =
+        ["credentials", "--config", &file, "--ttl", "60", "--label", "ward 3", "--host", "relay.example", "--json"];
+    #[expect(clippy::disallowed_methods, reason = "the command asks the real clock, and so does its test")]
+    let clock = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let before = clock();
+    let (code, out, err) = hilum(&arguments);
+    let after = clock();
+    assert_eq!((code, err.as_str()), (0, ""));
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let server = &json["iceServers"][0];
+    let username = server["username"].as_str().unwrap();
+    let (expires, label) = username.split_once(':').unwrap();
+    assert!((before + 60..=after + 60).contains(&expires.parse().unwrap()), "{expires}");
+    assert_eq!(label, "ward 3");
+    let secret = SharedSecret::new(SECRET.as_bytes().to_vec()).unwrap();
+    assert_eq!(server["credential"], ephemeral_password(&secret, username.as_bytes()));
+    let urls = ["turn:relay.example:3478?transport=udp", "turn:relay.example:3478?transport=tcp"];
+    assert_eq!(server["urls"], serde_json::json!(urls));
+    assert!(!out.contains("sesame"));
+}
+
+#[test]
+fn credentials_for_people_show_the_pair_and_the_addresses() {
+    let place = Place::new();
+    let more = format!("external = {{ \"127.0.0.1\" = \"203.0.113.5\" }}\n{AUTH}");
+    let file = place.configuration(&more);
+    let (code, out, _) = hilum(&["credentials", "--config", &file]);
+    assert_eq!(code, 0);
+    assert!(out.starts_with("username  ") && out.contains("\npassword  "), "{out}");
+    assert!(
+        out.contains("Good for 14400 seconds.") && out.contains("\"turn:203.0.113.5:3478?transport=udp\""),
+        "{out}"
+    );
+}
+
+#[test]
+fn tls_listeners_become_turns_uris() {
+    let place = Place::new();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    place.write("certificate.pem", &made.cert.pem(), 0o644);
+    place.write("key.pem", &made.signing_key.serialize_pem(), 0o600);
+    let text = format!(
+        "[listen]\nudp = []\ntcp = []\ntls = [\"127.0.0.1:5349\"]\n[tls]\ncertificate = \"certificate.pem\"\n\
+         key = \"key.pem\"\n[relay]\naddresses = [\"127.0.0.1\"]\n{AUTH}"
+    );
+    let file = place.write("tls.toml", &text, 0o644).to_string_lossy().into_owned();
+    let (code, out, err) = hilum(&["credentials", "--config", &file, "--json", "--host", "2001:db8::1"]);
+    assert_eq!(code, 0, "{err}");
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let urls = ["turns:[2001:db8::1]:5349?transport=tcp"];
+    assert_eq!(json["iceServers"][0]["urls"], serde_json::json!(urls));
+}
+
+#[test]
+fn static_users_have_no_time_limited_credentials() {
+    let place = Place::new();
+    place.write("password", "sesame", 0o600);
+    let file = place.configuration("[[auth.user]]\nname = \"ward\"\npassword_file = \"password\"\n");
+    assert_eq!(hilum(&["check", &file]).0, 0);
+    let (code, out, err) = hilum(&["credentials", "--config", &file]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("static users only") && err.contains("shared_secret_files"), "{err}");
+}
+
+#[test]
+fn secrets_come_from_the_environment_too() {
+    let place = Place::new();
+    let file = place.configuration("[auth]\nshared_secret_env = [\"HILUM_TEST_SECRET\"]\n");
+    let run = |secret: Option<&str>| {
+        let mut command = Command::cargo_bin("hilum").unwrap();
+        command.args(["check", &file]).env_remove("HILUM_TEST_SECRET");
+        if let Some(secret) = secret {
+            command.env("HILUM_TEST_SECRET", secret);
+        }
+        let output = command.output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(run(Some(SECRET)).0, 0);
+    let (code, err) = run(None);
+    assert!(code == 2 && err.contains("the environment variable HILUM_TEST_SECRET is not set"), "{err}");
+    let (code, err) = run(Some("short sesame"));
+    assert!(code == 2 && err.contains("16") && !err.contains("sesame"), "{err}");
+}

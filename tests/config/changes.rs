@@ -1,0 +1,84 @@
+//! What a new configuration changes.
+
+use hilum::config::{Change, Effect, TABLES, changes};
+
+use crate::format::restarts;
+use crate::world::{check, config};
+
+/// For every key a line that differs from the default, and the key that is reported.
+const EDITS: [(&str, &str, &str); 27] = [
+    ("server", "realm", "\"clinic\""),
+    ("server", "shards", "7"),
+    ("listen", "udp", "[\"10.0.0.5:3478\"]"),
+    ("listen", "tcp", "[]"),
+    ("listen", "stranger_deadline", "11"),
+    ("listen", "connections_per_source", "11"),
+    ("listen", "connections", "11"),
+    ("listen", "send_queue", "20000"),
+    ("relay", "addresses", "[\"10.0.0.5\"]"),
+    ("relay", "external", "{ \"10.0.0.5\" = \"203.0.113.5\" }"),
+    ("relay", "ports", "\"50000-60000\""),
+    ("peers", "allow", "[\"10.0.0.0/8\"]"),
+    ("peers", "deny", "[\"10.0.0.0/8\"]"),
+    ("peers", "lowest_port", "1"),
+    ("limits", "allocations", "11"),
+    ("limits", "allocations_per_user", "11"),
+    ("limits", "permissions", "11"),
+    ("limits", "channels", "11"),
+    ("limits", "challenges_per_second", "11"),
+    ("lifetimes", "allocation", "601"),
+    ("lifetimes", "allocation_max", "3601"),
+    ("lifetimes", "permission", "301"),
+    ("lifetimes", "channel", "601"),
+    ("lifetimes", "nonce", "599"),
+    ("admin", "listen", "\"127.0.0.1:9479\""),
+    ("log", "format", "\"json\""),
+    ("log", "level", "\"debug\""),
+];
+
+const TLS: &str = "[tls]\ncertificate = \"/s/certificate.pem\"\nkey = \"/s/key.pem\"\n";
+
+#[test]
+fn each_key_reports_itself_and_whether_it_waits_for_a_restart() {
+    let old = config("");
+    assert_eq!(changes(&old, &config("")), []);
+    let waits = restarts();
+    for (table, key, value) in EDITS {
+        let name = format!("{table}.{key}");
+        let effect = if waits.contains(&name) { Effect::NeedsRestart } else { Effect::Applied };
+        let new = config(&format!("[{table}]\n{key} = {value}"));
+        let found = changes(&old, &new);
+        assert!(matches!(found[..], [Change { key, effect: is }] if key == name && is == effect), "{name}: {found:?}");
+    }
+    // Those that need more than one line have tests of their own.
+    let elsewhere = ["listen.tls", "tls.certificate", "tls.key"];
+    for (table, keys) in TABLES.iter().filter(|(table, _)| !table.starts_with("auth")) {
+        for key in *keys {
+            let name = format!("{table}.{key}");
+            let edited = EDITS.iter().any(|(table, key, _)| format!("{table}.{key}") == name);
+            assert!(edited || elsewhere.contains(&name.as_str()), "{name} has no test");
+        }
+    }
+}
+
+#[test]
+fn a_tls_listener_waits_and_its_certificate_does_not() {
+    let old = config(TLS);
+    let new = config(&format!("[listen]\ntls = [\"10.0.0.5:5349\"]\n{TLS}"));
+    assert_eq!(changes(&old, &new), [Change { key: "listen.tls", effect: Effect::NeedsRestart }]);
+    let applied = |key| Change { key, effect: Effect::Applied };
+    assert_eq!(changes(&config(""), &old), [applied("tls.certificate"), applied("tls.key")]);
+}
+
+#[test]
+fn new_secrets_and_users_apply_at_once() {
+    let old = config("");
+    for auth in [
+        "[auth]\nshared_secret_files = [\"/s/rotation\"]",
+        "[auth]\nshared_secret_files = [\"/s/secret\"]\nshared_secret_env = [\"HILUM_SECRET\"]",
+        "[auth]\nshared_secret_files = [\"/s/secret\"]\n[[auth.user]]\nname = \"ward\"\npassword_file = \"/s/password\"",
+    ] {
+        let new = check(auth).unwrap();
+        assert_eq!(changes(&old, &new), [Change { key: "auth", effect: Effect::Applied }], "{auth}");
+    }
+}

@@ -1,0 +1,77 @@
+//! A host in memory: files, variables and addresses that a configuration may name.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hilum::config::{self, Config, Environment, Faults, Host, Material};
+use zeroize::Zeroizing;
+
+/// What makes an otherwise empty configuration complete.
+pub const AUTH: &str = "[auth]\nshared_secret_files = [\"/s/secret\"]\n";
+
+/// Every secret of the world contains one of these words, so that a test can look for them in messages.
+pub const SECRET_WORDS: [&str; 2] = ["sesame", "PRIVATE KEY-----\nM"];
+
+pub struct World {
+    pub files: BTreeMap<PathBuf, (Vec<u8>, u32)>,
+    pub variables: BTreeMap<String, Vec<u8>>,
+    pub host: Host,
+}
+
+impl Environment for World {
+    fn variable(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
+        self.variables.get(name).cloned().map(Zeroizing::new)
+    }
+
+    fn file(&self, path: &Path) -> io::Result<Material> {
+        let (bytes, mode) = self.files.get(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Material { bytes: Zeroizing::new(bytes.clone()), mode: *mode })
+    }
+
+    fn host(&self) -> io::Result<Host> {
+        Ok(self.host.clone())
+    }
+}
+
+pub fn world() -> World {
+    let pair = |name: &str| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    let (ours, other) = (pair("relay.example"), pair("other.example"));
+    let files: [(&str, Vec<u8>, u32); 11] = [
+        ("/s/secret", b"open sesame, said Ali Baba\n".to_vec(), 0o640),
+        ("/s/rotation", b"the new sesame of this year\n\nthe old sesame of last year\r\n".to_vec(), 0o600),
+        ("/s/empty", b" \n\n".to_vec(), 0o640),
+        ("/s/short", b"open sesame\nopen sesame, said Ali Baba\nsesame again\n".to_vec(), 0o640),
+        ("/s/open", b"open sesame, said Ali Baba\n".to_vec(), 0o644),
+        ("/s/password", b"sesame\n".to_vec(), 0o640),
+        ("/s/passwords", b"sesame\nsesame seed\n".to_vec(), 0o640),
+        ("/s/certificate.pem", ours.cert.pem().into_bytes(), 0o644),
+        ("/s/key.pem", ours.signing_key.serialize_pem().into_bytes(), 0o640),
+        ("/s/open.pem", ours.signing_key.serialize_pem().into_bytes(), 0o644),
+        ("/s/other.pem", other.signing_key.serialize_pem().into_bytes(), 0o640),
+    ];
+    let addresses = ["127.0.0.1", "10.0.0.5", "::1", "fe80::1", "2001:db8::5"].map(|ip| ip.parse().unwrap());
+    World {
+        files: files.into_iter().map(|(path, bytes, mode)| (path.into(), (bytes, mode))).collect(),
+        variables: [
+            ("HILUM_SECRET".to_owned(), b"sesame of the environment".to_vec()),
+            ("HILUM_PASSWORD".to_owned(), b"sesame".to_vec()),
+            ("HILUM_EMPTY".to_owned(), Vec::new()),
+        ]
+        .into(),
+        host: Host {
+            addresses: addresses.to_vec(),
+            default_sources: ["10.0.0.5", "2001:db8::5"].map(|ip| ip.parse().unwrap()).to_vec(),
+            cpus: 4,
+        },
+    }
+}
+
+pub fn check(text: &str) -> Result<Config, Faults> {
+    config::check(text, "hilum.toml", &world())
+}
+
+/// The configuration of a text with credentials added.
+pub fn config(text: &str) -> Config {
+    check(&format!("{text}\n{AUTH}")).unwrap_or_else(|faults| panic!("{faults}"))
+}
