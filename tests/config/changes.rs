@@ -6,9 +6,10 @@ use crate::format::restarts;
 use crate::world::{check, config};
 
 /// For every key a line that differs from the default, and the key that is reported.
-const EDITS: [(&str, &str, &str); 27] = [
+const EDITS: [(&str, &str, &str); 28] = [
     ("server", "realm", "\"clinic\""),
     ("server", "shards", "7"),
+    ("server", "drain", "11"),
     ("listen", "udp", "[\"10.0.0.5:3478\"]"),
     ("listen", "tcp", "[]"),
     ("listen", "stranger_deadline", "11"),

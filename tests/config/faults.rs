@@ -35,8 +35,9 @@ fn compare(text: &str, outcome: &Result<(), Faults>, expected: &[(usize, &str, &
 
 #[test]
 fn a_number_out_of_bounds_names_the_bounds() {
-    let keys: [(&str, &str, u32, u32); 16] = [
+    let keys: [(&str, &str, u32, u32); 17] = [
         ("server", "shards", 0, 256),
+        ("server", "drain", 0, 3600),
         ("listen", "stranger_deadline", 1, 60),
         ("listen", "connections_per_source", 1, 100_000),
         ("listen", "connections", 1, 1_000_000),
@@ -294,7 +295,7 @@ fn a_network_that_opens_everything_is_refused_with_the_reason() {
         ("[peers]\nallow = [\"0.0.0.0/0\"]", &[(2, "peers.allow[0]", "allows every address, and with it loopback")]),
         ("[peers]\nallow = [\"10.0.0.0/8\",\n\"::/00\"]", &[(3, "peers.allow[1]", "allows every address")]),
         ("[peers]\nallow = [\"::/0\"]", &[(2, "peers.allow[0]", "allows every address, and with it loopback")]),
-        ("[peers]\nallow = [\"intranet\"]", &[(2, "peers.allow[0]", "not an IP address")]),
+        ("[peers]\nallow = [\"intranet\"]", &[(2, "peers.allow[0]", "2001:db8::/32")]),
         ("[peers]\ndeny = [\"10.0.0.1/8\"]", &[(2, "peers.deny[0]", "10.0.0.0/8")]),
     ]);
     assert!(check(&format!("[peers]\ndeny = [\"0.0.0.0/0\", \"::/0\"]\n{AUTH}")).is_ok());
