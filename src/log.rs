@@ -41,10 +41,34 @@ impl Default for Settings {
 /// # Errors
 /// The process has a log already.
 pub fn start(settings: Settings) -> Result<(), TryInitError> {
-    let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), settings.level);
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match settings.format {
         Format::Text => Box::new(fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal())),
         Format::Json => Box::new(fmt::layer().json().with_writer(std::io::stderr).with_ansi(false)),
     };
-    tracing_subscriber::registry().with(lines.with_filter(own)).try_init()
+    tracing_subscriber::registry().with(lines.with_filter(own(settings.level))).try_init()
+}
+
+/// Lets Hilum's lines pass, from `level` on, and nobody else's.
+fn own(level: Level) -> Targets {
+    Targets::new().with_target(env!("CARGO_CRATE_NAME"), level)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_is_not_heard_at_any_level() {
+        let filter = own(Level::TRACE);
+        assert!(filter.would_enable("hilum::app", &Level::TRACE));
+        for library in ["rustls::client", "hyper", "tokio", "log", ""] {
+            assert!(!filter.would_enable(library, &Level::ERROR), "{library}");
+        }
+    }
+
+    #[test]
+    fn less_severe_lines_than_asked_for_are_left_out() {
+        let filter = own(Level::WARN);
+        assert!(filter.would_enable("hilum", &Level::WARN) && !filter.would_enable("hilum", &Level::INFO));
+    }
 }
