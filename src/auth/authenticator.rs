@@ -2,7 +2,7 @@
 
 use subtle::{Choice, ConstantTimeEq};
 
-use super::credential::{ephemeral_password_bytes, expiry_of};
+use super::credential::{ephemeral_password_bytes, expiry_of, is_clean};
 use super::nonce::{Features, Form, Nonces};
 use super::users::{UserHash, Users};
 use super::{Credentials, Grant, NonceKey, Request, SharedSecret, Signer, Subject, Unproven};
@@ -54,9 +54,9 @@ impl Authenticator {
         let known = match proof.identity {
             Identity::Hash(hash) => self.prove_static(&message, &proof, &hash, algorithm),
             Identity::Name(name) => match expiry_of(name) {
-                Some(until) if !self.secrets.is_empty() => {
-                    self.prove_ephemeral(&message, &proof, name, until, algorithm).filter(|_| now.unix < until)
-                }
+                Some(until) if !self.secrets.is_empty() => self
+                    .prove_ephemeral(&message, &proof, name, until, algorithm)
+                    .filter(|_| now.unix < until && is_clean(name)),
                 _ => self.prove_static(&message, &proof, &UserHash::of(name, self.realm.as_bytes()), algorithm),
             },
         };

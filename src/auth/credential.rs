@@ -73,7 +73,7 @@ impl Credentials {
             if name.len() > LONGEST_NAME {
                 return Err(InvalidCredential::LongName { index });
             }
-            if name.chars().any(char::is_control) {
+            if !is_clean(name.as_bytes()) {
                 return Err(InvalidCredential::ControlCharacter { index });
             }
             if user.password.is_empty() {
@@ -222,6 +222,12 @@ pub(super) fn ephemeral_password_bytes(secret: &SharedSecret, username: &[u8]) -
         password.zeroize();
     }
     password
+}
+
+/// Whether a username is text without control characters. Nothing behind a NUL or a line break can then hide from
+/// whoever reads it (RFC 8265 §4.2.2 forbids them).
+pub(super) fn is_clean(username: &[u8]) -> bool {
+    core::str::from_utf8(username).is_ok_and(|name| !name.chars().any(char::is_control))
 }
 
 /// When a username says that its credential ends, if it is the name of a time-limited one: decimal digits, alone or

@@ -193,3 +193,301 @@ fn a_challenge_offers_sha_256_first_and_no_reason_text() {
     assert!(answer.value(AttributeType::NONCE).unwrap().starts_with(b"obMatJos2"));
     assert!(!answer.has(AttributeType::SOFTWARE));
 }
+
+/// A request with every attribute chosen by the test.
+struct Login<'a> {
+    identity: (AttributeType, &'a [u8]),
+    realm: &'a [u8],
+    nonce: &'a [u8],
+    offer: Option<&'a [u8]>,
+    choice: Option<PasswordAlgorithm>,
+    integrity: &'a [IntegrityKind],
+}
+
+impl Login<'_> {
+    fn sign(&self, key: &IntegrityKey) -> Vec<u8> {
+        message(|writer| {
+            writer
+                .attribute(self.identity.0, self.identity.1)
+                .attribute(AttributeType::REALM, self.realm)
+                .attribute(AttributeType::NONCE, self.nonce);
+            if let Some(offer) = self.offer {
+                writer.attribute(AttributeType::PASSWORD_ALGORITHMS, offer);
+            }
+            if let Some(choice) = self.choice {
+                let [high, low] = choice.code().to_be_bytes();
+                writer.attribute(AttributeType::PASSWORD_ALGORITHM, &[high, low, 0, 0]);
+            }
+            for &kind in self.integrity {
+                writer.integrity(kind, key);
+            }
+            writer.fingerprint();
+        })
+    }
+}
+
+fn alice(nonce: &[u8]) -> Login<'_> {
+    Login {
+        identity: (AttributeType::USERNAME, b"alice"),
+        realm: b"hilum",
+        nonce,
+        offer: None,
+        choice: None,
+        integrity: &[IntegrityKind::Sha1],
+    }
+}
+
+fn key(algorithm: PasswordAlgorithm) -> IntegrityKey {
+    IntegrityKey::long_term(algorithm, b"alice", b"hilum", b"correct horse")
+}
+
+fn short_nonce(authenticator: &Authenticator) -> Vec<u8> {
+    let answer = challenge(authenticator, &message(|_| ()), Unproven::Unauthenticated).unwrap();
+    Message::parse(&answer).unwrap().value(AttributeType::NONCE).unwrap().to_vec()
+}
+
+// RFC 8489 §9.2.4: MESSAGE-INTEGRITY-SHA256 in the answer, unless nobody chose an algorithm.
+#[test]
+fn the_answer_is_signed_as_the_algorithm_was_chosen() {
+    let authenticator = authenticator(&[SECRET]);
+    let nonce = nonce(&authenticator);
+    let both = [IntegrityKind::Sha1, IntegrityKind::Sha256];
+    for (choice, integrity, expected) in [
+        (None, &both[..1], IntegrityKind::Sha1),
+        (None, &both[1..], IntegrityKind::Sha1),
+        (Some(PasswordAlgorithm::Md5), &both[1..], IntegrityKind::Sha256),
+        (Some(PasswordAlgorithm::Sha256), &both[1..], IntegrityKind::Sha256),
+        (Some(PasswordAlgorithm::Sha256), &both[..], IntegrityKind::Sha256),
+        (Some(PasswordAlgorithm::Sha256), &both[..1], IntegrityKind::Sha256),
+    ] {
+        let key = key(choice.unwrap_or(PasswordAlgorithm::Md5));
+        let offer = choice.map(|_| &PasswordAlgorithm::OFFER[..]);
+        let bytes = Login { offer, choice, integrity, ..alice(&nonce) }.sign(&key);
+        let request = authenticator.prove(Message::parse(&bytes).unwrap(), client(1), NOW).unwrap();
+        assert_eq!(request.signer().kind(), expected, "{choice:?} {integrity:?}");
+        let mut buffer = [0; 256];
+        let mut writer =
+            MessageWriter::new(&mut buffer, Class::Success, Method::Allocate, request.message().transaction());
+        request.into_signer().sign(&mut writer);
+        let length = writer.finish().unwrap();
+        assert!(key.verify(expected, &Message::parse(&buffer[..length]).unwrap()));
+    }
+}
+
+// RFC 8489 §9.2.4: "If the MESSAGE-INTEGRITY-SHA256 attribute is present, compute the value ... Otherwise ..."
+#[test]
+fn of_two_integrity_attributes_the_stronger_one_counts() {
+    let authenticator = authenticator(&[SECRET]);
+    let nonce = nonce(&authenticator);
+    let mut bytes = message(|writer| {
+        writer
+            .attribute(AttributeType::USERNAME, b"alice")
+            .attribute(AttributeType::REALM, b"hilum")
+            .attribute(AttributeType::NONCE, &nonce)
+            .integrity(IntegrityKind::Sha1, &key(PasswordAlgorithm::Md5))
+            .integrity(IntegrityKind::Sha256, &key(PasswordAlgorithm::Md5));
+    });
+    assert!(prove(&authenticator, &bytes, client(1), NOW).is_ok());
+    *bytes.last_mut().unwrap() ^= 1;
+    assert_eq!(prove(&authenticator, &bytes, client(1), NOW), Err(Unproven::Unauthenticated));
+}
+
+// RFC 8489 §14.4
+#[test]
+fn a_user_hash_speaks_for_the_user_whose_name_it_hashes() {
+    use sha2::{Digest, Sha256};
+    let authenticator = authenticator(&[]);
+    let nonce = nonce(&authenticator);
+    assert!(nonce.starts_with(b"obMatJos2wAAA"), "username anonymity is on offer");
+    for algorithm in [PasswordAlgorithm::Md5, PasswordAlgorithm::Sha256] {
+        let by_hash = |hash: &[u8]| {
+            let login = Login {
+                identity: (AttributeType::USERHASH, hash),
+                offer: Some(&PasswordAlgorithm::OFFER),
+                choice: Some(algorithm),
+                integrity: &[IntegrityKind::Sha256],
+                ..alice(&nonce)
+            };
+            prove(&authenticator, &login.sign(&key(algorithm)), client(1), NOW)
+        };
+        assert_eq!(by_hash(&Sha256::digest(b"alice:hilum")).unwrap().subject(), Subject::of(b"alice"));
+        assert_eq!(by_hash(&Sha256::digest(b"alice:other")), Err(Unproven::Unauthenticated));
+        assert_eq!(by_hash(&[0; 31]), Err(Unproven::BadRequest));
+    }
+}
+
+#[test]
+fn anonymity_is_not_offered_where_a_hash_could_hide_a_time_limited_name() {
+    assert!(nonce(&authenticator(&[SECRET])).starts_with(b"obMatJos2gAAA"));
+}
+
+#[test]
+fn two_identities_in_one_request_are_a_bad_request() {
+    let authenticator = authenticator(&[]);
+    let nonce = nonce(&authenticator);
+    let bytes = message(|writer| {
+        writer
+            .attribute(AttributeType::USERNAME, b"alice")
+            .attribute(AttributeType::USERHASH, &[7; 32])
+            .attribute(AttributeType::REALM, b"hilum")
+            .attribute(AttributeType::NONCE, &nonce)
+            .integrity(IntegrityKind::Sha1, &key(PasswordAlgorithm::Md5));
+    });
+    assert_eq!(prove(&authenticator, &bytes, client(1), NOW), Err(Unproven::BadRequest));
+}
+
+#[test]
+fn each_attribute_that_a_proof_needs_is_missed() {
+    let authenticator = authenticator(&[SECRET]);
+    let nonce = nonce(&authenticator);
+    let parts: [(AttributeType, &[u8]); 3] =
+        [(AttributeType::USERNAME, b"alice"), (AttributeType::REALM, b"hilum"), (AttributeType::NONCE, &nonce)];
+    for missing in 0..parts.len() {
+        for kind in [IntegrityKind::Sha1, IntegrityKind::Sha256] {
+            let bytes = message(|writer| {
+                for (at, (attribute, value)) in parts.iter().enumerate() {
+                    if at != missing {
+                        writer.attribute(*attribute, value);
+                    }
+                }
+                writer.integrity(kind, &key(PasswordAlgorithm::Md5));
+            });
+            assert_eq!(prove(&authenticator, &bytes, client(1), NOW), Err(Unproven::BadRequest), "{missing} {kind:?}");
+        }
+    }
+}
+
+#[test]
+fn another_realm_is_refused_like_a_wrong_password() {
+    let authenticator = authenticator(&[SECRET]);
+    let nonce = nonce(&authenticator);
+    for realm in [&b"other"[..], b"hilun", b"hilum ", b""] {
+        let bytes = Login { realm, ..alice(&nonce) }.sign(&key(PasswordAlgorithm::Md5));
+        assert_eq!(prove(&authenticator, &bytes, client(1), NOW), Err(Unproven::Unauthenticated), "{realm:?}");
+    }
+}
+
+// Whoever strips the cookie and the offer on the way gets a nonce that is none; whoever strips only the offer leaves a
+// cookie that tells a client to give up (RFC 8489 §9.2.5).
+#[test]
+fn a_short_nonce_promises_no_choice_and_takes_none() {
+    let authenticator = authenticator(&[]);
+    let nonce = short_nonce(&authenticator);
+    assert_eq!(nonce.len(), 15);
+    let plain = alice(&nonce).sign(&key(PasswordAlgorithm::Md5));
+    assert!(prove(&authenticator, &plain, client(1), NOW).is_ok());
+    let choice = Some(PasswordAlgorithm::Sha256);
+    let chosen = Login { offer: Some(&PasswordAlgorithm::OFFER), choice, ..alice(&nonce) };
+    let chosen = chosen.sign(&key(PasswordAlgorithm::Sha256));
+    assert_eq!(prove(&authenticator, &chosen, client(1), NOW), Err(Unproven::Unauthenticated));
+}
+
+#[test]
+fn a_credential_ends_at_its_second() {
+    let authenticator = authenticator(&[SECRET]);
+    let nonce = nonce(&authenticator);
+    let ending = |seconds: u64| {
+        let username = ephemeral_username(UnixTime::from_secs(seconds), "");
+        let password = ephemeral_password(&SharedSecret::new(SECRET.to_vec()).unwrap(), username.as_bytes());
+        prove(&authenticator, &login(username.as_bytes(), password.as_bytes(), &nonce), client(1), NOW)
+    };
+    assert!(ending(NOW.unix.as_secs() + 1).is_ok());
+    for ended in [NOW.unix.as_secs(), NOW.unix.as_secs() - 1, 0] {
+        assert_eq!(ending(ended), Err(Unproven::Unauthenticated), "{ended}");
+    }
+}
+
+#[test]
+fn a_time_limited_name_with_a_control_character_is_nobodys() {
+    let authenticator = authenticator(&[SECRET]);
+    let nonce = nonce(&authenticator);
+    let secret = SharedSecret::new(SECRET.to_vec()).unwrap();
+    for (label, works) in [(&b":Zo\xc3\xab"[..], true), (b":a\0b", false), (b":a\nb", false), (b":\xff", false)] {
+        let username = [b"1800000000", label].concat();
+        let password = ephemeral_password(&secret, &username);
+        let proof = prove(&authenticator, &login(&username, password.as_bytes(), &nonce), client(1), NOW);
+        assert_eq!(proof.is_ok(), works, "{label:?}");
+    }
+}
+
+#[test]
+fn a_relay_without_credentials_lets_nobody_in() {
+    let nobody = Credentials::new(Vec::new(), Vec::new()).unwrap();
+    let authenticator = Authenticator::new("hilum", nobody, NonceKey::new([9; 32]), Lifetime::from_secs(600));
+    let nonce = nonce(&authenticator);
+    for (name, password) in [(&b""[..], &b""[..]), (b"alice", b""), (b"1800000000:x", b"")] {
+        let bytes = login(name, password, &nonce);
+        assert_eq!(prove(&authenticator, &bytes, client(1), NOW), Err(Unproven::Unauthenticated), "{name:?}");
+    }
+}
+
+// What a browser sends first: 28 bytes. The whole challenge fits three times that, so browsers see the cookie.
+#[test]
+fn a_browsers_first_request_gets_the_whole_challenge() {
+    let authenticator = authenticator(&[SECRET]);
+    let first = message(|writer| {
+        writer.attribute(AttributeType::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
+    });
+    let answer = challenge(&authenticator, &first, Unproven::Unauthenticated).unwrap();
+    assert_eq!((first.len(), answer.len()), (28, 84));
+    assert!(Message::parse(&answer).unwrap().has(AttributeType::PASSWORD_ALGORITHMS));
+}
+
+#[test]
+fn the_answer_carries_fingerprint_when_the_request_did_and_there_is_room() {
+    let authenticator = authenticator(&[SECRET]);
+    let nonce = nonce(&authenticator);
+    let with = alice(&nonce).sign(&key(PasswordAlgorithm::Md5));
+    let without = login(b"alice", b"wrong", &nonce);
+    for why in [Unproven::Unauthenticated, Unproven::StaleNonce, Unproven::BadRequest] {
+        let answer = challenge(&authenticator, &with, why).unwrap();
+        assert_eq!(Message::parse(&answer).unwrap().fingerprint(), Some(true));
+        let answer = challenge(&authenticator, &without, why).unwrap();
+        let answer = Message::parse(&answer).unwrap();
+        assert_eq!(answer.fingerprint(), None);
+        // RFC 8489 §9.2.4: a 400 tells neither realm nor nonce.
+        let told = why != Unproven::BadRequest;
+        assert_eq!((answer.has(AttributeType::REALM), answer.has(AttributeType::NONCE)), (told, told));
+        assert_eq!((answer.class(), answer.transaction()), (Class::Error, TransactionId([5; 12])));
+    }
+}
+
+#[test]
+fn a_realm_so_long_that_no_answer_is_small_enough_means_silence() {
+    let users = Credentials::new(Vec::new(), Vec::new()).unwrap();
+    let long = "r".repeat(100);
+    let authenticator = Authenticator::new(&long, users, NonceKey::new([9; 32]), Lifetime::from_secs(600));
+    assert_eq!(challenge(&authenticator, &message(|_| ()), Unproven::Unauthenticated), Err(ReplyTooLarge));
+    let request = Claim { length: 500, ..Claim::of(&Message::parse(&message(|_| ())).unwrap(), client(1)) };
+    assert_eq!(authenticator.refuse(&mut [0; 100], request, Unproven::StaleNonce, NOW), Err(ReplyTooLarge));
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_attributes_are_judged_without_a_panic_and_nobody_gets_in(
+        attributes in proptest::collection::vec(
+            (
+                proptest::sample::select(vec![0x06_u16, 0x08, 0x14, 0x15, 0x1c, 0x1d, 0x1e, 0x8002, 0x8028, 0x0d]),
+                proptest::collection::vec(0u8.., 0..80),
+            ),
+            0..10,
+        ),
+    ) {
+        let authenticator = authenticator(&[SECRET]);
+        let nonce = nonce(&authenticator);
+        let bytes = message(|writer| {
+            for (kind, value) in &attributes {
+                // A good nonce, so that what comes behind it is reached.
+                let value = if *kind == 0x15 && value.len() % 2 == 0 { &nonce } else { value };
+                writer.attribute(AttributeType(*kind), value);
+            }
+        });
+        if let Ok(parsed) = Message::parse(&bytes) {
+            let why = authenticator.prove(parsed, client(1), NOW).map(|request| request.grant());
+            let why = why.expect_err("nobody knows a password");
+            let answer = challenge(&authenticator, &bytes, why).expect("there is a short answer for every request");
+            proptest::prop_assert!(answer.len() <= 3 * bytes.len());
+            proptest::prop_assert!(Message::parse(&answer).is_ok());
+        }
+    }
+}
