@@ -1,0 +1,185 @@
+"""Starts the server under test on loopback, on ports that are free, and ends it.
+
+Hilum is the server under test. Debian's coturn can stand in for it: when a scenario fails against both, the scenario
+is to blame.
+"""
+
+import pathlib
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+REALM = "hilum"
+USER = "stranger-on-the-line"
+PASSWORD = "correct-horse-battery"
+SECRET = "a-secret-that-only-the-strangers-know"
+# The label in the user names of time-limited credentials.
+LABEL = "guest-of-the-strangers"
+HOST = "127.0.0.1"
+# Seconds in which a server must be ready, generous because a loaded machine compiles beside it.
+READY_WITHIN = 20
+
+
+def free_port() -> int:
+    """A port that is free for UDP and TCP now."""
+    for _ in range(50):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, socket.socket(
+            socket.AF_INET, socket.SOCK_DGRAM
+        ) as udp:
+            tcp.bind((HOST, 0))
+            port = tcp.getsockname()[1]
+            try:
+                udp.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no port is free for both UDP and TCP")
+
+
+def make_certificate(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
+    """A self-signed certificate for 127.0.0.1 and localhost, good for two days."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+        + ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+        + ["-keyout", str(key), "-out", str(certificate)],
+        check=True,
+        capture_output=True,
+        timeout=30,
+    )
+    return certificate, key
+
+
+class Server:
+    """One running server: where it listens and how to end it."""
+
+    def __init__(self, folder: pathlib.Path, name: str):
+        self.folder = folder
+        self.log_path = folder / f"{name}.log"
+        self.plain, self.tls, self.admin = free_port(), free_port(), free_port()
+        self.process = None
+
+    def spawn(self, command: list[str]) -> None:
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+
+    def wait_ready(self, ready) -> None:
+        end = time.monotonic() + READY_WITHIN
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended with {self.process.returncode}:\n{self.log()[-2000:]}")
+            if ready():
+                return
+            time.sleep(0.1)
+        raise RuntimeError(f"the server is not ready after {READY_WITHIN} s:\n{self.log()[-2000:]}")
+
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+    def fetch(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://{HOST}:{self.admin}{path}", timeout=5) as answer:
+            return answer.read().decode()
+
+    def answers(self, path: str) -> bool:
+        try:
+            self.fetch(path)
+        except (urllib.error.URLError, OSError):
+            return False
+        return True
+
+    def accepts_tcp(self) -> bool:
+        try:
+            for port in (self.plain, self.tls):
+                socket.create_connection((HOST, port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def stop(self) -> int | None:
+        """Asks the server to end; returns its exit code, None if it had to be killed."""
+        if self.process is None or self.process.poll() is not None:
+            return self.process and self.process.returncode
+        self.process.terminate()
+        try:
+            return self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(timeout=10)
+            return None
+
+
+def start_hilum(folder: pathlib.Path, binary: pathlib.Path, certificate: pathlib.Path, key: pathlib.Path) -> Server:
+    server = Server(folder, "hilum")
+    (folder / "password").write_text(PASSWORD + "\n")
+    (folder / "secret").write_text(SECRET + "\n")
+    for secret_file in ("password", "secret", key.name):
+        (folder / secret_file).chmod(0o600)
+    config = folder / "hilum.toml"
+    config.write_text(
+        f"""
+[server]
+realm = "{REALM}"
+shards = 2
+
+[listen]
+udp = ["{HOST}:{server.plain}"]
+tcp = ["{HOST}:{server.plain}"]
+tls = ["{HOST}:{server.tls}"]
+
+[tls]
+certificate = "{certificate}"
+key = "{key}"
+
+[relay]
+addresses = ["{HOST}"]
+
+[auth]
+shared_secret_files = ["{folder / 'secret'}"]
+
+[[auth.user]]
+name = "{USER}"
+password_file = "{folder / 'password'}"
+
+[peers]
+allow = ["127.0.0.0/8"]
+
+[admin]
+listen = "{HOST}:{server.admin}"
+
+[log]
+level = "trace"
+"""
+    )
+    server.spawn([str(binary), "serve", "--config", str(config)])
+    server.wait_ready(lambda: server.answers("/ready"))
+    return server
+
+
+def start_coturn(folder: pathlib.Path, certificate: pathlib.Path, key: pathlib.Path, credentials: str) -> Server:
+    """coturn knows either static users or a shared secret, so it takes two of them to stand in."""
+    server = Server(folder, f"coturn-{credentials}")
+    kind = f"user={USER}:{PASSWORD}" if credentials == "long-term" else f"use-auth-secret\nstatic-auth-secret={SECRET}"
+    config = folder / f"coturn-{credentials}.conf"
+    config.write_text(
+        f"""listening-ip={HOST}
+relay-ip={HOST}
+listening-port={server.plain}
+tls-listening-port={server.tls}
+cert={certificate}
+pkey={key}
+realm={REALM}
+lt-cred-mech
+{kind}
+allow-loopback-peers
+no-cli
+no-multicast-peers
+pidfile={folder}/coturn-{credentials}.pid
+userdb={folder}/coturn-{credentials}.db
+log-file=stdout
+"""
+    )
+    server.spawn(["turnserver", "-c", str(config)])
+    server.wait_ready(server.accepts_tcp)
+    return server

@@ -1,0 +1,105 @@
+"""Other people's TURN clients against the relay: `python strangers.py [--against hilum|coturn] [--only WORD]`.
+
+Prints a line per scenario and the count at the end; exits 1 if one failed. `--against coturn` runs the same scenarios
+against Debian's coturn, which tells a fault of a scenario from a fault of the relay.
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+
+import browser
+import canaries
+import ice
+import server as servers
+import uclient
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TRANSPORTS = ("udp", "tcp", "tls")
+CREDENTIALS = ("long-term", "shared-secret")
+
+
+def scenarios(at):
+    """(name, what to call) in the order they run; `at` gives the server for a kind of credential."""
+    yield "stunclient: a Binding is answered", lambda: uclient.stunclient(at("long-term"))
+    for transport in TRANSPORTS:
+        for kind in CREDENTIALS:
+            yield f"uclient: 10,000 packets over {transport}, {kind}", (
+                lambda transport=transport, kind=kind: uclient.paced(at(kind), transport, kind)
+            )
+    yield "uclient: even port and reserved port", lambda: uclient.even_port(at("long-term"), "long-term")
+    yield "uclient: don't fragment", lambda: uclient.dont_fragment(at("shared-secret"), "shared-secret")
+    for transport in ("udp", "tcp"):
+        yield f"uclient: client to client over {transport}", (
+            lambda transport=transport: uclient.client_to_client(at("shared-secret"), transport, "shared-secret")
+        )
+    for transport in TRANSPORTS:
+        for kind in CREDENTIALS:
+            yield f"aioice: relay to relay over {transport}, {kind}", (
+                lambda transport=transport, kind=kind: ice.aioice_both_ways(at(kind), transport, kind)
+            )
+    yield "aiortc: data channel, relayed candidates only", lambda: ice.aiortc_both_ways(at("shared-secret"))
+    for transport in TRANSPORTS:
+        yield f"chromium: a call over {transport}", (
+            lambda transport=transport: browser.call(at("shared-secret"), transport)
+        )
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--against", choices=("hilum", "coturn"), default="hilum")
+    options.add_argument("--only", default="", help="run the scenarios whose name holds this word")
+    options.add_argument("--binary", type=pathlib.Path, default=ROOT / "target/release/hilum")
+    chosen = options.parse_args()
+
+    output = ROOT / "target" / "strangers"
+    output.mkdir(parents=True, exist_ok=True)
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir=output))
+    certificate, key = servers.make_certificate(folder)
+    # Python's clients trust it from here; Chromium is told by browser.trust.
+    os.environ["SSL_CERT_FILE"] = str(certificate)
+    running, passed, failed = {}, 0, 0
+
+    def judge(name, call):
+        nonlocal passed, failed
+        begin = time.monotonic()
+        try:
+            said = call() or ""
+            passed += 1
+            print(f"ok     {name}: {said} ({time.monotonic() - begin:.1f} s)", flush=True)
+        except Exception as error:  # a scenario may fail in any way; each is one line here and the rest go on
+            failed += 1
+            print(f"FAILED {name} ({time.monotonic() - begin:.1f} s): {error}", flush=True)
+            if not isinstance(error, AssertionError):
+                traceback.print_exc(file=sys.stdout)
+
+    try:
+        if chosen.against == "hilum":
+            one = servers.start_hilum(folder, chosen.binary, certificate, key)
+            running = dict.fromkeys(CREDENTIALS, one)
+        else:
+            for kind in CREDENTIALS:
+                running[kind] = servers.start_coturn(folder, certificate, key, kind)
+        for name, call in scenarios(running.__getitem__):
+            if chosen.only in name:
+                judge(name, call)
+        if chosen.against == "hilum":
+            judge("metrics: no address, name, password or token", lambda: canaries.metrics(one))
+            judge("the server still runs and ends when asked", lambda: canaries.ends_well(one))
+            judge("log: no address, name, password or token", lambda: canaries.log(one))
+    finally:
+        for one in set(running.values()):
+            one.stop()
+        if failed == 0:
+            shutil.rmtree(folder, ignore_errors=True)
+    print(f"strangers: {passed} passed, {failed} failed", flush=True)
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
