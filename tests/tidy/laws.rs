@@ -39,6 +39,7 @@ pub const FLOORS: &[Floor] = &[
     core("policy", 3),
     core("turn", 4),
     server("clock", 5),
+    server("log", 5),
     server("plane", 6),
     server("admin", 7),
     server("client", 7),
@@ -233,8 +234,15 @@ pub fn unproven_unsafe(source: &str) -> Vec<Fault> {
         let mut block = (0..=at).rev().map_while(here);
         block.any(|comment| comment.text.starts_with("SAFETY:") || comment.text.starts_with("# Safety"))
     };
-    let words = tokens.iter().filter(|token| token.is("unsafe"));
-    words.filter(|token| !says(token.line)).map(|token| fault(token.line, "`unsafe` without `// SAFETY:`")).collect()
+    let mut faults = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        // `unsafe fn` makes a demand; only a block or an implementation claims to meet one.
+        let demand = tokens.get(at + 1).is_some_and(|next| next.is("fn"));
+        if token.is("unsafe") && !demand && !says(token.line) {
+            faults.push(fault(token.line, "`unsafe` without `// SAFETY:`"));
+        }
+    }
+    faults
 }
 
 /// Where `unsafe` is written at all.
@@ -247,17 +255,19 @@ pub fn silent_exceptions(source: &str) -> Vec<Fault> {
     let code: Vec<Token> = lex(source).into_iter().filter(|token| token.kind != Kind::Comment).collect();
     let mut faults = Vec::new();
     for (at, token) in code.iter().enumerate() {
-        let silencing = (token.is("allow") || token.is("expect"))
-            && code.get(at + 1).is_some_and(|next| next.is("("))
-            && at > 0
-            && (code[at - 1].is("[") || code[at - 1].is(","));
-        // Only inside an attribute: the bracket before it follows a `#` or `#!`.
-        let attribute = code[..at].iter().rposition(|t| t.is("[")).is_some_and(|open| {
-            closing(&code, open) > at && open > 0 && (code[open - 1].is("#") || code[open - 1].is("!"))
-        });
-        let end = closing(&code, at + 1).min(code.len());
-        if silencing && attribute && !code[at..end].iter().any(|t| t.is("reason")) {
-            faults.push(fault(token.line, format!("`{}` without a reason", token.text)));
+        let opens = token.is("#") && code.iter().skip(at + 1).find(|next| !next.is("!")).is_some_and(|t| t.is("["));
+        if !opens {
+            continue;
+        }
+        let open = if code[at + 1].is("!") { at + 2 } else { at + 1 };
+        let attribute = &code[open..closing(&code, open).min(code.len())];
+        for (step, pair) in attribute.windows(2).enumerate() {
+            if (pair[0].is("allow") || pair[0].is("expect")) && pair[1].is("(") {
+                let end = closing(attribute, step + 1).min(attribute.len());
+                if !attribute[step..end].iter().any(|token| token.is("reason")) {
+                    faults.push(fault(pair[0].line, format!("`{}` without a reason", pair[0].text)));
+                }
+            }
         }
     }
     faults
@@ -282,7 +292,7 @@ pub fn secrets(text: &str) -> Vec<Fault> {
 
 /// A file that does not say what it is for.
 pub fn unintroduced(source: &str) -> Vec<Fault> {
-    let introduced = source.lines().next().is_some_and(|line| line.starts_with("//!"));
+    let introduced = source.lines().find(|line| !line.starts_with("#![")).is_some_and(|line| line.starts_with("//!"));
     if introduced { Vec::new() } else { vec![fault(1, "the first line does not say what the file is for (`//!`)")] }
 }
 
