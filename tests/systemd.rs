@@ -37,6 +37,11 @@ fn service(key: &str) -> String {
     values(&file("hilum.service"), "Service", key).join(" | ")
 }
 
+fn config() -> toml::Table {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/hilum.toml");
+    std::fs::read_to_string(path).unwrap().parse().unwrap()
+}
+
 /// Runs `systemd-analyze` on a unit whose program is the one that was just built.
 fn analyze(unit: &str, arguments: &[&str]) -> Output {
     let directory = tempfile::tempdir().unwrap();
@@ -87,7 +92,8 @@ fn systemd_hears_from_the_relay_and_reloads_it() {
     // A shard publishes its heartbeat once a second; less than five would kill a relay on a busy machine.
     let watchdog: u32 = service("WatchdogSec").parse().unwrap();
     assert!((5..=30).contains(&watchdog));
-    assert!(!service("TimeoutStopSec").is_empty());
+    let stop: i64 = service("TimeoutStopSec").parse().unwrap();
+    assert!(stop >= config()["server"]["drain"].as_integer().unwrap() + 20, "draining is given its time");
 }
 
 #[test]
@@ -107,8 +113,7 @@ fn the_user_is_ordinary_and_may_listen_on_port_443() {
 #[test]
 fn there_is_a_descriptor_for_every_port_and_connection_that_may_be_configured() {
     let limit: u64 = service("LimitNOFILE").parse().unwrap();
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/hilum.toml")).unwrap();
-    let config: toml::Table = text.parse().unwrap();
+    let config = config();
     let number = |section: &str, key: &str| u64::try_from(config[section][key].as_integer().unwrap()).unwrap();
     // An allocation has a relayed port of each family at most.
     assert!(limit >= 2 * number("limits", "allocations") + number("listen", "connections"));

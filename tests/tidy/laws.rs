@@ -1,5 +1,7 @@
 //! The laws, each a function from text to faults, so that each can be shown to fail.
 
+use std::collections::BTreeSet;
+
 use crate::rust::{Function, Kind, Path, Token, closing, functions, lex, paths, shipped};
 
 /// What is wrong, and on which line (0: the file as a whole).
@@ -97,17 +99,29 @@ pub fn upward_arrows(file: &str, source: &str) -> Vec<Fault> {
 }
 
 /// A ring of imports among (from, to) pairs, if there is one.
-pub fn ring(arrows: &[(String, String)]) -> Option<Vec<String>> {
-    fn walk(at: &str, trail: &mut Vec<String>, arrows: &[(String, String)]) -> Option<Vec<String>> {
-        if let Some(start) = trail.iter().position(|seen| seen == at) {
-            return Some(trail[start..].to_vec());
+pub fn ring(arrows: &BTreeSet<(String, String)>) -> Option<Vec<String>> {
+    fn walk<'a>(
+        at: &'a str,
+        trail: &mut Vec<&'a str>,
+        done: &mut BTreeSet<&'a str>,
+        arrows: &'a BTreeSet<(String, String)>,
+    ) -> Option<Vec<String>> {
+        if let Some(start) = trail.iter().position(|seen| *seen == at) {
+            return Some(trail[start..].iter().map(|seen| (*seen).to_owned()).collect());
         }
-        trail.push(at.to_owned());
-        let found = arrows.iter().filter(|(from, _)| from == at).find_map(|(_, to)| walk(to, trail, arrows));
+        // Whatever was walked to its end before is part of no ring.
+        if done.contains(at) {
+            return None;
+        }
+        trail.push(at);
+        let mut onward = arrows.iter().filter(|(from, _)| from == at);
+        let found = onward.find_map(|(_, to)| walk(to, trail, done, arrows));
         trail.pop();
+        done.insert(at);
         found
     }
-    arrows.iter().find_map(|(from, _)| walk(from, &mut Vec::new(), arrows))
+    let mut done = BTreeSet::new();
+    arrows.iter().find_map(|(from, _)| walk(from, &mut Vec::new(), &mut done, arrows))
 }
 
 /// Law 1, as paths that the core may not spell, each with what to do instead.
