@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::net::{IpAddr, UdpSocket};
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, anyhow};
@@ -59,9 +59,7 @@ pub struct App {
 /// # Errors
 /// What could not be had: an address, a certificate, something of the system.
 pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App> {
-    for address in &mut config.udp {
-        *address = settle_port(*address).with_context(|| format!("cannot listen on udp {address}"))?;
-    }
+    config.turn.spare_ports = spare_ports(&config);
     let tls = config.tls.as_ref().map(load_tls).transpose()?;
     let listeners = Listeners::bind(&listen_settings(&config))?;
     let admin_listener = match config.admin {
@@ -96,14 +94,15 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
     if let Some(facts) = plane.facts.take() {
         note_facts(facts, Arc::clone(&metrics))?;
     }
+    let over = |one| listeners.addresses().filter(|(over, _)| *over == one).map(|(_, address)| address).collect();
     let addresses = BoundAddresses {
-        udp: config.udp.clone(),
-        tcp: listeners.tcp_addresses(),
-        tls: listeners.tls_addresses(),
+        udp: plane.udp.clone(),
+        tcp: over(Transport::Tcp),
+        tls: over(Transport::Tls),
         admin: admin_listener.as_ref().and_then(|listener| listener.local_addr().ok()),
     };
-    let listeners = listeners.run(&plane.gates, tls.clone())?;
-    view.connections.set(listeners.counts()).ok();
+    let listeners = listeners.run(plane.gates.clone(), tls.clone())?;
+    view.connections.set(listeners.connections()).ok();
     let admin = admin_listener.map(|listener| admin::serve(listener, Arc::clone(&metrics), Arc::clone(&health)));
     health.set_ready(true);
     Ok(App { config, addresses, plane, listeners, tls, admin, common, nonce_key, metrics, health, view })
@@ -133,12 +132,13 @@ impl App {
     ///
     /// # Errors
     /// The new certificate is bad: nothing has changed, the old configuration and certificate stay.
-    pub fn reload(&mut self, new: Config) -> anyhow::Result<Vec<Change>> {
+    pub fn reload(&mut self, mut new: Config) -> anyhow::Result<Vec<Change>> {
         if let (Some(tls), Some(files)) = (&self.tls, &new.tls) {
             let identity = listen::Identity::load(&files.certificate, &files.key)?;
             self.view.certificate_expires.store(Some(Arc::new(identity.expires())));
             tls.replace(identity);
         }
+        new.turn.spare_ports = self.config.turn.spare_ports;
         let changes = config::changes(&self.config, &new);
         self.common.ledger().set_quota(new.policy.quota);
         let authenticator = authenticator(&new, self.nonce_key);
@@ -196,7 +196,7 @@ impl App {
 #[derive(Debug)]
 struct View {
     shards: Vec<ShardHandle>,
-    connections: OnceLock<listen::Counts>,
+    connections: OnceLock<Arc<listen::Connections>>,
     certificate_expires: ArcSwapOption<UnixTime>,
 }
 
@@ -207,7 +207,7 @@ impl admin::Source for View {
     }
 
     fn connections(&self, transport: Transport) -> u64 {
-        self.connections.get().map_or(0, |counts| counts.open(transport))
+        self.connections.get().map_or(0, |open| u64::try_from(open.live(transport)).unwrap_or(u64::MAX))
     }
 
     fn certificate_expires(&self) -> Option<UnixTime> {
@@ -223,6 +223,13 @@ fn authenticator(config: &Config, nonce_key: [u8; 32]) -> Arc<Authenticator> {
 fn load_tls(files: &config::TlsFiles) -> anyhow::Result<Arc<Tls>> {
     let identity = listen::Identity::load(&files.certificate, &files.key)?;
     Ok(Arc::new(Tls::new(identity)?))
+}
+
+/// Ports that each shard keeps open in advance: 64, but a quarter of the range at most for all shards together, so that
+/// a small range is not spent on stock.
+fn spare_ports(config: &Config) -> usize {
+    let ports = usize::from(config.relay.ports.end().saturating_sub(*config.relay.ports.start())) + 1;
+    (ports / (4 * config.shards.max(1))).clamp(1, 64)
 }
 
 fn plane_settings(config: &Config) -> plane::Settings {
@@ -245,11 +252,6 @@ fn listen_settings(config: &Config) -> listen::Settings {
         connections: listen.connections,
         send_queue: listen.send_queue,
     }
-}
-
-/// Port 0 stands for any free port, and has to be the same one for every shard's socket.
-fn settle_port(address: SocketAddr) -> std::io::Result<SocketAddr> {
-    if address.port() == 0 { UdpSocket::bind(address)?.local_addr() } else { Ok(address) }
 }
 
 /// Notes facts as they come, until the last shard has stopped. Addresses and users show as pseudonyms only.
