@@ -32,8 +32,19 @@ pub struct ServeArgs {
 pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let config = config::read(&args.config)?;
     log::start(config.log)?;
+    end_on_panic();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(EDGE_THREADS).enable_all().build()?;
     runtime.block_on(serve(config, &args.config))
+}
+
+/// A relay with a dead shard would look alive and serve nobody: a panic anywhere ends the process, and its supervisor
+/// starts it again.
+fn end_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort();
+    }));
 }
 
 async fn serve(config: Config, file: &Path) -> anyhow::Result<ExitCode> {
