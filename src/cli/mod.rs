@@ -20,7 +20,7 @@ const USAGE: u8 = 2;
 
 #[derive(Parser, Debug)]
 #[command(name = "hilum", version, about = "A TURN/STUN relay that a hospital runs itself", long_about = None)]
-#[command(arg_required_else_help = true, propagate_version = true)]
+#[command(arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
