@@ -14,17 +14,19 @@ mod seeds;
 #[path = "fuzz/targets.rs"]
 mod targets;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use hilum::addr::Transport;
+use hilum::turn::{Answer, Direction, Discard, EndCause};
+use hilum::wire::Method;
 use mutate::{Chance, mutate};
 use targets::{TARGETS, Target};
 
-/// Mutations per target in an ordinary run: a second or two for each without optimisation.
-const ITERATIONS: u64 = 20_000;
+/// Where every run starts that is not told otherwise.
 const SEED: u64 = 0x4869_6C75_6D21;
 
 fn corpus_of(target: &str) -> PathBuf {
@@ -46,11 +48,9 @@ fn corpus(target: &str) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// A number from the environment; one that cannot be read is a mistake, not a default.
-fn number(name: &str, default: u64) -> u64 {
-    match std::env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}; write a whole number")),
-        Err(_) => default,
-    }
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}; write a whole number")))
 }
 
 /// Runs one input, and says which it was if it fails.
@@ -66,7 +66,7 @@ fn run(name: &str, target: Target, input: &[u8], origin: &dyn Fn() -> String) {
 
 #[test]
 fn the_corpus_is_replayed_and_every_target_holds() {
-    for (name, target) in TARGETS {
+    for (name, target, _) in TARGETS {
         for (file, bytes) in corpus(name) {
             run(name, *target, &bytes, &|| file.clone());
         }
@@ -75,8 +75,9 @@ fn the_corpus_is_replayed_and_every_target_holds() {
 
 #[test]
 fn mutations_of_the_corpus_find_nothing() {
-    let (iterations, seed) = (number("HILUM_FUZZ_ITERATIONS", ITERATIONS), number("HILUM_FUZZ_SEED", SEED));
-    for (name, target) in TARGETS {
+    let seed = number("HILUM_FUZZ_SEED").unwrap_or(SEED);
+    for (name, target, usual) in TARGETS {
+        let iterations = number("HILUM_FUZZ_ITERATIONS").unwrap_or(*usual);
         println!("{name}: {iterations} mutations, seed {seed}");
         let inputs: Vec<Vec<u8>> = corpus(name).into_values().collect();
         let mut chance = Chance::new(seed);
@@ -98,7 +99,7 @@ fn the_corpus_holds_every_seed_of_its_generator() {
             seed.name
         );
     }
-    let named: Vec<_> = TARGETS.iter().map(|(name, _)| *name).collect();
+    let named: Vec<_> = TARGETS.iter().map(|(name, ..)| *name).collect();
     assert!(seeds::seeds().iter().all(|seed| named.contains(&seed.target)), "a seed for a target that is not there");
 }
 
@@ -109,6 +110,73 @@ fn mutation_reaches_behind_the_header() {
     let mut chance = Chance::new(SEED);
     let accepted = (0..2000).filter(|_| hilum::wire::Message::parse(&mutate(&inputs, &mut chance)).is_ok()).count();
     assert!(accepted > 200, "only {accepted} of 2000 mutations are messages");
+}
+
+#[test]
+fn the_programs_of_the_corpus_reach_every_part_of_the_relay() {
+    // A program that is refused at the door would let the relay targets pass whatever is behind it.
+    let mut answers = BTreeSet::new();
+    let mut discards = BTreeSet::new();
+    let mut ends = BTreeSet::new();
+    let mut relayed = [0; 2];
+    let programs = corpus("relay_authenticated").into_values().map(|program| targets::run_authenticated(&program));
+    for tally in programs {
+        for method in [Method::Allocate, Method::Refresh, Method::CreatePermission, Method::ChannelBind] {
+            let given = Answer::ALL.into_iter().filter(|answer| tally.requests(method, *answer) > 0);
+            answers.extend(given.map(|answer| format!("{} {}", method.label(), answer.label())));
+        }
+        discards.extend(Discard::ALL.iter().filter(|reason| tally.discards(**reason) > 0).map(|reason| reason.label()));
+        ends.extend(EndCause::ALL.iter().filter(|cause| tally.ended(**cause) > 0).map(|cause| cause.label()));
+        for transport in Transport::ALL {
+            relayed[0] += tally.traffic(transport, Direction::ToPeer).packets;
+            relayed[1] += tally.traffic(transport, Direction::FromPeer).packets;
+        }
+    }
+    let missing = |wanted: &[&str], found: &dyn Fn(&str) -> bool| {
+        wanted.iter().filter(|each| !found(each)).map(|each| (*each).to_owned()).collect::<Vec<_>>()
+    };
+    let wanted = [
+        "allocate success",
+        "allocate 400",
+        "allocate 401",
+        "allocate 437",
+        "allocate 486",
+        "allocate 508",
+        "refresh success",
+        "refresh 437",
+        "refresh 441",
+        "create_permission success",
+        "create_permission 403",
+        "create_permission 441",
+        "create_permission 443",
+        "create_permission 508",
+        "channel_bind success",
+        "channel_bind 400",
+        "channel_bind 403",
+        "channel_bind 508",
+    ];
+    assert_eq!(missing(&wanted, &|each| answers.contains(each)), [""; 0], "answers");
+    let wanted = ["no_allocation", "no_channel", "no_permission", "peer_forbidden"];
+    assert_eq!(missing(&wanted, &|each| discards.contains(each)), [""; 0], "discards");
+    let wanted = ["deleted", "expired", "credential_ended", "disconnected", "ended", "stopped"];
+    assert_eq!(missing(&wanted, &|each| ends.contains(each)), [""; 0], "ends");
+    assert!(relayed.iter().all(|packets| *packets > 3), "{relayed:?} packets relayed to and from peers");
+}
+
+#[test]
+fn the_strangers_of_the_corpus_are_challenged_and_refused() {
+    let mut challenges = 0;
+    let mut discards = BTreeSet::new();
+    for program in corpus("relay_unauthenticated").into_values() {
+        let tally = targets::run_unauthenticated(&program);
+        challenges += tally.challenges;
+        discards.extend(Discard::ALL.iter().filter(|reason| tally.discards(**reason) > 0).map(|reason| reason.label()));
+    }
+    // One challenge in each is the victim's.
+    assert!(challenges > 5 + u64::try_from(corpus("relay_unauthenticated").len()).unwrap());
+    for reason in ["not_stun", "no_allocation", "not_for_servers", "malformed"] {
+        assert!(discards.contains(reason), "no stranger is discarded for {reason}");
+    }
 }
 
 #[test]

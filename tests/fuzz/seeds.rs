@@ -32,6 +32,12 @@ pub fn seeds() -> Vec<Seed> {
     for (name, bytes) in addresses() {
         add("peer_address", name, bytes);
     }
+    for (name, bytes) in strangers() {
+        add("relay_unauthenticated", name, bytes);
+    }
+    for (name, bytes) in programs() {
+        add("relay_authenticated", name, bytes);
+    }
     seeds
 }
 
@@ -271,4 +277,154 @@ fn addresses() -> Vec<(&'static str, Vec<u8>)> {
             (name, bytes)
         })
         .collect()
+}
+
+/// Programs of strangers: which client and what he does in one byte, then what that needs.
+fn strangers() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("binding", vec![0x40, 0, 0, 0, 0, 0]),
+        ("binding_fingerprint", vec![0x41, 0, 0, 0, 8, 0]),
+        ("allocate", vec![0x40, 0, 1, 1, 0, 17, 0, 0]),
+        ("allocate_ipv6", vec![0x41, 0, 1, 2, 0, 17, 4, 1, 0, 0]),
+        ("allocate_forged", vec![0x40, 0, 1, 1, 0, 17, 3, 0, 0x42, 0, 1, 1, 0, 17, 1, 0]),
+        ("allocate_good_nonce", vec![0x30, 0, 1, 1, 0, 17, 3, 0, 0x32, 0, 1, 1, 0, 17, 15, 0]),
+        ("refresh_delete", vec![0x30, 0, 2, 1, 1, 0, 7, 0]),
+        ("send", vec![0x40, 2, 3, 2, 7, 0, 10, 3, 1, 2, 3, 0, 0]),
+        ("channel_data", vec![0x20, 0, 4, 1, 2, 3, 4, 0]),
+        ("noise", vec![0x10, 5, 22, 3, 1, 0, 9]),
+        ("unknown_attributes", vec![0x40, 0, 0, 3, 11, 1, 0, 11, 2, 0, 11, 3, 0, 0, 0]),
+        ("indications_and_answers", vec![0x40, 2, 0, 0, 0, 0, 0x40, 3, 0, 0, 0, 0, 0x40, 4, 1, 0, 0, 0]),
+        ("cut", vec![0x40, 0, 0, 0, 0, 201, 0, 10, 255]),
+        ("later", vec![0x00, 29, 0x40, 0, 1, 0, 0, 0, 0x00, 29, 0x40, 0, 1, 0, 0, 0]),
+    ]
+}
+
+// Steps of a client with a credential. `client` is 0 to 4, see the world of the relay targets.
+const fn allocate(client: u8) -> [u8; 3] {
+    [client, 0, 0]
+}
+
+const fn permit(client: u8, peer: u8) -> [u8; 4] {
+    [client, 1, 0, peer]
+}
+
+const fn bind(client: u8, number: u8, peer: u8) -> [u8; 5] {
+    [client, 2, 0, number, peer]
+}
+
+const fn refresh(client: u8, lifetime: u8) -> [u8; 5] {
+    [client, 3, 1, 1, lifetime]
+}
+
+const fn send(client: u8, peer: u8) -> [u8; 7] {
+    [12 << 3 | client, peer, 2, b'h', b'i', 0, 0]
+}
+
+const fn channel(client: u8, number: u8) -> [u8; 6] {
+    [16 << 3 | client, number, 2, b'h', b'i', 0]
+}
+
+const fn hear(client: u8, peer: u8) -> [u8; 7] {
+    [19 << 3 | client, peer, 0, 0, 2, b'h', b'i']
+}
+
+const fn icmp(client: u8, peer: u8) -> [u8; 4] {
+    [19 << 3 | client, peer, 0, 227]
+}
+
+const fn wait(choice: u8) -> [u8; 2] {
+    [26 << 3, choice]
+}
+
+/// Time passes, and the driver is late to say so.
+const fn late(choice: u8) -> [u8; 2] {
+    [28 << 3, choice]
+}
+
+// The bytes that stand for the relayed address of a client.
+const RELAYED_OF_0: u8 = 12;
+const RELAYED_OF_1: u8 = 26;
+
+/// Programs of clients with credentials.
+fn programs() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("allocate", allocate(0).to_vec()),
+        ("allocate_sha256_fingerprint", vec![0, 0, 0x44]),
+        ("allocate_all", (0..5).flat_map(allocate).collect()),
+        ("permission_both_ways", [&allocate(0)[..], &permit(0, 0), &send(0, 0), &hear(0, 0), &hear(0, 2)].concat()),
+        ("channel_both_ways", [&allocate(0)[..], &bind(0, 0, 0), &channel(0, 0), &hear(0, 0), &hear(0, 1)].concat()),
+        ("channel_over_tcp", [&allocate(3)[..], &bind(3, 1, 0), &channel(3, 1), &hear(3, 0), &[29 << 3 | 3]].concat()),
+        (
+            "channel_conflicts",
+            [&allocate(0)[..], &bind(0, 0, 0), &bind(0, 0, 2), &bind(0, 1, 0), &bind(0, 1, 2), &channel(0, 1)].concat(),
+        ),
+        ("forbidden_peers", [&allocate(0)[..], &permit(0, 8), &permit(0, 7), &permit(0, 9), &bind(0, 0, 4)].concat()),
+        ("low_port", [&allocate(0)[..], &permit(0, 4), &send(0, 4), &send(0, 0)].concat()),
+        ("two_clients_meet", {
+            let allocated =
+                [&allocate(0)[..], &allocate(1), &permit(0, RELAYED_OF_1), &permit(1, RELAYED_OF_0)].concat();
+            let meet = [&send(0, RELAYED_OF_1)[..], &bind(0, 0, RELAYED_OF_1), &channel(0, 0), &hear(1, RELAYED_OF_0)];
+            [&allocated[..], &meet.concat(), &refresh(1, 0), &channel(0, 0), &send(0, RELAYED_OF_1)].concat()
+        }),
+        ("channel_expires", {
+            let long = [&[0, 0, 1, 1, 6][..], &bind(0, 0, 0), &wait(9), &permit(0, 0), &channel(0, 0)].concat();
+            [&long[..], &hear(0, 0), &bind(0, 1, 0), &hear(0, 0), &channel(0, 1)].concat()
+        }),
+        (
+            "late_tick",
+            [
+                &allocate(0)[..],
+                &late(9),
+                &refresh(0, 6),
+                &allocate(0),
+                &permit(0, 0),
+                &late(9),
+                &send(0, 0),
+                &late(0),
+                &allocate(0),
+                &late(9),
+                &hear(0, 0),
+            ]
+            .concat(),
+        ),
+        (
+            "permission_expires",
+            [&allocate(0)[..], &permit(0, 0), &wait(5), &send(0, 0), &wait(0), &send(0, 0)].concat(),
+        ),
+        ("allocation_expires", [&allocate(0)[..], &wait(8), &refresh(0, 6), &wait(9), &wait(10), &wait(12)].concat()),
+        ("refresh_delete", [&allocate(0)[..], &bind(0, 0, 0), &refresh(0, 0), &channel(0, 0), &[25 << 3]].concat()),
+        ("dual", [&[0, 0, 1, 5, 0][..], &permit(0, 3), &send(0, 3), &permit(0, 0), &send(0, 0)].concat()),
+        ("dual_half_deleted", [&[0, 0, 1, 5, 0][..], &permit(0, 3), &[0, 3, 2, 1, 0, 4, 1], &send(0, 3)].concat()),
+        ("even_port_and_reservation", vec![0, 0, 1, 2, 0x80, 1, 0, 1, 6]),
+        ("reservation_unclaimed", [&[0, 0, 1, 2, 0x80][..], &wait(2), &[1, 0, 1, 6]].concat()),
+        ("other_user", [&allocate(0)[..], &[0, 1, 8, 0], &[0, 3, 9, 1, 0]].concat()),
+        ("credential_ends", [&[0, 0, 16][..], &wait(5), &[0, 3, 16], &wait(4), &wait(3), &[0, 3, 16]].concat()),
+        ("icmp", [&allocate(0)[..], &permit(0, 0), &icmp(0, 0), &icmp(0, 2)].concat()),
+        ("retransmission", [&allocate(0)[..], &[25 << 3], &permit(0, 0), &[25 << 3]].concat()),
+        (
+            "reload",
+            [&allocate(0)[..], &bind(0, 0, 0), &[30 << 3], &channel(0, 0), &hear(0, 0), &[30 << 3], &send(0, 0)]
+                .concat(),
+        ),
+        ("drain", [&allocate(0)[..], &[31 << 3, 255], &allocate(1), &send(0, 0)].concat()),
+        ("end_all", [&allocate(0)[..], &allocate(1), &[31 << 3, 254], &allocate(0)].concat()),
+        ("quota", [&[0, 0, 0][..], &[1, 0, 0], &[2, 0, 0], &[3, 0, 0], &[4, 0, 0], &[4, 0, 8]].concat()),
+        (
+            "many_permissions",
+            [&allocate(0)[..], &permit(0, 0), &permit(0, 2), &[0, 1, 3, 0, 7, 2, 7, 12, 7, 5], &permit(0, 12)].concat(),
+        ),
+        (
+            "too_many_channels",
+            (0..4).fold(allocate(0).to_vec(), |all, n| [&all[..], &bind(0, n, [0, 1, 2, 5][usize::from(n)])].concat()),
+        ),
+        ("too_much_for_one_allocation", {
+            let dual = [&[0, 0, 1, 5, 0][..], &permit(0, 0), &permit(0, 2), &permit(0, 3), &permit(0, 13)].concat();
+            let channels = [bind(0, 0, 0), bind(0, 1, 1), bind(0, 2, 2), bind(0, 3, 3)].concat();
+            [&dual[..], &permit(0, 12), &channels].concat()
+        }),
+        ("attributes_that_exclude_each_other", vec![0, 0, 2, 2, 0x80, 6, 1, 0, 2, 4, 1, 5, 0, 2, 0, 1, 5, 1]),
+        ("mismatches", [&refresh(0, 6)[..], &permit(0, 0), &allocate(0), &allocate(0), &permit(0, 3)].concat()),
+        ("credential_ended_before", [&wait(8)[..], &[0, 0, 16]].concat()),
+        ("spoiled", vec![0, 0, 0x20, 203, 0, 40, 1, 255, 0, 60, 1, 3, 0, 2, 9, 7]),
+    ]
 }

@@ -14,16 +14,25 @@ use hilum::wire::{
     PasswordAlgorithm, decode_address, encode_address, frame_length, padded, write_channel_header,
 };
 
+#[path = "relay.rs"]
+mod relay;
+
+#[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
+pub use relay::{relay_authenticated, relay_unauthenticated, run_authenticated, run_unauthenticated};
+
 /// A fuzz target.
 pub type Target = fn(&[u8]);
 
-/// All of them, by the name of their corpus.
+/// All of them, by the name of their corpus, with the mutations that an ordinary test run tries of it: about a second
+/// each without optimisation.
 #[allow(dead_code, reason = "each binary of `fuzz/` calls one target by name")]
-pub const TARGETS: &[(&str, Target)] = &[
-    ("wire_message", wire_message),
-    ("wire_channel_data", wire_channel_data),
-    ("wire_frames", wire_frames),
-    ("peer_address", peer_address),
+pub const TARGETS: &[(&str, Target, u64)] = &[
+    ("wire_message", wire_message, 20_000),
+    ("wire_channel_data", wire_channel_data, 20_000),
+    ("wire_frames", wire_frames, 20_000),
+    ("peer_address", peer_address, 20_000),
+    ("relay_unauthenticated", relay_unauthenticated, 2_000),
+    ("relay_authenticated", relay_authenticated, 2_000),
 ];
 
 /// A datagram that claims to be STUN.
