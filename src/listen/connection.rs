@@ -23,6 +23,9 @@ const WRITE_WITHIN: Duration = Duration::from_secs(30);
 /// How long the end may take: writing what waits, and TLS's farewell.
 const CLOSING: Duration = Duration::from_secs(1);
 
+/// How long a large message may wait for the shard to say that its sender has an allocation: many turns of a busy shard.
+const PROOF_WITHIN: Duration = Duration::from_secs(1);
+
 /// The number of the next connection of this process. 64 bits do not run out.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
@@ -120,9 +123,8 @@ async fn read<R: AsyncRead + Unpin>(reader: &mut R, client: FiveTuple, gate: &St
             Ok(Next::Partial(length)) => length,
             Err(_) => return,
         };
-        // A stranger gets no large buffer. It may be that the shard is about to say that the client is none any more;
-        // if not, the deadline ends the wait.
-        if length > LARGEST_OF_STRANGERS && outbox.watch().wait_for(|proven| *proven).await.is_err() {
+        // A stranger gets no large buffer.
+        if length > LARGEST_OF_STRANGERS && !proves_itself(outbox).await {
             return;
         }
         match reader.read_buf(frames.room(length)).await {
@@ -130,6 +132,13 @@ async fn read<R: AsyncRead + Unpin>(reader: &mut R, client: FiveTuple, gate: &St
             Ok(_) => {}
         }
     }
+}
+
+/// Whether the client has an allocation, or gets one now: the shard says so a moment after it has answered.
+async fn proves_itself(outbox: &Outbox) -> bool {
+    let mut proven = outbox.watch();
+    let proof = async { proven.wait_for(|proven| *proven).await.is_ok() };
+    timeout(PROOF_WITHIN, proof).await == Ok(true)
 }
 
 /// Writes what the shard has put into the outbox, until nothing more will come or the client does not take it.

@@ -113,8 +113,9 @@ mod tests {
     }
 
     #[test]
-    fn another_protocol_is_refused_at_its_first_byte() {
-        assert_eq!(cut(&mut Frames::new(), b"GET / HTTP/1.1\r\n"), Err(Malformed::NotStun));
+    fn another_protocol_is_refused_at_its_first_bytes() {
+        assert_eq!(cut(&mut Frames::new(), b"SSH-2.0-OpenSSH"), Err(Malformed::NotStun));
+        assert_eq!(cut(&mut Frames::new(), &[0x16, 3, 1]), Err(Malformed::NotStun));
         assert_eq!(cut(&mut Frames::new(), &[0, 1, 0, 0, 1, 2, 3, 4]), Err(Malformed::NoCookie));
     }
 
