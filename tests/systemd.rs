@@ -2,6 +2,7 @@
 //! the test; Debian's package `systemd` has it.
 #![cfg(feature = "server")]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -117,4 +118,46 @@ fn there_is_a_descriptor_for_every_port_and_connection_that_may_be_configured() 
     let number = |section: &str, key: &str| u64::try_from(config[section][key].as_integer().unwrap()).unwrap();
     // An allocation has a relayed port of each family at most.
     assert!(limit >= 2 * number("limits", "allocations") + number("listen", "connections"));
+}
+
+/// The system calls of a filter group, its groups spelled out.
+fn group(name: &str) -> BTreeSet<String> {
+    let output = Command::new("systemd-analyze").args(["syscall-filter", "--no-pager", name]).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let text = said(&output);
+    let listed = text.lines().filter_map(|line| line.strip_prefix("    ")).map(str::trim);
+    let names = listed.filter(|line| !line.starts_with('#'));
+    names.flat_map(|name| if name.starts_with('@') { group(name) } else { BTreeSet::from([name.to_owned()]) }).collect()
+}
+
+/// A relay with traffic over UDP, TCP and TLS, watched by `strace`: the unit's filter lets through what it needs.
+#[test]
+fn the_relay_lives_with_the_system_calls_that_it_is_left() {
+    let mut allowed = BTreeSet::new();
+    for filter in values(&file("hilum.service"), "Service", "SystemCallFilter") {
+        let (taken, names) = filter.strip_prefix('~').map_or((false, filter), |names| (true, names));
+        for name in names.split_whitespace() {
+            allowed = if taken { &allowed - &group(name) } else { &allowed | &group(name) };
+        }
+    }
+    assert!(allowed.contains("sendmmsg") && !allowed.contains("reboot"), "the groups are spelled out");
+
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("trace");
+    let output = Command::new("strace")
+        .args(["-f", "-qq", "-o"])
+        .arg(&trace)
+        .args([env!("CARGO_BIN_EXE_hilum"), "demo", "--once"])
+        .output()
+        .unwrap_or_else(|error| panic!("strace: {error}; install Debian's package `strace`"));
+    assert!(output.status.success(), "{}", said(&output));
+    let text = std::fs::read_to_string(&trace).unwrap();
+    let calls = text.lines().filter_map(|line| Some(line.split_once(' ')?.1.trim_start().split_once('(')?.0));
+    let plain = |call: &&str| {
+        !call.is_empty() && call.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    let used: BTreeSet<String> = calls.filter(plain).map(str::to_owned).collect();
+    assert!(used.contains("sendmmsg"), "the calls are seen: {used:?}");
+    let refused: Vec<_> = used.difference(&allowed).collect();
+    assert!(refused.is_empty(), "the unit's SystemCallFilter would refuse {refused:?}");
 }
