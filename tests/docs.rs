@@ -232,8 +232,10 @@ fn cli_md_names_every_subcommand_and_every_option() {
     let document = read("docs/cli.md");
     let overview = said(&run(HILUM, &["--help"]));
     let listed = overview.split("Commands:").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
+    // A command stands two spaces from the margin; what it does is indented further when it goes on.
+    let names = listed.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
     let subcommands: BTreeSet<&str> =
-        listed.lines().filter_map(|line| line.split_whitespace().next()).filter(|word| *word != "help").collect();
+        names.filter_map(|line| line.split_whitespace().next()).filter(|word| *word != "help").collect();
     let mut described = BTreeSet::new();
     for section in document.split("\n## hilum ").skip(1) {
         let name = section.split_whitespace().next().unwrap();
@@ -364,9 +366,10 @@ fn troubleshooting_md_explains_every_verdict_of_doctor() {
 #[test]
 fn prose_stays_within_its_margins_and_names_no_machine() {
     for (name, text) in documents() {
-        for (at, line) in prose(&text).lines().enumerate() {
-            let table = line.starts_with('|');
-            assert!(table || line.chars().count() <= 120, "{name}: prose line {}: more than 120 columns", at + 1);
+        // Programs write these two.
+        let generated = ["docs/performance.md", "docs/rfc-coverage.md"].contains(&name.as_str());
+        for line in prose(&text).lines().filter(|line| !generated && !line.starts_with('|')) {
+            assert!(line.chars().count() <= 120, "{name}: more than 120 columns: {line}");
         }
         for private in ["/root/", "/home/", "/tmp/"] {
             assert!(!text.contains(private), "{name}: {private} is somebody's machine");

