@@ -14,21 +14,18 @@ use super::{EndCause, Relay};
 impl Relay {
     pub(super) fn refresh(&mut self, request: &Request<'_>, client: FiveTuple, now: Now) -> Result<Body, Refusal> {
         let message = request.message();
+        let farewell = Farewell { client, subject: request.grant().subject(), transaction: message.transaction() };
+        // The same deletion again: it is not about what the client may have allocated since.
+        if self.farewells.heard(&farewell, now.moment) {
+            return Ok(Body::Refreshed(Lifetime::ZERO));
+        }
+        // Whose allocation it is comes before what is asked (RFC 8656 §5).
+        let index = self.own_allocation(request, &client, now)?;
         let asked = message.value(AttributeType::LIFETIME).map(decode_lifetime).transpose()?;
         let family = match message.value(AttributeType::REQUESTED_ADDRESS_FAMILY).map(decode_family).transpose()? {
             Some(None) => return Err(Refusal::PeerAddressFamilyMismatch),
             Some(family) => family,
             None => None,
-        };
-        let farewell = Farewell { client, subject: request.grant().subject(), transaction: message.transaction() };
-        let index = match self.own_allocation(request, &client, now) {
-            Ok(index) => index,
-            Err(Refusal::AllocationMismatch)
-                if asked == Some(Lifetime::ZERO) && self.farewells.heard(&farewell, now.moment) =>
-            {
-                return Ok(Body::Refreshed(Lifetime::ZERO));
-            }
-            Err(refusal) => return Err(refusal),
         };
         let allocation = self.table.get(index).ok_or(Refusal::AllocationMismatch)?;
         let has = |family| allocation.relayed(family).is_some();
@@ -36,12 +33,11 @@ impl Relay {
             return Err(Refusal::PeerAddressFamilyMismatch);
         }
         if asked == Some(Lifetime::ZERO) {
-            match family {
-                Some(family) if has(other(family)) => self.drop_family(index, family),
-                _ => {
-                    self.farewells.push(farewell, now.moment);
-                    self.end(index, EndCause::Deleted, now);
-                }
+            let one_of_two = family.filter(|&family| has(other(family)));
+            self.farewells.push(farewell, now.moment);
+            match one_of_two {
+                Some(family) => self.drop_family(index, family),
+                None => self.end(index, EndCause::Deleted, now),
             }
             return Ok(Body::Refreshed(Lifetime::ZERO));
         }
