@@ -1,6 +1,6 @@
 //! Send indications: data for a peer, with the peer's address in each (RFC 8656 §11.2).
 
-use crate::addr::{FiveTuple, PeerAddr};
+use crate::addr::{Family, FiveTuple, PeerAddr};
 use crate::time::Now;
 use crate::wire::{AttributeType, Message};
 
@@ -41,6 +41,10 @@ impl Relay {
         }
         allocation.carried.up.add(length);
         slot.narrow(offset, length);
-        Verdict::ToPeer { port, peer, dont_fragment: dont_fragment.is_some() }
+        // Between datagrams the attribute is for IPv4 to IPv4 only; a stream has no DF bit of its own to go by
+        // (RFC 8656 §13, §15).
+        let heeded = client.link.transport().is_stream()
+            || (client.client.socket().is_ipv4() && peer.family() == Family::V4);
+        Verdict::ToPeer { port, peer, dont_fragment: heeded && dont_fragment.is_some() }
     }
 }

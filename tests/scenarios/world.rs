@@ -18,6 +18,11 @@ use hilum::wire::{
 pub const REALM: &str = "hilum";
 pub const ALICE: &str = "alice";
 pub const BOB: &str = "bob";
+/// A peer that may be reached, another port there, and two peers elsewhere.
+pub const PEER: &str = "203.0.113.5:7000";
+pub const SAME_HOST: &str = "203.0.113.5:7001";
+pub const OTHER_PEER: &str = "203.0.113.6:7000";
+pub const PEER_V6: &str = "[2001:db8:2::5]:7000";
 pub const PASSWORD: &str = "a long enough password";
 pub const SECRET: &[u8] = b"the secret that signs credentials";
 /// The wall clock at the start of every scenario.
@@ -312,6 +317,17 @@ impl Client {
     pub fn named(mut self, username: &str) -> Self {
         self.username = username.into();
         self
+    }
+
+    /// The client of most scenarios.
+    pub fn usual() -> Self {
+        Self::udp("192.0.2.7:4000")
+    }
+
+    /// The client with this number, at an address of its own.
+    pub fn number(number: u16) -> Self {
+        let [high, low] = number.to_be_bytes();
+        Self::udp(&format!("192.0.{high}.{low}:4000"))
     }
 
     /// With a time-limited credential that ends at `expires`.
