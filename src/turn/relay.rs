@@ -195,7 +195,11 @@ impl Relay {
                 }
                 Err(_) => false,
             });
-            allocation.channels.retain(|channel| super::peer::reach_ip(rules, common, channel.peer.ip()).is_ok());
+            // A channel to our own address may wait for the port to be relayed again; any other one needs its port too.
+            allocation.channels.retain(|channel| match super::peer::reach_ip(rules, common, channel.peer.ip()) {
+                Ok(own) => own || rules.permits_port(channel.peer.port()).is_ok(),
+                Err(_) => false,
+            });
         }
     }
 
