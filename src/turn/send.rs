@@ -43,8 +43,8 @@ impl Relay {
         slot.narrow(offset, length);
         // Between datagrams the attribute is for IPv4 to IPv4 only; a stream has no DF bit of its own to go by
         // (RFC 8656 §13, §15).
-        let heeded = client.link.transport().is_stream()
-            || (client.client.socket().is_ipv4() && peer.family() == Family::V4);
+        let heeded =
+            client.link.transport().is_stream() || (client.client.socket().is_ipv4() && peer.family() == Family::V4);
         Verdict::ToPeer { port, peer, dont_fragment: heeded && dont_fragment.is_some() }
     }
 }

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hilum::addr::Family;
-use hilum::turn::{Discard, EndCause, Event, Families, Settings};
 use hilum::time::Lifetime;
+use hilum::turn::{Discard, EndCause, Event, Families, Settings};
 use hilum::wire::{AttributeType, ErrorCode, Method};
 
 use crate::world::{Client, OTHER_PEER, Outcome, PEER, Request, Setup, World, channel_data, send_indication};
@@ -218,7 +218,8 @@ fn relayed_addresses_are_unique() {
     let mut world = World::default();
     let mut seen = HashSet::new();
     for number in 0..500 {
-        let client = Client::number(number).ephemeral(hilum::time::UnixTime::from_secs(1_800_000_000), &number.to_string());
+        let client =
+            Client::number(number).ephemeral(hilum::time::UnixTime::from_secs(1_800_000_000), &number.to_string());
         assert!(seen.insert(world.allocate(&client)));
     }
     assert_eq!(world.relay.allocations(), 500);
