@@ -1,5 +1,5 @@
-//! Allocations, or one family's part of them, that were deleted a moment ago, so that a retransmitted deletion is answered as the first one was
-//! (RFC 8489 §6.3.1), and not with 437 or 443, nor by deleting what was allocated since.
+//! Allocations, or one family's part of them, that were deleted a moment ago, so that a retransmitted deletion is
+//! answered as the first one was (RFC 8489 §6.3.1): not with 437 or 443, nor by deleting what was allocated since.
 
 use std::collections::VecDeque;
 

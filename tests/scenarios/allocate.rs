@@ -205,7 +205,7 @@ fn data_does_not_refresh_an_allocation() {
         world.bind(&client, 0x4000, PEER);
         world.advance(199);
         world.from_client(&client, &channel_data(0x4000, b"up")).for_peer();
-        world.from_peer(PEER, relayed, b"down").for_client(&client);
+        world.from_peer(PEER, relayed, b"down").for_client_bytes(&client);
     }
     assert_eq!(world.relay.allocations(), 1);
     world.advance(3);

@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails should say where")]
 
 mod allocate;
+mod channel_bind;
+mod channel_data;
 mod create_permission;
+mod icmp;
 mod refresh;
+mod send_and_data;
 mod world;

@@ -533,6 +533,11 @@ impl Outcome {
         }
     }
 
+    /// The same, as it is: ChannelData is no STUN message.
+    pub fn for_client_bytes(self, client: &Client) -> Vec<u8> {
+        self.for_client(client).0
+    }
+
     /// What a peer received: from where, at which address, and the bytes.
     pub fn for_peer(self) -> (SocketAddr, SocketAddr, Vec<u8>) {
         match self {
