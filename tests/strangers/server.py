@@ -122,6 +122,8 @@ def start_hilum(folder: pathlib.Path, binary: pathlib.Path, certificate: pathlib
 [server]
 realm = "{REALM}"
 shards = 2
+# What clients leave behind is not waited for.
+drain = 1
 
 [listen]
 udp = ["{HOST}:{server.plain}"]
@@ -144,6 +146,11 @@ password_file = "{folder / 'password'}"
 
 [peers]
 allow = ["127.0.0.0/8"]
+
+[limits]
+# All clients of a load generator are one user at one address.
+allocations_per_user = 1000
+challenges_per_second = 10000
 
 [admin]
 listen = "{HOST}:{server.admin}"
