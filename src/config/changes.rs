@@ -42,10 +42,10 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
         "listen.udp" NeedsRestart udp;
         "listen.tcp" NeedsRestart listen.tcp;
         "listen.tls" NeedsRestart listen.tls;
-        "listen.stranger_deadline" Applied listen.stranger_deadline;
-        "listen.connections_per_source" Applied listen.connections_per_source;
-        "listen.connections" Applied listen.connections;
-        "listen.send_queue" Applied listen.send_queue;
+        "listen.stranger_deadline" NeedsRestart listen.stranger_deadline;
+        "listen.connections_per_source" NeedsRestart listen.connections_per_source;
+        "listen.connections" NeedsRestart listen.connections;
+        "listen.send_queue" NeedsRestart listen.send_queue;
     };
     compared.extend([
         ("tls.certificate", Applied, certificate(old) == certificate(new)),
