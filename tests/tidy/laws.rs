@@ -177,7 +177,7 @@ pub fn unfinished(source: &str) -> Vec<Fault> {
                 word.or((token.text.trim().trim_end_matches('.') == "stub").then_some("stub"))
             }
             Kind::Word if next_is_bang => ["todo", "unimplemented", "dbg"].into_iter().find(|&name| token.is(name)),
-            _ => None,
+            Kind::Word | Kind::Punctuation | Kind::Text => None,
         };
         if let Some(word) = banned {
             faults.push(fault(token.line, format!("`{word}`: finish it, or write an issue")));
