@@ -1,0 +1,84 @@
+//! What is said about a certificate and a key that do not do.
+
+use std::path::Path;
+
+use hilum::listen::Identity;
+use hilum::time::UnixTime;
+
+use crate::world::Pair;
+
+fn refusal(certificate: &Path, key: &Path) -> String {
+    Identity::load(certificate, key).map(drop).unwrap_err().to_string()
+}
+
+#[test]
+fn a_pair_that_belongs_together_says_when_it_expires() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut parameters = rcgen::CertificateParams::new(["relay.example".to_owned()]).unwrap();
+    parameters.not_after = rcgen::date_time_ymd(2031, 5, 17);
+    let (certificate_file, key_file) = (directory.path().join("c.pem"), directory.path().join("k.pem"));
+    std::fs::write(&certificate_file, parameters.self_signed(&key).unwrap().pem()).unwrap();
+    std::fs::write(&key_file, key.serialize_pem()).unwrap();
+    let identity = Identity::load(&certificate_file, &key_file).unwrap();
+    // `date -u -d 2031-05-17 +%s`
+    assert_eq!(identity.expires(), UnixTime::from_secs(1_936_742_400));
+    assert!(!format!("{identity:?}").contains("relay.example"));
+}
+
+#[test]
+fn a_missing_file_is_named_with_its_cause() {
+    let pair = Pair::new();
+    let missing = pair.directory.path().join("missing.pem");
+    for text in [refusal(&missing, &pair.key), refusal(&pair.certificate, &missing)] {
+        assert!(text.starts_with(&format!("cannot read {}: No such file", missing.display())), "{text}");
+        assert!(text.ends_with("readable by the user that hilum runs as"), "{text}");
+    }
+}
+
+#[test]
+fn files_that_were_mixed_up_are_named() {
+    let pair = Pair::new();
+    let text = refusal(&pair.key, &pair.key);
+    assert!(text.starts_with(&format!("{} has no certificate; it must hold PEM", pair.key.display())), "{text}");
+    let text = refusal(&pair.certificate, &pair.certificate);
+    assert!(
+        text.starts_with(&format!("{} has no private key; it must hold PEM", pair.certificate.display())),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_key_of_another_certificate_is_refused() {
+    let (pair, other) = (Pair::new(), Pair::new());
+    let text = refusal(&pair.certificate, &other.key);
+    assert!(text.contains("does not belong to the first certificate in"), "{text}");
+    assert!(text.contains(&other.key.display().to_string()), "{text}");
+    assert!(text.contains(&pair.certificate.display().to_string()), "{text}");
+}
+
+#[test]
+fn a_certificate_that_is_none_is_refused() {
+    let pair = Pair::new();
+    std::fs::write(&pair.certificate, "-----BEGIN CERTIFICATE-----\nAAECAwQ=\n-----END CERTIFICATE-----\n").unwrap();
+    let text = refusal(&pair.certificate, &pair.key);
+    assert!(text.contains("cannot be understood; see `openssl x509"), "{text}");
+}
+
+#[test]
+fn a_broken_key_is_refused_without_quoting_it() {
+    let pair = Pair::new();
+    std::fs::write(&pair.key, "-----BEGIN PRIVATE KEY\nsecret-words\n-----END PRIVATE KEY-----\n").unwrap();
+    let text = refusal(&pair.certificate, &pair.key);
+    assert!(text.contains("has no private key") && !text.contains("secret-words"), "{text}");
+    std::fs::write(&pair.key, "-----BEGIN PRIVATE KEY-----\nAAECAwQ=\n-----END PRIVATE KEY-----\n").unwrap();
+    let text = refusal(&pair.certificate, &pair.key);
+    assert!(text.contains("of a kind that TLS does not sign with"), "{text}");
+}
+
+#[test]
+fn a_file_too_large_for_a_certificate_is_not_read() {
+    let pair = Pair::new();
+    std::fs::write(&pair.certificate, vec![b'a'; 1024 * 1024 + 1]).unwrap();
+    assert!(refusal(&pair.certificate, &pair.key).contains("is larger than 1 MiB"));
+}

@@ -1,0 +1,179 @@
+//! A relay on loopback with one shard, and what its clients say.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hilum::addr::Transport;
+use hilum::auth::{Authenticator, Credentials, NonceKey, StaticUser};
+use hilum::client::{Credential, Options, TurnClient, TurnUri};
+use hilum::clock::SystemClock;
+use hilum::listen::{Connections, Identity, Listeners, Running, Settings, Tls};
+use hilum::plane::{self, Mail, Plane, RelayAddress};
+use hilum::policy::{PeerRules, Policy, Quota};
+use hilum::time::Lifetime;
+use hilum::turn::{Common, EndCause, Relay};
+use hilum::wire::{Class, Message, MessageWriter, Method, TransactionId};
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+/// Longer than anything here takes; only a failure waits for it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+const LOCALHOST: [u8; 4] = [127, 0, 0, 1];
+const USER: &str = "clinic";
+const PASSWORD: &str = "a password of the tests";
+
+/// The relay. Its parts end in the order of the fields.
+pub(crate) struct World {
+    pub(crate) running: Option<Running>,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) tls: Arc<Tls>,
+    pub(crate) pair: Pair,
+    pub(crate) plane: Plane,
+    tcp: SocketAddr,
+    secure: SocketAddr,
+}
+
+/// A certificate and its key in files.
+pub(crate) struct Pair {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+    pub(crate) directory: TempDir,
+}
+
+impl Pair {
+    /// A pair of its own for `localhost`, self-signed.
+    pub(crate) fn new() -> Self {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let (certificate, key) = (directory.path().join("certificate.pem"), directory.path().join("key.pem"));
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        Self { certificate, key, directory }
+    }
+
+    pub(crate) fn load(&self) -> Identity {
+        Identity::load(&self.certificate, &self.key).unwrap()
+    }
+}
+
+/// Settings of a relay with room and patience.
+pub(crate) fn generous() -> Settings {
+    let anywhere = SocketAddr::from((LOCALHOST, 0));
+    Settings {
+        tcp: vec![anywhere],
+        tls: vec![anywhere],
+        stranger_deadline: PATIENCE * 2,
+        connections_per_source: 100,
+        connections: 1000,
+        send_queue: 262_144,
+    }
+}
+
+fn relay(common: &Arc<Common>) -> Relay {
+    let user = StaticUser { name: USER.into(), password: PASSWORD.into() };
+    let credentials = Credentials::new(vec![user], Vec::new()).unwrap();
+    let authenticator = Authenticator::new("hilum", credentials, NonceKey::new([7; 32]), Lifetime::from_secs(600));
+    let policy = Policy {
+        peers: PeerRules::new(vec!["127.0.0.0/8".parse().unwrap()], Vec::new(), 1024, Vec::new()),
+        quota: Quota { total: 1000, per_subject: 1000 },
+        // Nothing here is about the budget of strangers.
+        challenges_per_second: 10_000_000,
+    };
+    let settings = hilum::turn::Settings { spare_ports: 8, ..hilum::turn::Settings::default() };
+    Relay::new(settings, Arc::new(authenticator), Arc::new(policy), common.clone(), [1; 32])
+}
+
+impl World {
+    pub(crate) fn start(settings: &Settings) -> Self {
+        let address = RelayAddress { local: LOCALHOST.into(), external: LOCALHOST.into() };
+        let plane = plane::Settings { udp: Vec::new(), relay: vec![address], ports: 20_000..=29_999, shards: 1 };
+        let common = Common::new(Quota { total: 1000, per_subject: 1000 }, &[LOCALHOST.into()]);
+        let plane = plane::start(plane, SystemClock::start(), |_| relay(&common)).unwrap();
+        let listeners = Listeners::bind(settings).unwrap();
+        let address = |wanted| listeners.addresses().find(|(transport, _)| *transport == wanted).unwrap().1;
+        let (tcp, secure) = (address(Transport::Tcp), address(Transport::Tls));
+        let pair = Pair::new();
+        let tls = Arc::new(Tls::new(pair.load()).unwrap());
+        let running = listeners.run(plane.gates.clone(), Some(tls.clone())).unwrap();
+        Self { connections: running.connections(), running: Some(running), tls, pair, plane, tcp, secure }
+    }
+
+    /// Where a transport is listened to.
+    pub(crate) fn address(&self, transport: Transport) -> SocketAddr {
+        if transport == Transport::Tls { self.secure } else { self.tcp }
+    }
+
+    /// A connection that says nothing yet.
+    pub(crate) async fn connect(&self, transport: Transport) -> TcpStream {
+        let stream = TcpStream::connect(self.address(transport)).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream
+    }
+
+    /// A client that knows the password.
+    pub(crate) async fn client(&self, transport: Transport, options: &Options) -> TurnClient {
+        let address = self.address(transport);
+        let uri = TurnUri { host: "127.0.0.1".into(), port: address.port(), transport };
+        let credential = Credential::new(USER, PASSWORD).unwrap();
+        TurnClient::connect_to(&uri, address, &credential, options).await.unwrap()
+    }
+
+    /// Waits until so many allocations have ended for this cause, no more and no fewer.
+    pub(crate) async fn ended(&self, cause: EndCause, count: u64) {
+        let [handle] = &self.plane.handles[..] else { panic!("one shard") };
+        eventually("the allocation ends", || {
+            // A full mailbox is emptied by the time of the next look.
+            handle.send(Mail::Report).ok();
+            handle.tally().ended(cause) >= count
+        })
+        .await;
+        assert_eq!(handle.tally().ended(cause), count);
+    }
+}
+
+/// Looks again and again at what another thread does.
+pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let looking = async {
+        while !holds() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("in {PATIENCE:?} never: {what}"));
+}
+
+/// A Binding request that is known by its mark.
+pub(crate) fn binding(mark: u8) -> Vec<u8> {
+    let mut buffer = vec![0; 100];
+    let length =
+        MessageWriter::new(&mut buffer, Class::Request, Method::Binding, TransactionId([mark; 12])).finish().unwrap();
+    buffer.truncate(length);
+    buffer
+}
+
+/// Reads the answer to the Binding request of this mark.
+pub(crate) async fn expect_answer<S: AsyncRead + Unpin>(stream: &mut S, mark: u8) {
+    let read = async {
+        let mut bytes = vec![0; 20];
+        stream.read_exact(&mut bytes).await.unwrap();
+        let length = usize::from(u16::from_be_bytes([bytes[2], bytes[3]]));
+        bytes.resize(20 + length, 0);
+        stream.read_exact(&mut bytes[20..]).await.unwrap();
+        bytes
+    };
+    let bytes = timeout(PATIENCE, read).await.expect("an answer");
+    let message = Message::parse(&bytes).unwrap();
+    assert_eq!((message.class(), message.method()), (Class::Success, Method::Binding));
+    assert_eq!(message.transaction(), TransactionId([mark; 12]));
+}
+
+/// Waits for the relay to close, and returns what it wrote before.
+pub(crate) async fn until_closed<S: AsyncRead + Unpin>(stream: &mut S) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // A reset is an end too: there were bytes that the relay did not read.
+    timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.expect("the relay closes the connection").ok();
+    bytes
+}
