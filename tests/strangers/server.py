@@ -122,8 +122,8 @@ def start_hilum(folder: pathlib.Path, binary: pathlib.Path, certificate: pathlib
 [server]
 realm = "{REALM}"
 shards = 2
-# What clients leave behind is not waited for.
-drain = 1
+# Seconds of patience when told to stop; clients that vanished would use all of them up.
+drain = 2
 
 [listen]
 udp = ["{HOST}:{server.plain}"]
@@ -147,10 +147,9 @@ password_file = "{folder / 'password'}"
 [peers]
 allow = ["127.0.0.0/8"]
 
+# All the strangers share two names; a client that ends without a word keeps its allocation for its lifetime.
 [limits]
-# All clients of a load generator are one user at one address.
-allocations_per_user = 1000
-challenges_per_second = 10000
+allocations_per_user = 2000
 
 [admin]
 listen = "{HOST}:{server.admin}"
