@@ -3,12 +3,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails should say where")]
 
 mod allocate;
+mod authentication;
+mod bad_input;
+mod binding;
 mod channel_bind;
 mod channel_data;
 mod create_permission;
+mod credential_end;
 mod dual_allocation;
 mod icmp;
+mod quota_and_capacity;
 mod refresh;
+mod reload_and_drain;
 mod reservation;
 mod retransmission;
 mod send_and_data;
