@@ -147,9 +147,24 @@ impl App {
             let (authenticator, policy) = (Arc::clone(&authenticator), Arc::clone(&policy));
             shard.send(Mail::Reload { settings: new.turn.clone(), authenticator, policy })?;
         }
-        self.config = new;
+        self.take_over(new);
         self.metrics.reloaded(true);
         Ok(changes)
+    }
+
+    /// What applies at once becomes part of the running configuration; what needs a restart does not, so that the next
+    /// reload speaks of it again.
+    fn take_over(&mut self, new: Config) {
+        let running = &mut self.config;
+        running.realm = new.realm;
+        running.drain = new.drain;
+        running.tls = new.tls;
+        running.credentials = new.credentials;
+        running.issuing_secret = new.issuing_secret;
+        running.peers = new.peers;
+        running.policy = new.policy;
+        running.turn = new.turn;
+        running.nonce_lifetime = new.nonce_lifetime;
     }
 
     /// Takes note that a reload was refused.

@@ -105,7 +105,7 @@ fn hilum(address: SocketAddr, directory: &std::path::Path) -> Command {
     let text = format!(
         "[server]\nshards = 1\n[listen]\nudp = [\"{address}\"]\ntcp = []\n[relay]\naddresses = [\"127.0.0.1\"]\n\
          ports = \"20000-65535\"\n[[auth.user]]\nname = \"{USER}\"\npassword_file = \"{}\"\n\
-         [peers]\nallow = [\"127.0.0.0/8\"]\n[limits]\nallocations_per_user = 100000\n\
+         [peers]\nallow = [\"127.0.0.1\"]\n[limits]\nallocations_per_user = 100000\n\
          challenges_per_second = 1000000\n[admin]\nlisten = \"\"\n[log]\nlevel = \"warn\"\n",
         password.display()
     );

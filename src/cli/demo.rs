@@ -191,7 +191,7 @@ addresses = ["127.0.0.1"]
 shared_secret_files = [{secret}]
 
 [peers]
-allow = ["127.0.0.0/8"]
+allow = ["127.0.0.1"]
 
 [admin]
 listen = "127.0.0.1:0"

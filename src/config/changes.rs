@@ -39,6 +39,7 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
         "server.realm" Applied realm;
         "server.shards" NeedsRestart shards;
         "server.drain" Applied drain;
+        "server.alternate" Applied turn.alternate;
         "listen.udp" NeedsRestart udp;
         "listen.tcp" NeedsRestart listen.tcp;
         "listen.tls" NeedsRestart listen.tls;

@@ -189,6 +189,7 @@ impl<'d> Reader<'d> {
                 channel_lifetime: lifetimes.channel,
                 max_permissions: limits.permissions,
                 max_channels: limits.channels,
+                alternate: server.alternate,
                 ..turn::Settings::default()
             },
             nonce_lifetime: lifetimes.nonce,

@@ -10,7 +10,7 @@ use super::listen;
 use super::section::{Item, Section};
 use crate::log::{Format, Settings};
 
-pub(super) const SERVER: [&str; 3] = ["realm", "shards", "drain"];
+pub(super) const SERVER: [&str; 4] = ["realm", "shards", "drain", "alternate"];
 pub(super) const ADMIN: [&str; 1] = ["listen"];
 pub(super) const LOG: [&str; 2] = ["format", "level"];
 
@@ -24,6 +24,7 @@ pub(super) struct Server {
     pub(super) realm: String,
     pub(super) shards: usize,
     pub(super) drain: Duration,
+    pub(super) alternate: Vec<SocketAddr>,
 }
 
 pub(super) fn server(section: &Section<'_>, cpus: usize) -> Server {
@@ -48,7 +49,26 @@ pub(super) fn server(section: &Section<'_>, cpus: usize) -> Server {
         shards => shards,
     };
     let drain = Duration::from_secs(section.number("drain", 0..=3600, 10).into());
-    Server { realm: realm.to_owned(), shards, drain }
+    Server { realm: realm.to_owned(), shards, drain, alternate: alternate(section) }
+}
+
+/// Where clients are sent while this relay drains: one address of each family at most.
+fn alternate(section: &Section<'_>) -> Vec<SocketAddr> {
+    let mut servers: Vec<SocketAddr> = Vec::new();
+    for (index, Item { value, place }) in section.texts("alternate").unwrap_or_default().into_iter().enumerate() {
+        let fault = |message: &str| section.fault(place, &format!("alternate[{index}]"), message);
+        match listen::address(value) {
+            Err(why) => fault(why),
+            Ok(address) if address.ip().is_unspecified() || address.port() == 0 => {
+                fault("must be the address and port of another relay, as clients reach it");
+            }
+            Ok(address) if servers.iter().any(|other| other.is_ipv4() == address.is_ipv4()) => {
+                fault("is the second address of its family; name one of IPv4 and one of IPv6 at most");
+            }
+            Ok(address) => servers.push(address),
+        }
+    }
+    servers
 }
 
 /// Where metrics are found. An empty string turns them off.

@@ -29,6 +29,12 @@ impl Network {
         }
     }
 
+    /// Whether it is one address.
+    #[must_use]
+    pub const fn is_single(&self) -> bool {
+        self.prefix == if self.first.is_ipv4() { 32 } else { 128 }
+    }
+
     /// The network that an address is in, by the length of its prefix.
     fn around(address: IpAddr, prefix: u8) -> Self {
         let first = match address {

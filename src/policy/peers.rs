@@ -51,7 +51,8 @@ impl PeerRules {
     }
 
     /// Whether a peer at this address may be reached. The first rule that applies decides: what is denied, what is no
-    /// single host, what is allowed, what is our own, what is special; the rest is public.
+    /// single host, what is our own unless it is allowed as a single address, what is allowed, what is special; the
+    /// rest is public.
     ///
     /// # Errors
     /// Why not.
@@ -63,11 +64,13 @@ impl PeerRules {
         if is_no_host(peer) {
             return Err(PeerRefusal::Special);
         }
-        if self.allow.iter().any(|network| network.contains(peer)) {
-            return Ok(());
-        }
+        let mut allowing = self.allow.iter().filter(|network| network.contains(peer));
         if self.own.binary_search(&peer).is_ok() {
-            return Err(PeerRefusal::OwnAddress);
+            // A network that happens to hold this host was not meant to open this host's own services.
+            return if allowing.any(Network::is_single) { Ok(()) } else { Err(PeerRefusal::OwnAddress) };
+        }
+        if allowing.next().is_some() {
+            return Ok(());
         }
         if is_special(peer) {
             return Err(PeerRefusal::Special);
@@ -172,7 +175,10 @@ mod tests {
 
     #[test]
     fn an_own_address_that_is_named_is_allowed() {
-        assert_eq!(rules(&["127.0.0.0/8"], &[], &["127.0.0.1"]).permits_ip(ip("127.0.0.1")), Ok(()));
+        assert_eq!(rules(&["127.0.0.1"], &[], &["127.0.0.1"]).permits_ip(ip("127.0.0.1")), Ok(()));
+        let network = rules(&["127.0.0.0/8"], &[], &["127.0.0.1"]);
+        assert_eq!(network.permits_ip(ip("127.0.0.1")), Err(PeerRefusal::OwnAddress));
+        assert_eq!(network.permits_ip(ip("127.0.0.2")), Ok(()));
     }
 
     #[test]

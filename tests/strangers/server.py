@@ -145,7 +145,7 @@ name = "{USER}"
 password_file = "{folder / 'password'}"
 
 [peers]
-allow = ["127.0.0.0/8"]
+allow = ["127.0.0.1"]
 
 # All the strangers share two names; a client that ends without a word keeps its allocation for its lifetime.
 [limits]
