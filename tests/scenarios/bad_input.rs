@@ -219,6 +219,18 @@ fn responses_are_never_answered() {
     }
 }
 
+// RFC 8656 §5: "TURN does not use the backwards-compatibility mechanism": without the cookie it is no STUN.
+#[test]
+fn a_message_without_the_magic_cookie_is_discarded() {
+    let mut world = World::default();
+    let bytes = Request::new(Method::Binding).unauthenticated(world.transaction());
+    for at in 4..8 {
+        let mut classic = bytes.clone();
+        classic[at] ^= 0x80;
+        assert_eq!(world.from_client(&Client::usual(), &classic), Outcome::Discarded(Discard::NotStun));
+    }
+}
+
 #[test]
 fn a_wrong_fingerprint_is_discarded() {
     let mut world = World::default();

@@ -8,6 +8,7 @@ mod bad_input;
 mod binding;
 mod channel_bind;
 mod channel_data;
+mod coverage;
 mod create_permission;
 mod credential_end;
 mod dual_allocation;
