@@ -1,0 +1,245 @@
+//! What Prometheus and supervisors get to see, over HTTP on loopback. `promtool` comes with Debian's package `prometheus`;
+//! without it the test of the format fails.
+
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hilum::addr::Transport;
+use hilum::admin::{self, Health, Metrics, ShardReading, Source};
+use hilum::time::{Moment, UnixTime};
+use hilum::turn::{Answer, Direction, Discard, EndCause, Tally};
+use hilum::wire::{ErrorCode, Method};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Far more than any answer takes on loopback; only a failing test waits for it.
+const LONG: Duration = Duration::from_secs(30);
+
+/// A relay of two shards that the tests hold in their hands.
+#[derive(Default)]
+struct Relay {
+    tallies: Mutex<[Tally; 2]>,
+    connections: AtomicU64,
+    now: AtomicU64,
+    beats: [AtomicU64; 2],
+}
+
+impl Relay {
+    fn tally(&self, shard: usize, write: impl FnOnce(&mut Tally)) {
+        write(&mut self.tallies.lock().unwrap()[shard]);
+    }
+}
+
+struct View(Arc<Relay>);
+
+impl Source for View {
+    fn shards(&self) -> Vec<ShardReading> {
+        self.0
+            .tallies
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|tally| ShardReading { tally: tally.clone(), facts_lost: 0 })
+            .collect()
+    }
+
+    fn connections(&self, transport: Transport) -> u64 {
+        if transport == Transport::Tls { self.0.connections.load(Ordering::Relaxed) } else { 0 }
+    }
+
+    fn certificate_expires(&self) -> Option<UnixTime> {
+        Some(UnixTime::from_secs(1_900_000_000))
+    }
+}
+
+struct World {
+    relay: Arc<Relay>,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    address: SocketAddr,
+}
+
+async fn world() -> World {
+    let relay = Arc::new(Relay::default());
+    let metrics = Arc::new(Metrics::new(Arc::new(View(relay.clone())), UnixTime::from_secs(1_700_000_000)).unwrap());
+    let (clock, beating) = (relay.clone(), relay.clone());
+    let health = Arc::new(Health::new(
+        move || Moment::from_secs(clock.now.load(Ordering::Relaxed)),
+        move || beating.beats.iter().map(|beat| beat.load(Ordering::Relaxed)).collect(),
+    ));
+    let listener = admin::bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(admin::serve(listener, metrics.clone(), health.clone()));
+    World { relay, metrics, health, address }
+}
+
+impl World {
+    /// The whole answer, head and body.
+    async fn raw(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: relay\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        // One answer per connection: the end of the stream is the end of the answer.
+        timeout(LONG, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+        answer
+    }
+
+    async fn get(&self, path: &str) -> (u16, String) {
+        let answer = self.raw(path).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    /// The value of a series as it is written.
+    async fn value(&self, series: &str) -> Option<String> {
+        let (_, page) = self.get("/metrics").await;
+        page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ').map(str::to_owned))
+    }
+}
+
+#[tokio::test]
+async fn promtool_finds_no_fault_in_the_text() {
+    let world = world().await;
+    let answer = world.raw("/metrics").await;
+    assert!(answer.to_ascii_lowercase().contains("content-type: text/plain; version=0.0.4"), "{answer}");
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is missing: install Debian's package `prometheus`");
+    let (_, page) = answer.split_once("\r\n\r\n").unwrap();
+    promtool.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.trim().is_empty(), "{said}");
+}
+
+#[tokio::test]
+async fn every_label_is_there_from_the_start_with_zero() {
+    let world = world().await;
+    for series in [
+        r#"hilum_allocations{transport="tls"}"#,
+        r#"hilum_allocations_ended_total{cause="credential_ended"}"#,
+        r#"hilum_requests_total{code="486",method="allocate"}"#,
+        r#"hilum_discards_total{reason="no_permission"}"#,
+        r#"hilum_packets_total{direction="from_peer",transport="udp"}"#,
+        r#"hilum_bytes_total{direction="to_client",transport="tcp"}"#,
+        r#"hilum_connections{transport="tcp"}"#,
+        r#"hilum_config_reloads_total{result="refused"}"#,
+        r#"hilum_spare_ports{shard="1"}"#,
+        "hilum_allocation_lifetime_seconds_count",
+        "hilum_challenges_total",
+        "hilum_rate_limited_total",
+    ] {
+        assert_eq!(world.value(series).await.as_deref(), Some("0"), "{series}");
+    }
+}
+
+#[tokio::test]
+async fn a_scrape_shows_the_sum_of_the_shards_as_of_now() {
+    let world = world().await;
+    for shard in [0, 1] {
+        world.relay.tally(shard, |tally| {
+            tally.begun(Transport::Udp);
+            tally.request(Method::Allocate, Answer::Error(ErrorCode::ALLOCATION_QUOTA_REACHED));
+            tally.discard(Discard::NoPermission);
+            tally.packet(Transport::Tcp, Direction::ToPeer, 100);
+            tally.spare_ports = 7;
+        });
+    }
+    world.relay.tally(1, |tally| tally.over(Transport::Udp, EndCause::Expired));
+    world.relay.connections.store(3, Ordering::Relaxed);
+    for (series, value) in [
+        (r#"hilum_allocations{transport="udp"}"#, "1"),
+        ("hilum_allocations_begun_total", "2"),
+        (r#"hilum_allocations_ended_total{cause="expired"}"#, "1"),
+        (r#"hilum_requests_total{code="486",method="allocate"}"#, "2"),
+        (r#"hilum_discards_total{reason="no_permission"}"#, "2"),
+        (r#"hilum_packets_total{direction="to_peer",transport="tcp"}"#, "2"),
+        (r#"hilum_bytes_total{direction="to_peer",transport="tcp"}"#, "200"),
+        (r#"hilum_connections{transport="tls"}"#, "3"),
+        (r#"hilum_spare_ports{shard="0"}"#, "7"),
+        ("hilum_certificate_expiry_timestamp_seconds", "1900000000"),
+        ("hilum_start_time_seconds", "1700000000"),
+    ] {
+        assert_eq!(world.value(series).await.as_deref(), Some(value), "{series}");
+    }
+    world.relay.tally(0, |tally| tally.discard(Discard::NoPermission));
+    assert_eq!(world.value(r#"hilum_discards_total{reason="no_permission"}"#).await.as_deref(), Some("3"));
+}
+
+#[tokio::test]
+async fn reloads_are_counted_by_result() {
+    let world = world().await;
+    world.metrics.reloaded(true);
+    world.metrics.reloaded(false);
+    world.metrics.reloaded(false);
+    assert_eq!(world.value(r#"hilum_config_reloads_total{result="applied"}"#).await.as_deref(), Some("1"));
+    assert_eq!(world.value(r#"hilum_config_reloads_total{result="refused"}"#).await.as_deref(), Some("2"));
+}
+
+#[tokio::test]
+async fn no_label_is_one_that_a_client_could_choose() {
+    let world = world().await;
+    let (_, page) = world.get("/metrics").await;
+    let known = ["transport", "cause", "method", "code", "direction", "reason", "shard", "result", "version", "le"];
+    for line in page.lines().filter(|line| !line.starts_with('#')) {
+        let Some((_, labels)) = line.split_once('{') else { continue };
+        for label in labels.split("\",").filter_map(|label| label.split_once('=')).map(|(label, _)| label) {
+            assert!(known.contains(&label), "{line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn live_names_the_shard_that_hangs() {
+    let world = world().await;
+    assert_eq!(world.get("/live").await, (200, "live\n".into()));
+    world.relay.beats[1].fetch_add(1, Ordering::Relaxed);
+    world.relay.now.store(11, Ordering::Relaxed);
+    let (status, text) = world.get("/live").await;
+    assert_eq!(status, 503);
+    assert!(text.contains("[0]"), "{text}");
+    world.relay.beats[0].fetch_add(1, Ordering::Relaxed);
+    assert_eq!(world.get("/live").await.0, 200);
+}
+
+#[tokio::test]
+async fn ready_is_said_only_while_new_calls_are_welcome() {
+    let world = world().await;
+    assert_eq!(world.get("/ready").await.0, 503);
+    world.health.set_ready(true);
+    assert_eq!(world.get("/ready").await, (200, "ready\n".into()));
+    world.health.set_ready(false);
+    assert_eq!(world.get("/ready").await.0, 503);
+    assert_eq!(world.get("/live").await.0, 200, "a relay that drains is alive");
+}
+
+#[tokio::test]
+async fn nothing_else_is_served() {
+    let world = world().await;
+    for path in ["/", "/metrics/", "/debug", "/live/../metrics"] {
+        assert_eq!(world.get(path).await.0, 404, "{path}");
+    }
+}
+
+/// 32 connections may be open at once, each for ten seconds.
+#[tokio::test]
+async fn visitors_that_say_nothing_keep_nobody_out_for_long() {
+    let world = world().await;
+    let mut silent = Vec::new();
+    for _ in 0..40 {
+        silent.push(TcpStream::connect(world.address).await.unwrap());
+    }
+    assert_eq!(world.get("/live").await.0, 200);
+    let mut first = silent.swap_remove(0);
+    let closed = timeout(LONG, first.read(&mut [0; 16])).await.unwrap();
+    assert!(matches!(closed, Ok(0) | Err(_)), "a silent visitor is sent away");
+}
