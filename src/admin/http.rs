@@ -8,7 +8,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::{CONNECTION, CONTENT_TYPE};
-use axum::http::{HeaderName, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
@@ -20,9 +21,6 @@ use super::{Health, Metrics};
 
 /// How often the shards' hearts are listened to: as often as they beat.
 const LISTEN_EVERY: Duration = Duration::from_secs(1);
-/// One answer per connection: the next one must not wait for a visitor that keeps its place.
-const CLOSE: (HeaderName, &str) = (CONNECTION, "close");
-
 #[derive(Clone)]
 struct Shared {
     metrics: Arc<Metrics>,
@@ -37,6 +35,7 @@ pub fn serve(listener: TcpListener, metrics: Arc<Metrics>, health: Arc<Health>) 
         .route("/metrics", get(page))
         .route("/live", get(live))
         .route("/ready", get(ready))
+        .layer(map_response(close))
         .with_state(Shared { metrics, health });
     let serving = axum::serve(Door::new(listener), router).into_future();
     tokio::spawn(async {
@@ -66,26 +65,32 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
+/// One answer per connection, whatever it is: the next visitor must not wait for one that keeps its place.
+async fn close(mut response: Response) -> Response {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
 async fn page(State(shared): State<Shared>) -> Response {
     match shared.metrics.text() {
-        Ok(text) => ([CLOSE, (CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
-        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, [CLOSE], "the metrics cannot be written\n").into_response(),
+        Ok(text) => ([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written\n").into_response(),
     }
 }
 
 async fn live(State(shared): State<Shared>) -> Response {
     let hanging = shared.health.hanging();
     if hanging.is_empty() {
-        ([CLOSE], "live\n").into_response()
+        "live\n".into_response()
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, [CLOSE], format!("these shards hang: {hanging:?}\n")).into_response()
+        (StatusCode::SERVICE_UNAVAILABLE, format!("these shards hang: {hanging:?}\n")).into_response()
     }
 }
 
 async fn ready(State(shared): State<Shared>) -> Response {
     if shared.health.is_ready() {
-        ([CLOSE], "ready\n").into_response()
+        "ready\n".into_response()
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, [CLOSE], "not ready: starting or draining\n").into_response()
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready: starting or draining\n").into_response()
     }
 }
