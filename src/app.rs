@@ -90,9 +90,8 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
     let source: Arc<dyn admin::Source> = view.clone();
     let metrics = Arc::new(Metrics::new(source, clock.now().unix)?);
     let beating = plane.handles.clone();
-    let health = Arc::new(Health::new(move || clock.now().moment, move || {
-        beating.iter().map(ShardHandle::heartbeat).collect()
-    }));
+    let health =
+        Arc::new(Health::new(move || clock.now().moment, move || beating.iter().map(ShardHandle::heartbeat).collect()));
     if let Some(facts) = plane.facts.take() {
         note_facts(facts, Arc::clone(&metrics))?;
     }

@@ -1,5 +1,6 @@
 //! What Prometheus and supervisors get to see, over HTTP on loopback. `promtool` comes with Debian's package `prometheus`;
 //! without it the test of the format fails.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics has failed")]
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
