@@ -16,6 +16,7 @@ use super::frames::{Frames, LARGEST_OF_STRANGERS, Next};
 use super::tls::Tls;
 use crate::addr::{ClientAddr, ConnectionId, FiveTuple, Link, Transport};
 use crate::plane::{Inbound, Outbox, StreamGate};
+use crate::wire::frame_length;
 
 /// How long a client may take no byte of a batch of 16 KiB or one message: media that is older is worthless, and a client
 /// that reads nothing has gone.
@@ -79,7 +80,8 @@ async fn converse<S: AsyncRead + AsyncWrite>(
     deadline: Instant,
 ) {
     let connection = ConnectionId(NEXT.fetch_add(1, Ordering::Relaxed));
-    let client = FiveTuple { client, link: Link::Stream(connection, admitted.transport()) };
+    let transport = admitted.transport();
+    let client = FiveTuple { client, link: Link::Stream(connection, transport) };
     let Some(gate) = gate_of(connection, &shared.gates) else { return };
     let outbox = Arc::new(Outbox::new(shared.send_queue));
     let opened = gate.send(Inbound::Opened { connection, outbox: outbox.clone() });
@@ -91,7 +93,7 @@ async fn converse<S: AsyncRead + AsyncWrite>(
     // Whichever ends first ends the connection; the others are dropped where they wait.
     tokio::select! {
         () = read(&mut reader, client, gate, &outbox) => {}
-        () = write(&mut writer, &outbox) => {}
+        () = write(&mut writer, &outbox, transport) => {}
         () = overstay(&outbox, deadline, shared.stranger_deadline) => {}
         () = told_to_stop(&mut stop, &outbox) => {}
     }
@@ -141,17 +143,32 @@ async fn proves_itself(outbox: &Outbox) -> bool {
     timeout(PROOF_WITHIN, proof).await == Ok(true)
 }
 
-/// Writes what the shard has put into the outbox, until nothing more will come or the client does not take it.
-async fn write<W: AsyncWrite + Unpin>(writer: &mut W, outbox: &Outbox) {
-    while let Some(bytes) = outbox.take().await {
+/// Writes what the shard has put into the outbox, until nothing more will come or the client does not take it. Over TLS
+/// each message is a record of its own: coturn's client, for one, takes one message out of each record and loses the rest.
+async fn write<W: AsyncWrite + Unpin>(writer: &mut W, outbox: &Outbox, transport: Transport) {
+    while let Some(batch) = outbox.take().await {
         let written = timeout(WRITE_WITHIN, async {
-            writer.write_all(&bytes).await?;
+            let mut rest = batch.as_slice();
+            while !rest.is_empty() {
+                let length = if transport == Transport::Tls { first_message(rest) } else { rest.len() };
+                let (message, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+                writer.write_all(message).await?;
+                rest = after;
+            }
             // TLS may hold a record back until it is flushed.
             writer.flush().await
         });
         if !matches!(written.await, Ok(Ok(()))) {
             return;
         }
+    }
+}
+
+/// The length of the first of some whole messages; never 0, so that writing them comes to an end.
+fn first_message(messages: &[u8]) -> usize {
+    match frame_length(messages) {
+        Ok(Some(frame)) if frame.length > 0 => frame.length,
+        _ => messages.len(),
     }
 }
 
@@ -219,5 +236,56 @@ impl Drop for Open {
     fn drop(&mut self) {
         // Nobody waits for it: the task lives on by itself.
         drop(self.close());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::pin::Pin;
+    use core::task::{Context, Poll};
+    use std::io;
+
+    use super::*;
+
+    /// Keeps apart what each write brought, as TLS does with its records.
+    #[derive(Default)]
+    struct Records(Vec<Vec<u8>>);
+
+    impl AsyncWrite for Records {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            self.0.push(bytes.to_vec());
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// What is written of two channel messages that wait together.
+    async fn written_over(transport: Transport) -> Vec<Vec<u8>> {
+        let outbox = Outbox::new(65_536);
+        outbox.push(&[0x40, 0, 0, 4, 1, 2, 3, 4]);
+        outbox.push(&[0x40, 1, 0, 1, 9, 0, 0, 0]);
+        outbox.finish();
+        let mut records = Records::default();
+        write(&mut records, &outbox, transport).await;
+        records.0
+    }
+
+    #[tokio::test]
+    async fn over_tls_each_of_several_waiting_messages_is_a_record_of_its_own() {
+        let records = written_over(Transport::Tls).await;
+        assert_eq!(records, [[0x40, 0, 0, 4, 1, 2, 3, 4], [0x40, 1, 0, 1, 9, 0, 0, 0]]);
+    }
+
+    #[tokio::test]
+    async fn over_tcp_waiting_messages_are_written_at_once() {
+        let records = written_over(Transport::Tcp).await;
+        assert_eq!(records, [[0x40, 0, 0, 4, 1, 2, 3, 4, 0x40, 1, 0, 1, 9, 0, 0, 0]]);
     }
 }
