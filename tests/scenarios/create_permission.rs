@@ -6,7 +6,8 @@ use hilum::turn::{Discard, Settings};
 use hilum::wire::{AttributeType, ErrorCode, Method};
 
 use crate::world::{
-    BOB, Client, OTHER_PEER, Outcome, PEER, PEER_V6, RELAY_V4, Request, SAME_HOST, Setup, World, send_indication,
+    BOB, Client, OTHER_PEER, Outcome, PEER, PEER_V6, RELAY_V4, Request, SAME_HOST, Setup, World, channel_data,
+    send_indication,
 };
 
 const DROPPED: Outcome = Outcome::Discarded(Discard::NoPermission);
@@ -279,4 +280,61 @@ fn on_our_own_address_only_live_relayed_ports_are_reached() {
     world.from_client(&alice, &bytes).for_peer();
     world.request(&bob, Request::refresh(0)).expect_success();
     assert_eq!(world.from_client(&alice, &bytes), Outcome::Discarded(Discard::PeerForbidden));
+}
+
+// The same on a channel, which was bound while the port was relayed.
+#[test]
+fn a_channel_to_our_own_address_carries_nothing_when_its_port_is_no_longer_relayed() {
+    let mut world = World::default();
+    let (alice, bob) = (Client::number(1), Client::number(2).named(BOB));
+    world.allocate(&alice);
+    let b = world.allocate(&bob);
+    world.bind(&alice, 0x4000, &b.to_string());
+    let (_, to, _) = world.from_client(&alice, &channel_data(0x4000, b"x")).for_peer();
+    assert_eq!(to, b);
+    world.request(&bob, Request::refresh(0)).expect_success();
+    let outcome = world.from_client(&alice, &channel_data(0x4000, b"x"));
+    assert_eq!(outcome, Outcome::Discarded(Discard::PeerForbidden));
+}
+
+// A relayed address that is deleted alone is no longer relayed, although its allocation lives on.
+#[test]
+fn a_relayed_address_that_is_deleted_alone_is_no_longer_reached() {
+    let mut world = World::default();
+    let (alice, bob) = (Client::number(1), Client::number(2).named(BOB));
+    world.allocate(&alice);
+    let both = Request::allocate().with(AttributeType::ADDITIONAL_ADDRESS_FAMILY, &[2, 0, 0, 0]);
+    let b = world.request(&bob, both).relayed()[0];
+    world.permit(&alice, &[&b.to_string()]);
+    let bytes = send_indication(&mut world, &b.to_string(), b"x");
+    world.from_client(&alice, &bytes).for_peer();
+    let delete = Request::refresh(0).with(AttributeType::REQUESTED_ADDRESS_FAMILY, &[1, 0, 0, 0]);
+    world.request(&bob, delete).expect_success();
+    assert_eq!(world.from_client(&alice, &bytes), Outcome::Discarded(Discard::PeerForbidden));
+}
+
+// Our own IPv6 address, under the same rule.
+#[test]
+fn two_clients_reach_each_other_over_ipv6_too() {
+    let mut world = World::new(Setup { allow: vec!["203.0.113.0/24"], ..Setup::default() });
+    let (alice, bob) = (Client::number(1), Client::number(2).named(BOB));
+    let of_ipv6 = || Request::allocate().with(AttributeType::REQUESTED_ADDRESS_FAMILY, &[2, 0, 0, 0]);
+    let [a, b] = [&alice, &bob].map(|client| world.request(client, of_ipv6()).relayed()[0]);
+    world.permit(&alice, &[&b.to_string()]);
+    let bytes = send_indication(&mut world, &b.to_string(), b"x");
+    let (from, to, _) = world.from_client(&alice, &bytes).for_peer();
+    assert_eq!((from, to), (a, b));
+    let elsewhere = send_indication(&mut world, &format!("[{}]:3478", b.ip()), b"x");
+    assert_eq!(world.from_client(&alice, &elsewhere), Outcome::Discarded(Discard::PeerForbidden));
+}
+
+// The deny list comes before our own address: an operator may keep clients from each other.
+#[test]
+fn our_own_address_may_be_denied() {
+    let mut world = World::new(Setup { deny: vec!["198.51.100.1/32"], ..Setup::default() });
+    let (alice, bob) = (Client::number(1), Client::number(2).named(BOB));
+    world.allocate(&alice);
+    let b = world.allocate(&bob).to_string();
+    world.request(&alice, create().peer(&b)).expect_error(ErrorCode::FORBIDDEN);
+    world.request(&alice, Request::bind(0x4000, &b)).expect_error(ErrorCode::FORBIDDEN);
 }
