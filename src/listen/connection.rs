@@ -23,6 +23,8 @@ use crate::wire::frame_length;
 const WRITE_WITHIN: Duration = Duration::from_secs(30);
 /// How long the end may take: writing what waits, and TLS's farewell.
 const CLOSING: Duration = Duration::from_secs(1);
+/// Bytes that the kernel may hold before they are sent: enough to keep a fast path busy, some tens of packets.
+const UNSENT: u32 = 32_768;
 
 /// How long a large message may wait for the shard to say that its sender has an allocation: many turns of a busy shard.
 const PROOF_WITHIN: Duration = Duration::from_secs(1);
@@ -54,6 +56,9 @@ pub(super) async fn serve(
     if socket.set_nodelay(true).is_err() {
         return;
     }
+    // What waits is to wait in the outbox, where old media can still be dropped, and not in the kernel. Where the system
+    // does not know the option, more waits in the kernel.
+    socket2::SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT).ok();
     if admitted.transport() != Transport::Tls {
         return converse(socket, client, admitted, &shared, stop, deadline).await;
     }
