@@ -166,7 +166,7 @@ pub fn is_in_denied_network(ip: IpAddr) -> bool {
 
 fn is_allowed(ip: IpAddr, rules: Rules) -> bool {
     let private = matches!(ip, IpAddr::V4(ip) if ip.octets()[0] == 10);
-    !private && !(rules.denying && is_in_denied_network(ip))
+    !(private || rules.denying && is_in_denied_network(ip))
 }
 
 impl Allocation {
