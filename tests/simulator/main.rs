@@ -22,12 +22,13 @@ use world::{Device, Packet, Report, Sim};
 
 const STEPS: u64 = 400;
 const SEEDS: u64 = 200;
-const PEERS: [&str; 8] = [
+const PEERS: [&str; 9] = [
     "203.0.113.5:7000",
     "203.0.113.5:7001",
     "203.0.113.6:7000",
     "203.0.113.6:80",
     "203.0.113.70:7000",
+    "203.0.113.70:7001",
     "[2001:db8:2::5]:7000",
     "[2001:db8:2::6]:7000",
     // Nobody allowed it.
@@ -174,7 +175,11 @@ fn peer_speaks(sim: &mut Sim) {
         let known = sim.known.clone();
         (sim.pick(&known), Vec::new())
     } else {
-        let (client, addresses) = sim.pick(&live);
+        let (client, mut addresses) = sim.pick(&live);
+        if sim.one_in(8) {
+            // A port that is open and nobody's, or somebody else's.
+            addresses = sim.open_addresses();
+        }
         (sim.pick(&addresses), sim.model.reach(&client).1)
     };
     let peer = peer_among(sim, &permitted);
@@ -226,9 +231,23 @@ fn disturbance(sim: &mut Sim, step: u64) {
             let stream = 5 + device % 2;
             sim.close_connection(stream, next);
         }
-        12..=15 => {
+        12..=15 | 22 | 23 => {
             let denying = !sim.model.rules[shard].denying;
+            let live: Vec<_> = sim.model.allocations.iter().map(|(client, each)| (*client, each.addresses())).collect();
             sim.reload(shard, denying);
+            // Those who lost their leave just now are the first to try.
+            for (client, addresses) in live {
+                let device = sim.devices.iter().find(|device| device.client.five_tuple == client);
+                let Some(speaker) = device.map(|device| device.client.clone()) else { continue };
+                let peer: SocketAddr = PEERS[4].parse().unwrap();
+                let word = Word::Send(peer, data(sim));
+                let packet = sim.packet(&speaker, word, None);
+                sim.deliver(packet);
+                for relayed in addresses.into_iter().filter(SocketAddr::is_ipv4) {
+                    let data = data(sim);
+                    sim.deliver(Packet::FromPeer { peer, relayed, data });
+                }
+            }
         }
         16..=19 => {
             let wall = START.as_secs() + sim.below(4000);
@@ -249,7 +268,7 @@ fn run(seed: u64) -> Report {
             0..=49 => speak(&mut sim),
             50..=66 => peer_speaks(&mut sim),
             67..=76 => time_passes(&mut sim),
-            77 => disturbance(&mut sim, step),
+            77 | 78 => disturbance(&mut sim, step),
             _ => {}
         }
         network(&mut sim);

@@ -262,6 +262,11 @@ impl Sim {
         if pair { Opened::Pair(port(number), port(number + 1)) } else { Opened::Single(port(number)) }
     }
 
+    /// Every relayed address that is open, the spare ones too.
+    pub fn open_addresses(&self) -> Vec<SocketAddr> {
+        self.ports.values().map(|port| port.relayed).collect()
+    }
+
     fn take_events(&mut self, shard: usize) {
         while let Some(event) = self.relays[shard].take_event() {
             let counted = &mut self.counted[shard];
