@@ -104,7 +104,9 @@ fn word(sim: &mut Sim, device: usize) -> Word {
         return Word::Ask;
     }
     if !lives && !sim.one_in(4) || sim.one_in(40) {
-        let wish = match (sim.below(8), sim.devices[device].token) {
+        // Tokens are shown by those whom they were given to, and by others.
+        let holder = if sim.one_in(3) { usize::try_from(sim.below(8)).unwrap() } else { device };
+        let wish = match (sim.below(8), sim.devices[holder].token) {
             (0 | 1, _) => Wish::Both,
             (2, _) => Wish::EvenAndNext,
             (3 | 4, Some(token)) => Wish::Reserved(token),
@@ -207,6 +209,16 @@ fn network(sim: &mut Sim) {
 }
 
 fn time_passes(sim: &mut Sim) {
+    let mut expiries = sim.model.expiries();
+    if !expiries.is_empty() && sim.one_in(12) {
+        // To the very moment at which something runs out, or just before or after: the next ones count most.
+        expiries.sort_unstable();
+        expiries.truncate(4);
+        let around = [0, 999_999_999, 1_000_000_000, 1_000_000_001, 1_100_000_000];
+        let until = sim.pick(&expiries).as_nanos() + sim.pick(&around);
+        let by = until.saturating_sub(sim.now.moment.as_nanos() + 1_000_000_000);
+        return sim.advance(Duration::from_nanos(by));
+    }
     let by = match sim.below(40) {
         0 => Duration::from_secs(2000 + sim.below(8000)),
         1..=3 => Duration::from_secs(300 + sim.below(400)),

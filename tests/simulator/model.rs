@@ -498,6 +498,16 @@ impl Model {
         (allocation.channels.keys().copied().collect(), allocation.permissions.keys().copied().collect())
     }
 
+    /// When something runs out, anything at all.
+    pub fn expiries(&self) -> Vec<Moment> {
+        let of = |each: &Allocation| {
+            let relayed = each.relayed.values().map(|(_, expires)| *expires);
+            let channels = each.channels.values().map(|(_, expires)| *expires);
+            relayed.chain(channels).chain(each.permissions.values().copied()).collect::<Vec<_>>()
+        };
+        self.allocations.values().flat_map(of).collect()
+    }
+
     /// An allocation is gone at once.
     pub fn ends(&mut self, client: &FiveTuple) {
         self.allocations.remove(client);
