@@ -210,7 +210,7 @@ fn network(sim: &mut Sim) {
 
 fn time_passes(sim: &mut Sim) {
     let mut expiries = sim.model.expiries();
-    if !expiries.is_empty() && sim.one_in(12) {
+    if !expiries.is_empty() && sim.one_in(20) {
         // To the very moment at which something runs out, or just before or after: the next ones count most.
         expiries.sort_unstable();
         expiries.truncate(4);
@@ -309,7 +309,7 @@ fn two_shards_do_what_the_model_says_in_every_random_life() {
     let mut all = Report::default();
     lives.into_iter().for_each(|life| all.add(life));
     // A simulator that never lets anybody reach anybody, or in which nothing goes wrong, proves nothing.
-    assert!(all.forwarded > seeds * 20, "only {} datagrams forwarded in {seeds} lives", all.forwarded);
+    assert!(all.forwarded > seeds * 12, "only {} datagrams forwarded in {seeds} lives", all.forwarded);
     if seeds >= SEEDS {
         assert_eq!(all.codes.iter().copied().collect::<Vec<_>>(), [0, 400, 401, 403, 437, 438, 441, 443, 486, 508]);
         assert_eq!(all.causes.len(), EndCause::ALL.len(), "{:?}", all.causes);
