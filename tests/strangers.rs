@@ -4,6 +4,7 @@
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket as BlockingUdpSocket};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -57,7 +58,9 @@ fn free_port() -> SocketAddr {
 
 fn config(folder: &Path, address: SocketAddr, admin: SocketAddr) -> String {
     let password = folder.join("password");
-    std::fs::File::create(&password).unwrap().write_all(PASSWORD.as_bytes()).unwrap();
+    let mut private = std::fs::OpenOptions::new();
+    private.write(true).create_new(true).mode(0o600);
+    private.open(&password).unwrap().write_all(PASSWORD.as_bytes()).unwrap();
     format!(
         "[server]\nshards = 2\n[listen]\nudp = [\"{address}\"]\ntcp = [\"{address}\"]\n\
          [relay]\naddresses = [\"127.0.0.1\"]\n\
