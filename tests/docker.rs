@@ -65,8 +65,8 @@ fn faults(recipe: &str, compiler: &str) -> Vec<String> {
 }
 
 fn compiler() -> String {
-    let toolchain: toml::Table = file("rust-toolchain.toml").parse().unwrap();
-    toolchain["toolchain"]["channel"].as_str().unwrap().to_owned()
+    let cargo: toml::Table = file("Cargo.toml").parse().unwrap();
+    format!("{}.0", cargo["package"]["rust-version"].as_str().unwrap())
 }
 
 #[test]
