@@ -6,10 +6,11 @@ use crate::format::restarts;
 use crate::world::{check, config};
 
 /// For every key a line that differs from the default, and the key that is reported.
-const EDITS: [(&str, &str, &str); 28] = [
+const EDITS: [(&str, &str, &str); 29] = [
     ("server", "realm", "\"clinic\""),
     ("server", "shards", "7"),
     ("server", "drain", "11"),
+    ("server", "alternate", "[\"203.0.113.7:3478\"]"),
     ("listen", "udp", "[\"10.0.0.5:3478\"]"),
     ("listen", "tcp", "[]"),
     ("listen", "stranger_deadline", "11"),
