@@ -1,4 +1,13 @@
 //! `hilum doctor` as its users meet it: the arguments, the table, the JSON; examined is a server that is not ours.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    clippy::map_entry,
+    clippy::collapsible_if,
+    reason = "a test that fails should say where"
+)]
 
 mod stranger;
 

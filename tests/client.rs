@@ -1,4 +1,11 @@
 //! The client's logic in simulated time: when it asks again, how it proves its credential, whom it believes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that fails should say where"
+)]
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,5 +1,14 @@
 //! The client against a server that is not ours: the `turn` crate on loopback. What works here does not work only
 //! because client and server share an error.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    clippy::map_entry,
+    clippy::collapsible_if,
+    reason = "a test that fails should say where"
+)]
 
 mod stranger;
 

@@ -1,7 +1,13 @@
 //! The container's recipe, read as text: what runs, as whom, and from which images. Building it needs an engine and a
 //! registry; what can go wrong without either is checked here.
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics has failed")]
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that panics has failed"
+)]
 
 use std::path::Path;
 

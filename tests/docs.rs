@@ -1,7 +1,13 @@
 //! The documents are tested like code: links lead somewhere, commands exist, keys, metrics and options are the real ones,
 //! alerts are understood by Prometheus. A missing `promtool` or `bash` fails; Debian's package `prometheus` has the first.
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics has failed")]
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that panics has failed"
+)]
 
 #[allow(dead_code, reason = "shared with the tidy test, which uses all of it")]
 #[path = "tidy/rust.rs"]

@@ -5,7 +5,13 @@
 //!
 //! The same targets run under libFuzzer from `fuzz/`, see its README.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a target fails by panicking")]
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a target fails by panicking"
+)]
 
 #[path = "fuzz/mutate.rs"]
 mod mutate;

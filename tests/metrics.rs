@@ -1,6 +1,12 @@
 //! What Prometheus and supervisors get to see, over HTTP on loopback. `promtool` comes with Debian's package `prometheus`;
 //! without it the test of the format fails.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics has failed")]
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that panics has failed"
+)]
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,6 +1,12 @@
 //! Unproven senders cost no memory: a hundred thousand of them leave the relay as small as it was. A counting allocator
 //! is the witness, and it is why this test has a binary of its own.
-#![allow(clippy::unwrap_used, reason = "a test that fails should say where")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    clippy::unwrap_used,
+    reason = "a test that fails should say where"
+)]
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::Cell;

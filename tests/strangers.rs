@@ -1,5 +1,12 @@
 //! The `turn` crate's client and the `stun` crate's codec against `hilum serve` on loopback: other people's reading of
 //! the RFCs judges ours. The crate's client binds a channel by itself, which coturn's tools cannot do within today's range.
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that fails should say where"
+)]
 #![cfg(feature = "server")]
 
 use std::io::Write;

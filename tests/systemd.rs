@@ -1,7 +1,13 @@
 //! The unit file under systemd's own tools: it verifies, and its exposure stays low. A missing `systemd-analyze` fails
 //! the test; Debian's package `systemd` has it.
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics has failed")]
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that panics has failed"
+)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

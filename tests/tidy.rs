@@ -1,7 +1,13 @@
 //! The source tree has a test of its own: floors, wall, lengths, words, licences. Each law is shown to fail on a bad
 //! example before it is held against the tree.
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics has failed")]
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that panics has failed"
+)]
 
 #[path = "tidy/laws.rs"]
 mod laws;

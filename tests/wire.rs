@@ -1,6 +1,7 @@
 //! The wire codec against the RFCs' own vectors, against two independent codecs, and against bad input.
 
 #![allow(
+    clippy::wildcard_enum_match_arm,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

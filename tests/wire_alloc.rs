@@ -2,6 +2,9 @@
 //! is why this test has a binary of its own.
 
 #![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
     clippy::unwrap_used,
     clippy::let_underscore_must_use,
     reason = "a test that panics has failed, and some only ask that a reader returns"

@@ -10,6 +10,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::disallowed_methods,
+    clippy::wildcard_enum_match_arm,
     reason = "a bench that cannot run should say where, and its clock is the system's"
 )]
 

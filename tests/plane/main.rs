@@ -1,4 +1,11 @@
 //! The data plane from outside: shards over a simulated network, and over real sockets on loopback.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that fails should say where"
+)]
 #![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "tests")]
 
 mod client;

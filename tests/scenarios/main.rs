@@ -1,7 +1,12 @@
 //! Scenarios: one claim each, in simulated time, against the state machine that serves one shard. The sentence of the
 //! RFC that a test proves stands above it; `docs/rfc-coverage.md` lists them all.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails should say where")]
-#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else came of a datagram is shown, and fails")]
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that fails should say where"
+)]
 #![allow(clippy::wrong_self_convention, reason = "`from_client` says where a datagram comes from")]
 
 mod allocate;

@@ -1,7 +1,12 @@
 //! The simulator: random lives of two shards, their clients, peers and networks, each from one seed, against a model
 //! that was written independently. `HILUM_SIM_SEEDS` says how many seeds (200), `HILUM_SIM_SEED` which single one.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails should say where")]
-#![allow(clippy::wildcard_enum_match_arm, reason = "whatever is not expected is a failure")]
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that fails should say where"
+)]
 
 mod model;
 #[allow(dead_code, clippy::wrong_self_convention, reason = "the scenarios use all of it, and it reads well there")]
