@@ -61,7 +61,7 @@ pub struct App {
 pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App> {
     config.turn.spare_ports = spare_ports(&config);
     let tls = config.tls.as_ref().map(load_tls).transpose()?;
-    let listeners = Listeners::bind(&listen_settings(&config))?;
+    let listeners = Listeners::bind(&config.listen)?;
     let admin_listener = match config.admin {
         Some(address) => {
             let bound = admin::bind(address).await;
@@ -173,6 +173,12 @@ impl App {
         self.metrics.reloaded(false);
     }
 
+    /// Live allocations, as of a second ago at most.
+    #[must_use]
+    pub fn allocations(&self) -> u64 {
+        self.plane.handles.iter().map(ShardHandle::allocations).sum()
+    }
+
     /// Takes no new allocations and waits until the last one has ended, `patience` at most. Returns how many are left.
     pub async fn drain(&self, patience: Duration) -> u64 {
         self.health.set_ready(false);
@@ -180,18 +186,17 @@ impl App {
             // A shard that does not read its mail is stopped with the others.
             shard.send(Mail::Drain).and_then(|()| shard.send(Mail::Report)).ok();
         }
-        let live = || self.plane.handles.iter().map(ShardHandle::allocations).sum::<u64>();
         let empty = async {
             let mut look = tokio::time::interval(LOOK_EVERY);
             look.tick().await;
             loop {
                 look.tick().await;
-                if live() == 0 {
+                if self.allocations() == 0 {
                     break;
                 }
             }
         };
-        if tokio::time::timeout(patience, empty).await.is_err() { live() } else { 0 }
+        if tokio::time::timeout(patience, empty).await.is_err() { self.allocations() } else { 0 }
     }
 
     /// Ends every allocation, closes everything and waits for it.
@@ -226,6 +231,14 @@ impl admin::Source for View {
         self.connections.get().map_or(0, |open| u64::try_from(open.live(transport)).unwrap_or(u64::MAX))
     }
 
+    fn connections_refused(&self) -> u64 {
+        self.connections.get().map_or(0, |connections| connections.refused())
+    }
+
+    fn handshakes_failed(&self) -> u64 {
+        self.connections.get().map_or(0, |connections| connections.failed_handshakes())
+    }
+
     fn certificate_expires(&self) -> Option<UnixTime> {
         self.certificate_expires.load().as_deref().copied()
     }
@@ -249,24 +262,11 @@ fn spare_ports(config: &Config) -> usize {
 }
 
 fn plane_settings(config: &Config) -> plane::Settings {
-    let relay = config.relay.addresses.iter();
     plane::Settings {
         udp: config.udp.clone(),
-        relay: relay.map(|one| plane::RelayAddress { local: one.local, external: one.external }).collect(),
+        relay: config.relay.addresses.clone(),
         ports: config.relay.ports.clone(),
         shards: config.shards,
-    }
-}
-
-fn listen_settings(config: &Config) -> listen::Settings {
-    let listen = &config.listen;
-    listen::Settings {
-        tcp: listen.tcp.clone(),
-        tls: listen.tls.clone(),
-        stranger_deadline: listen.stranger_deadline,
-        connections_per_source: listen.connections_per_source,
-        connections: listen.connections,
-        send_queue: listen.send_queue,
     }
 }
 

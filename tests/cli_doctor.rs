@@ -4,8 +4,6 @@
     clippy::expect_used,
     clippy::panic,
     clippy::wildcard_enum_match_arm,
-    clippy::map_entry,
-    clippy::collapsible_if,
     reason = "a test that fails should say where"
 )]
 

@@ -305,6 +305,32 @@ fn the_requests_after_a_challenge_carry_the_credentials_at_once() {
 
 // ---- whom to believe ---------------------------------------------------------------------------------------------
 
+// RFC 8489 §2: Binding works without credentials, also for those who have some.
+#[test]
+fn a_binding_after_a_login_is_not_signed_and_its_unsigned_answer_is_believed() {
+    let (mut session, _) = challenged(OLD_NONCE, None);
+    session.begin(Operation::Binding, Moment::ZERO).unwrap();
+    let request = sent(&mut session, Moment::ZERO);
+    let request = Message::parse(&request).unwrap();
+    assert!(!request.has(AttributeType::MESSAGE_INTEGRITY));
+    let mapped = address("203.0.113.9:4000");
+    let success = answer(Class::Success, Method::Binding, request.transaction(), |writer| {
+        writer.xor_address(AttributeType::XOR_MAPPED_ADDRESS, mapped, request.transaction());
+    });
+    assert_eq!(session.handle(&success, Moment::ZERO), Incoming::Done(Ok(Answer::Mapped(mapped))));
+}
+
+#[test]
+fn a_server_that_wants_credentials_for_binding_gets_them_once() {
+    let mut session = session(false);
+    session.begin(Operation::Binding, Moment::ZERO).unwrap();
+    let first = sent(&mut session, Moment::ZERO);
+    let refusal = challenge(&first, ErrorCode::UNAUTHENTICATED, OLD_NONCE, None);
+    assert_eq!(session.handle(&refusal, Moment::ZERO), Incoming::Again);
+    let second = sent(&mut session, Moment::ZERO);
+    assert!(Message::parse(&second).unwrap().has(AttributeType::MESSAGE_INTEGRITY));
+}
+
 #[test]
 fn a_proven_success_response_is_the_answer() {
     for (nonce, offer, kind, algorithm) in [

@@ -61,6 +61,14 @@ impl Source for View {
         if transport == Transport::Tls { self.0.connections.load(Ordering::Relaxed) } else { 0 }
     }
 
+    fn connections_refused(&self) -> u64 {
+        3
+    }
+
+    fn handshakes_failed(&self) -> u64 {
+        4
+    }
+
     fn certificate_expires(&self) -> Option<UnixTime> {
         Some(UnixTime::from_secs(1_900_000_000))
     }

@@ -8,9 +8,8 @@
     reason = "a test that fails should say where"
 )]
 
-use core::alloc::{GlobalAlloc, Layout};
-use core::cell::Cell;
-use std::alloc::System;
+mod counting;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -23,42 +22,6 @@ use hilum::wire::{
     AttributeType, Class, ErrorCode, IntegrityKey, IntegrityKind, Message, MessageWriter, Method, PasswordAlgorithm,
     TransactionId,
 };
-
-/// The system's allocator, with the live bytes of each thread, so that the test harness's own threads do not disturb.
-struct Counting;
-
-thread_local! {
-    static LIVE: Cell<i64> = const { Cell::new(0) };
-}
-
-fn count(change: i64) {
-    // A thread that is ending has no counter any more; what it allocates then is not the relay's.
-    LIVE.try_with(|live| live.set(live.get() + change)).unwrap_or(());
-}
-
-fn size(layout: Layout) -> i64 {
-    i64::try_from(layout.size()).unwrap_or(i64::MAX)
-}
-
-// SAFETY: every call goes to `System` with the arguments unchanged, and counting neither allocates nor unwinds: the
-// counter is a constant-initialised thread local without a destructor.
-#[allow(unsafe_code, reason = "a global allocator cannot be written without")]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(size(layout));
-        // SAFETY: the caller keeps the contract of `alloc`, which is `System`'s as well.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-size(layout));
-        // SAFETY: `pointer` came from `System`, as every pointer from here does.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Strangers of one soak.
 const STRANGERS: u32 = 100_000;
@@ -116,11 +79,12 @@ fn growth(world: &mut World, mut stranger: impl FnMut(&mut World, u32)) -> i64 {
     for number in 0..STRANGERS / 10 {
         stranger(world, number);
     }
-    let before = LIVE.get();
-    for number in 0..STRANGERS {
-        stranger(world, number);
-    }
-    LIVE.get() - before
+    let soak = || {
+        for number in 0..STRANGERS {
+            stranger(world, number);
+        }
+    };
+    counting::count(soak).1
 }
 
 #[test]
@@ -176,9 +140,7 @@ fn a_hundred_thousand_invented_nonces_cost_less_than_a_mebibyte() {
 // The witness itself: an allocation that stays is seen.
 #[test]
 fn the_allocator_sees_what_stays() {
-    let before = LIVE.get();
-    let kept = vec![0_u8; 2 << 20];
-    assert!(LIVE.get() - before > BOUND);
-    drop(kept);
-    assert_eq!(LIVE.get(), before);
+    let mut kept = Vec::new();
+    assert!(counting::count(|| kept = vec![0_u8; 2 << 20]).1 > BOUND);
+    assert_eq!(counting::count(|| drop(kept)).1, -(2 << 20));
 }

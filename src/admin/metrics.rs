@@ -32,6 +32,10 @@ pub trait Source: Send + Sync {
     fn shards(&self) -> Vec<ShardReading>;
     /// Open connections of a stream transport.
     fn connections(&self, transport: Transport) -> u64;
+    /// Connections closed at once because there were too many.
+    fn connections_refused(&self) -> u64;
+    /// TLS handshakes that failed.
+    fn handshakes_failed(&self) -> u64;
     /// When the certificate ends; `None` without TLS.
     fn certificate_expires(&self) -> Option<UnixTime>;
 }
@@ -110,7 +114,7 @@ struct Readings {
 }
 
 impl Readings {
-    const NAMES: [Name; 17] = [
+    const NAMES: [Name; 19] = [
         names::ALLOCATIONS,
         names::ALLOCATIONS_BEGUN,
         names::ALLOCATIONS_ENDED,
@@ -123,6 +127,8 @@ impl Readings {
         names::PERMISSIONS,
         names::CHANNELS,
         names::CONNECTIONS,
+        names::CONNECTIONS_REFUSED,
+        names::HANDSHAKES_FAILED,
         names::QUEUE_DEPTH,
         names::BATCHES,
         names::SPARE_PORTS,
@@ -149,6 +155,8 @@ impl Readings {
             (names::RATE_LIMITED, sum(&|tally| tally.rate_limited)),
             (names::PERMISSIONS, sum(&|tally| tally.permissions)),
             (names::CHANNELS, sum(&|tally| tally.channels)),
+            (names::CONNECTIONS_REFUSED, self.source.connections_refused()),
+            (names::HANDSHAKES_FAILED, self.source.handshakes_failed()),
             (names::FACTS_LOST, shards.iter().map(|shard| shard.facts_lost).sum()),
         ] {
             page.counters(name, [(vec![], value)])?;

@@ -64,10 +64,16 @@ async fn serve(config: Config, file: &Path) -> anyhow::Result<ExitCode> {
     notify(&[NotifyState::Stopping]);
     let grace = app.grace();
     tracing::info!("stopping: no new allocations; running ones have {} s", grace.as_secs());
-    let left = tokio::select! {
-        left = app.drain(grace) => left,
-        // Told twice: at once.
-        () = stopped(&mut signals.terminate, &mut signals.interrupt) => 0,
+    let left = {
+        let mut drained = core::pin::pin!(app.drain(grace));
+        loop {
+            tokio::select! {
+                left = &mut drained => break left,
+                () = watchdog.wait() => watchdog.feed(&app),
+                // Told twice: at once.
+                () = stopped(&mut signals.terminate, &mut signals.interrupt) => break app.allocations(),
+            }
+        }
     };
     app.stop().await;
     tracing::info!(ended = left, "stopped");

@@ -102,7 +102,9 @@ impl Session {
     /// [`RequestFailure::TooLarge`] when it does not fit a message.
     pub fn begin(&mut self, operation: Operation, now: Moment) -> Result<(), RequestFailure> {
         self.pending = None;
-        self.pending = Some(self.write(operation, now, now, false)?);
+        // Binding needs no credentials, and a server that keeps no state for it cannot sign its answer.
+        let sign = operation != Operation::Binding;
+        self.pending = Some(self.write(operation, now, now, false, sign)?);
         Ok(())
     }
 
@@ -252,7 +254,7 @@ impl Session {
             Ok(challenge) => self.challenge = Some(challenge),
             Err(bad) => return Incoming::Done(Err(RequestFailure::Challenge(bad))),
         }
-        match self.write(pending.operation, pending.began, now, pending.renewed) {
+        match self.write(pending.operation, pending.began, now, pending.renewed, true) {
             Ok(pending) => {
                 self.pending = Some(pending);
                 Incoming::Again
@@ -267,19 +269,21 @@ impl Session {
         began: Moment,
         now: Moment,
         renewed: bool,
+        sign: bool,
     ) -> Result<Pending, RequestFailure> {
         let id = self.next_id();
         let mut bytes = vec![0; LARGEST_REQUEST];
         let mut writer = MessageWriter::new(&mut bytes, Class::Request, operation.method(), id);
         operation.write(&mut writer, id);
-        if let Some(challenge) = &self.challenge {
+        let challenge = self.challenge.as_ref().filter(|_| sign);
+        if let Some(challenge) = challenge {
             challenge.sign(&mut writer, &self.credential);
         }
+        let with_credentials = challenge.is_some();
         writer.fingerprint();
         let length = writer.finish().map_err(|NoRoom| RequestFailure::TooLarge)?;
         bytes.truncate(length);
         let timer = Transaction::new(&self.schedule, self.over_stream, now);
-        let with_credentials = self.challenge.is_some();
         Ok(Pending { operation, id, bytes, timer, began, with_credentials, renewed, unproven: None })
     }
 

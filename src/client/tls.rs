@@ -73,8 +73,8 @@ impl std::error::Error for TrustError {}
 /// [`TrustError`] when there is nothing to trust.
 pub fn client_config(trust: &Trust) -> Result<Arc<ClientConfig>, TrustError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier: Arc<dyn ServerCertVerifier> = match trust {
-        Trust::Anyone => Arc::new(Anyone(Arc::clone(&provider))),
+    let verifier = match trust {
+        Trust::Anyone => Arc::new(Verifier { trusted: Trusted::Anyone, provider: Arc::clone(&provider) }),
         Trust::System => pinned(&system_bundle()?, &provider)?,
         Trust::File(path) => pinned(path, &provider)?,
     };
@@ -95,7 +95,7 @@ fn system_bundle() -> Result<PathBuf, TrustError> {
     BUNDLES.iter().map(Path::new).find(|path| path.is_file()).map(Path::to_path_buf).ok_or(TrustError::NoBundle)
 }
 
-fn pinned(path: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, TrustError> {
+fn pinned(path: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<Verifier>, TrustError> {
     let unreadable =
         |error: rustls::pki_types::pem::Error| TrustError::File(path.to_path_buf(), io::Error::other(error));
     let mut certificates = Vec::new();
@@ -110,18 +110,27 @@ fn pinned(path: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerC
     let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
         .build()
         .map_err(|error| TrustError::Tls(error.to_string()))?;
-    Ok(Arc::new(Pinned { authorities, certificates }))
+    Ok(Arc::new(Verifier { trusted: Trusted::Named { authorities, certificates }, provider: Arc::clone(provider) }))
 }
 
-/// Authorities, and certificates that are trusted as they are: `openssl req -x509` makes servers' certificates that
-/// claim to be authorities, which no chain may end in.
+/// Whom a client believes.
 #[derive(Debug)]
-struct Pinned {
-    authorities: Arc<WebPkiServerVerifier>,
-    certificates: Vec<CertificateDer<'static>>,
+enum Trusted {
+    /// Authorities, and certificates that are trusted as they are: `openssl req -x509` makes servers' certificates that
+    /// claim to be authorities, which no chain may end in.
+    Named { authorities: Arc<WebPkiServerVerifier>, certificates: Vec<CertificateDer<'static>> },
+    /// Everybody.
+    Anyone,
 }
 
-impl ServerCertVerifier for Pinned {
+/// Checks a server's certificate by whom the client believes, and always that the server holds its key.
+#[derive(Debug)]
+struct Verifier {
+    trusted: Trusted,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -130,12 +139,17 @@ impl ServerCertVerifier for Pinned {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if !self.certificates.iter().any(|certificate| certificate == end_entity) {
-            return self.authorities.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        match &self.trusted {
+            Trusted::Named { authorities, certificates } if !certificates.contains(end_entity) => {
+                authorities.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            }
+            Trusted::Named { .. } => {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                verify_validity(end_entity, now)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            Trusted::Anyone => Ok(ServerCertVerified::assertion()),
         }
-        verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-        verify_validity(end_entity, now)?;
-        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -144,7 +158,7 @@ impl ServerCertVerifier for Pinned {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.authorities.verify_tls12_signature(message, certificate, signature)
+        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -153,11 +167,11 @@ impl ServerCertVerifier for Pinned {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.authorities.verify_tls13_signature(message, certificate, signature)
+        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.authorities.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -174,43 +188,4 @@ fn verify_validity(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<()
         return invalid(CertificateError::Expired);
     }
     Ok(())
-}
-
-/// Believes every certificate, but still checks that the server holds its key.
-#[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::fault::Place;
 use super::host::Host;
 use super::section::{Item, Section};
+use crate::listen::Settings;
 
 pub(super) const KEYS: [&str; 7] =
     ["udp", "tcp", "tls", "stranger_deadline", "connections_per_source", "connections", "send_queue"];
@@ -16,26 +17,9 @@ const EVERYWHERE: [&str; 2] = ["0.0.0.0:3478", "[::]:3478"];
 pub(super) const NOT_OURS: &str =
     "is not an address of this host; write one that `ip address` shows, or 0.0.0.0 or [::] for every one";
 
-/// Where and how clients are listened to over TCP and TLS.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listen {
-    /// TURN over TCP: concrete addresses, no wildcards.
-    pub tcp: Vec<SocketAddr>,
-    /// TURN over TLS: concrete addresses, no wildcards.
-    pub tls: Vec<SocketAddr>,
-    /// How long a new connection may take to prove a credential.
-    pub stranger_deadline: Duration,
-    /// Connections from one source, a /32 of IPv4 or a /64 of IPv6.
-    pub connections_per_source: usize,
-    /// Connections in all.
-    pub connections: usize,
-    /// Bytes that may wait for a slow client before its oldest media is dropped.
-    pub send_queue: usize,
-}
-
-/// [`Listen`], and where `tls` stands if it is not empty.
+/// [`Settings`], and where `tls` stands if it is not empty.
 pub(super) struct Read {
-    pub(super) settings: Listen,
+    pub(super) settings: Settings,
     pub(super) tls_place: Option<Place>,
 }
 
@@ -63,7 +47,7 @@ pub(super) fn read(section: &Section<'_>, host: &Host) -> (Vec<SocketAddr>, Read
     refuse_duplicates(section, &[("udp", &udp)]);
     refuse_duplicates(section, &[("tcp", &tcp), ("tls", &tls)]);
     let tls_place = tls.first().map(|listener| listener.place);
-    let settings = Listen {
+    let settings = Settings {
         tcp: concrete(tcp, host),
         tls: concrete(tls, host),
         // Long enough for a slow mobile network and three round trips, short enough to shed the idle.

@@ -32,10 +32,9 @@ pub use changes::{Change, Effect, changes};
 pub use environment::{Environment, LARGEST_FILE, Material, System};
 pub use fault::{Fault, Faults};
 pub use host::Host;
-pub use listen::Listen;
 pub use peers::Peers;
-pub use relay::{Relay, RelayAddress};
-pub use tls::{InvalidPair, TlsFiles, certified_key};
+pub use relay::Relay;
+pub use tls::TlsFiles;
 
 use fault::Collector;
 use section::Section;
@@ -71,7 +70,7 @@ pub struct Config {
     /// Where clients are listened to over UDP: concrete addresses, no wildcards.
     pub udp: Vec<SocketAddr>,
     /// Where and how clients are listened to over TCP and TLS.
-    pub listen: Listen,
+    pub listen: crate::listen::Settings,
     /// The files of the certificate; there whenever `listen.tls` is not empty.
     pub tls: Option<TlsFiles>,
     /// Where relayed ports are opened.

@@ -8,6 +8,7 @@ use toml::de::DeValue;
 use super::fault::Place;
 use super::host::Host;
 use super::section::{Item, Section, kind};
+use crate::plane::RelayAddress;
 
 pub(super) const KEYS: [&str; 3] = ["addresses", "external", "ports"];
 
@@ -23,15 +24,6 @@ pub struct Relay {
     pub addresses: Vec<RelayAddress>,
     /// The numbers of relayed ports.
     pub ports: RangeInclusive<u16>,
-}
-
-/// An address that relayed ports are opened on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RelayAddress {
-    /// The address of this host.
-    pub local: IpAddr,
-    /// The address that the world sees; the same one without a NAT.
-    pub external: IpAddr,
 }
 
 pub(super) fn read(section: &Section<'_>, host: &Host) -> Relay {

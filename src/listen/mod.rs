@@ -7,6 +7,7 @@ mod accept;
 mod caps;
 mod connection;
 mod frames;
+mod identity;
 mod tls;
 
 use core::fmt;
@@ -24,7 +25,8 @@ use crate::addr::Transport;
 use crate::plane::StreamGate;
 use accept::Accepting;
 pub use caps::Connections;
-pub use tls::{Identity, Tls, TlsError};
+pub use identity::{Identity, IdentityError, InvalidPair};
+pub use tls::Tls;
 
 /// Connections that may wait to be accepted: some seconds of a hospital's morning; the system may allow fewer.
 const BACKLOG: i32 = 1024;

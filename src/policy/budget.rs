@@ -21,7 +21,7 @@ struct Bucket {
     full_at: u64,
 }
 
-/// A budget of challenges per source and second, for one shard. A source is a /32 of IPv4 or a /64 of IPv6.
+/// A budget of challenges per source and second. A source is a /32 of IPv4 or a /64 of IPv6.
 ///
 /// The table is allocated once and never grows. Sources share it by a keyed hash: nobody outside can choose addresses
 /// that collide with a victim's. When all ways of a set are spent, a new source takes over the fullest bucket with what
@@ -40,7 +40,7 @@ impl core::fmt::Debug for ChallengeBudget {
 }
 
 impl ChallengeBudget {
-    /// A full budget for everybody: `per_second` answers, 0 for none. `key` is random and differs between shards.
+    /// A full budget for everybody: `per_second` answers, 0 for none. `key` is random.
     #[must_use]
     pub fn new(per_second: u32, key: [u8; 32]) -> Self {
         let mut seeds = [0; 4];

@@ -14,7 +14,7 @@ impl Relay {
         let Ok(message) = Message::parse(slot.message()) else { return Verdict::Discard(Discard::Malformed) };
         let claim = Claim::of(&message, client.client);
         let unknown = UnknownAttributes::of(&message);
-        if !self.budget.allow(client.client, now.moment) {
+        if !self.common.may_answer(client.client, now.moment) {
             return self.over_budget();
         }
         // At most 52 bytes for at least 20, and 2 more for each unknown attribute's 4: never more than three times.

@@ -1,13 +1,13 @@
-//! What the shards share: the quota ledger, which relayed addresses of ours are in use, and ports reserved by token.
-//! All of it is touched when an allocation begins or ends; a packet reads at most one bit.
+//! What the shards share: the quota ledger, the budget of answers to strangers, which relayed addresses of ours are in
+//! use, and ports reserved by token. Media reads one bit of it at most.
 
 use core::net::IpAddr;
 use core::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::addr::{Family, PeerAddr, RelayedAddr};
+use crate::addr::{ClientAddr, Family, PeerAddr, RelayedAddr};
 use crate::auth::Subject;
-use crate::policy::{Ledger, Quota};
+use crate::policy::{ChallengeBudget, Ledger, Quota};
 use crate::time::{Lifetime, Moment};
 
 use super::Port;
@@ -24,6 +24,8 @@ const NEVER: u64 = u64::MAX;
 #[derive(Debug)]
 pub struct Common {
     ledger: Arc<Ledger>,
+    /// Made by the first shard, with its key. One for all: a source that comes from many ports reaches many shards.
+    budget: OnceLock<Mutex<ChallengeBudget>>,
     own: Vec<OwnAddress>,
     reserved: Mutex<Vec<Reserved>>,
     next: AtomicU64,
@@ -52,13 +54,31 @@ impl Common {
             .iter()
             .map(|&ip| OwnAddress { ip, ports: (0..1024).map(|_| AtomicU64::new(0)).collect() })
             .collect();
-        Arc::new(Self { ledger: Ledger::new(quota), own, reserved: Mutex::default(), next: AtomicU64::new(NEVER) })
+        Arc::new(Self {
+            ledger: Ledger::new(quota),
+            budget: OnceLock::new(),
+            own,
+            reserved: Mutex::default(),
+            next: AtomicU64::new(NEVER),
+        })
     }
 
     /// The quota ledger.
     #[must_use]
     pub const fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
+    }
+
+    /// Sets how many answers a stranger gets in a second. `key` is random; the first one stays.
+    pub(super) fn set_challenges(&self, per_second: u32, key: [u8; 32]) {
+        let budget = self.budget.get_or_init(|| Mutex::new(ChallengeBudget::new(per_second, key)));
+        budget.lock().unwrap_or_else(PoisonError::into_inner).set_rate(per_second);
+    }
+
+    /// Takes one answer out of a stranger's budget; false when none is left.
+    pub(super) fn may_answer(&self, client: ClientAddr, now: Moment) -> bool {
+        let Some(budget) = self.budget.get() else { return false };
+        budget.lock().unwrap_or_else(PoisonError::into_inner).allow(client, now)
     }
 
     /// Whether there is a relayed address of this family.
@@ -147,4 +167,23 @@ impl Common {
 
 fn place(port: u16) -> (usize, u64) {
     (usize::from(port / 64), 1 << (port % 64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // One source at many ports reaches many shards; its budget is one all the same.
+    #[test]
+    fn a_source_has_one_budget_whatever_the_number_of_shards() {
+        let common = Common::new(Quota::default(), &[]);
+        for shard in 0..4 {
+            common.set_challenges(10, [shard; 32]);
+        }
+        let answered = (1000..1100).filter(|&port| {
+            let client = ClientAddr::new(([192, 0, 2, 1], port).into());
+            common.may_answer(client, Moment::from_secs(5))
+        });
+        assert_eq!(answered.count(), 10);
+    }
 }

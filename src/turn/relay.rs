@@ -9,7 +9,7 @@ use rand_core::{RngCore, SeedableRng};
 
 use crate::addr::{ConnectionId, Family, FiveTuple, Transport};
 use crate::auth::Authenticator;
-use crate::policy::{ChallengeBudget, Policy};
+use crate::policy::Policy;
 use crate::time::{Moment, Now};
 use crate::wire::{FrameKind, kind_of};
 
@@ -28,7 +28,6 @@ pub struct Relay {
     pub(super) authenticator: Arc<Authenticator>,
     pub(super) policy: Arc<Policy>,
     pub(super) common: Arc<Common>,
-    pub(super) budget: ChallengeBudget,
     pub(super) random: ChaCha12Rng,
     pub(super) table: Table,
     pub(super) wheel: Wheel,
@@ -55,9 +54,9 @@ impl Relay {
         let mut random = ChaCha12Rng::from_seed(seed);
         let mut budget_key = [0; 32];
         random.fill_bytes(&mut budget_key);
+        common.set_challenges(policy.challenges_per_second, budget_key);
         let table = Table::new([(); 4].map(|()| random.next_u64()));
         Self {
-            budget: ChallengeBudget::new(policy.challenges_per_second, budget_key),
             settings,
             authenticator,
             policy,
@@ -185,7 +184,9 @@ impl Relay {
         self.settings = settings;
         self.authenticator = authenticator;
         self.policy = policy;
-        self.budget.set_rate(self.policy.challenges_per_second);
+        let mut budget_key = [0; 32];
+        self.random.fill_bytes(&mut budget_key);
+        self.common.set_challenges(self.policy.challenges_per_second, budget_key);
         let (rules, common) = (&self.policy.peers, &self.common);
         for allocation in self.table.iter_mut() {
             allocation.permissions.retain_mut(|permission| match super::peer::reach_ip(rules, common, permission.ip) {
@@ -257,6 +258,11 @@ impl Relay {
     pub(super) fn drop_family(&mut self, index: u32, family: Family) {
         let Some(allocation) = self.table.get_mut(index) else { return };
         let Some(relayed) = mem::take(allocation.relayed_mut(family)) else { return };
+        // A retransmitted Allocate must not be told of it any more.
+        match family {
+            Family::V4 => allocation.answer.v4 = None,
+            Family::V6 => allocation.answer.v6 = None,
+        }
         allocation.permissions.retain(|permission| Family::of(permission.ip) != family);
         allocation.channels.retain(|channel| channel.peer.family() != family);
         self.table.forget_port(&relayed);

@@ -40,7 +40,7 @@ impl Relay {
         let claim = Claim::of(&message, client.client);
         let (body, signer) = match self.authenticator.prove(message, client.client, now) {
             Err(why) => {
-                if !self.budget.allow(client.client, now.moment) {
+                if !self.common.may_answer(client.client, now.moment) {
                     return self.over_budget();
                 }
                 let code = why.code();

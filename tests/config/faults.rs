@@ -163,9 +163,9 @@ fn tls_needs_a_matching_pair_that_only_the_service_can_read() {
         ("[tls]", &[(1, "tls.certificate", "is missing"), (1, "tls.key", "is missing")]),
         ("[tls]\nkey = \"/s/key.pem\"", &[(1, "tls.certificate", "is missing")]),
         (&tls("/s/no", "/s/key.pem"), &[(2, "tls.certificate", "/s/no cannot be read: there is no such file")]),
-        (&tls("/s/secret", "/s/key.pem"), &[(2, "tls.certificate", "holds no certificate in PEM")]),
-        (&tls("/s/certificate.pem", "/s/secret"), &[(3, "tls.key", "holds no private key in PEM")]),
-        (&tls("/s/certificate.pem", "/s/other.pem"), &[(3, "tls.key", "does not belong to the certificate")]),
+        (&tls("/s/secret", "/s/key.pem"), &[(2, "tls.certificate", "has no certificate; it must hold PEM")]),
+        (&tls("/s/certificate.pem", "/s/secret"), &[(3, "tls.key", "has no private key; it must hold PEM")]),
+        (&tls("/s/certificate.pem", "/s/other.pem"), &[(3, "tls.key", "does not belong to the first certificate")]),
         (&tls("/s/certificate.pem", "/s/open.pem"), &[(3, "tls.key", "(mode 644); chmod 640 it")]),
     ]);
 }

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use hilum::auth::{SharedSecret, ephemeral_password};
-use hilum::config::{self, RelayAddress};
+use hilum::config;
+use hilum::plane::RelayAddress;
 use hilum::policy::PeerRefusal;
 
 use crate::world::{AUTH, check, config, world};

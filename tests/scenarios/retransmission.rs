@@ -113,6 +113,19 @@ fn a_retransmitted_deletion_of_one_family_is_answered_as_the_first_one_was() {
     world.permit(&client, &[PEER_V6]);
 }
 
+// RFC 8656 §8.1: one family may go before the other; nobody is told of an address that is gone.
+#[test]
+fn a_retransmitted_allocate_tells_only_the_family_that_is_left() {
+    let mut world = World::default();
+    let client = Client::usual();
+    let both = Request::allocate().with(AttributeType::ADDITIONAL_ADDRESS_FAMILY, &[2, 0, 0, 0]);
+    let bytes = bytes_of(&mut world, &client, both);
+    let first = world.expect_answer(&client, &bytes).relayed();
+    let one = Request::refresh(0).with(AttributeType::REQUESTED_ADDRESS_FAMILY, &[1, 0, 0, 0]);
+    world.request(&client, one).expect_success();
+    assert_eq!(world.expect_answer(&client, &bytes).relayed(), first[1..]);
+}
+
 // RFC 8656 §10.2: "Retransmitted CreatePermission requests will simply refresh the permissions".
 #[test]
 fn a_retransmitted_create_permission_refreshes_again() {

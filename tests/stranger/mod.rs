@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test uses what it needs")]
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -160,14 +162,14 @@ pub async fn bad_door(server: SocketAddr, mischief: Mischief) -> SocketAddr {
     let inside = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
     let address = inside.local_addr().unwrap();
     tokio::spawn(async move {
-        let mut clients = std::collections::HashMap::new();
+        let mut clients = HashMap::new();
         let mut buffer = vec![0; 65536];
         let mut channel_data = 0;
         while let Ok((length, client)) = inside.recv_from(&mut buffer).await {
-            if !clients.contains_key(&client) {
+            if let Entry::Vacant(place) = clients.entry(client) {
                 let outside = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
                 outside.connect(server).await.unwrap();
-                clients.insert(client, Arc::clone(&outside));
+                place.insert(Arc::clone(&outside));
                 let inside = Arc::clone(&inside);
                 tokio::spawn(async move {
                     let mut buffer = vec![0; 65536];
@@ -176,11 +178,12 @@ pub async fn bad_door(server: SocketAddr, mischief: Mischief) -> SocketAddr {
                     }
                 });
             }
-            if matches!(mischief, Mischief::Quota) && clients.len() > 1 {
-                if let Some(refusal) = quota_reached(&buffer[..length]) {
-                    inside.send_to(&refusal, client).await.unwrap();
-                    continue;
-                }
+            if matches!(mischief, Mischief::Quota)
+                && clients.len() > 1
+                && let Some(refusal) = quota_reached(&buffer[..length])
+            {
+                inside.send_to(&refusal, client).await.unwrap();
+                continue;
             }
             let mut copies = 1;
             if buffer[0] == 0x40 {

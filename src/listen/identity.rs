@@ -1,0 +1,191 @@
+//! The certificate and its key: what makes a pair, and what is said of two files that are none.
+
+use core::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::InconsistentKeys;
+use rustls::crypto::aws_lc_rs;
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::prelude::{FromDer, X509Certificate};
+use zeroize::Zeroizing;
+
+use crate::time::UnixTime;
+
+/// The largest file that is read: a chain of hundreds of certificates. A wrong path must not fill the memory.
+const LARGEST_FILE: u64 = 1024 * 1024;
+
+/// Why two texts of PEM are not a certificate and its key. The words follow the name of the file at fault; none of them
+/// quotes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidPair {
+    /// The certificate's text is not PEM or has no certificate.
+    NoCertificate,
+    /// The first certificate cannot be understood.
+    BadCertificate,
+    /// The key's text is not PEM or has no private key.
+    NoKey,
+    /// The key is of a kind that TLS does not sign with.
+    BadKey,
+    /// The key belongs to another certificate.
+    Mismatch,
+}
+
+impl InvalidPair {
+    /// Whether the fault is the certificate's; otherwise it is the key's.
+    #[must_use]
+    pub const fn is_of_certificate(self) -> bool {
+        matches!(self, Self::NoCertificate | Self::BadCertificate)
+    }
+}
+
+impl fmt::Display for InvalidPair {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::NoCertificate => {
+                "has no certificate; it must hold PEM: the server's certificate first, then its chain"
+            }
+            Self::BadCertificate => {
+                "has a first certificate that cannot be understood; see `openssl x509 -in FILE -text`"
+            }
+            Self::NoKey => "has no private key; it must hold PEM: PKCS#8, PKCS#1 or SEC1, without a pass phrase",
+            Self::BadKey => {
+                "has a key of a kind that TLS does not sign with; use RSA of 2048 bits or more, ECDSA or Ed25519"
+            }
+            Self::Mismatch => {
+                "has a key that does not belong to the first certificate in the other file; give the pair that was issued \
+                 together, the server's own certificate first"
+            }
+        })
+    }
+}
+
+impl core::error::Error for InvalidPair {}
+
+/// What is wrong with the files of a certificate and its key. Every text names the file and what to do.
+#[derive(Debug)]
+pub enum IdentityError {
+    /// A file cannot be read.
+    Unreadable {
+        /// Which.
+        file: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// A file is larger than a mebibyte.
+    TooLarge(PathBuf),
+    /// The files are no pair.
+    Invalid {
+        /// The file at fault.
+        file: PathBuf,
+        /// The other one.
+        other: PathBuf,
+        /// What is wrong.
+        why: InvalidPair,
+    },
+}
+
+impl fmt::Display for IdentityError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { file, cause } => write!(
+                formatter,
+                "cannot read {}: {cause}; the file must exist and be readable by the user that hilum runs as",
+                file.display()
+            ),
+            Self::TooLarge(file) => write!(
+                formatter,
+                "{} is larger than 1 MiB, so it is no certificate or key; check the path",
+                file.display()
+            ),
+            Self::Invalid { file, other, why } => match why {
+                InvalidPair::Mismatch => write!(formatter, "{} {why} ({})", file.display(), other.display()),
+                InvalidPair::NoCertificate | InvalidPair::BadCertificate | InvalidPair::NoKey | InvalidPair::BadKey => {
+                    write!(formatter, "{} {why}", file.display())
+                }
+            },
+        }
+    }
+}
+
+impl core::error::Error for IdentityError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Unreadable { cause, .. } => Some(cause),
+            Self::TooLarge(_) | Self::Invalid { .. } => None,
+        }
+    }
+}
+
+/// A certificate with its chain, and the key that belongs to it.
+pub struct Identity {
+    pub(super) pair: Arc<CertifiedKey>,
+    expires: UnixTime,
+}
+
+impl fmt::Debug for Identity {
+    /// Shows neither key nor names.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Identity {{ expires: {:?} }}", self.expires)
+    }
+}
+
+impl Identity {
+    /// Reads a pair of PEM files and checks that they belong together. Blocks on the file system.
+    ///
+    /// # Errors
+    /// [`IdentityError`], see there.
+    pub fn load(certificate: &Path, key: &Path) -> Result<Self, IdentityError> {
+        Self::from_pem(&read(certificate)?, &read(key)?).map_err(|why| {
+            let (file, other) = if why.is_of_certificate() { (certificate, key) } else { (key, certificate) };
+            IdentityError::Invalid { file: file.to_owned(), other: other.to_owned(), why }
+        })
+    }
+
+    /// A pair from two texts of PEM.
+    ///
+    /// # Errors
+    /// Which of the two is wrong, and how.
+    pub fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Self, InvalidPair> {
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();
+        let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or(InvalidPair::NoCertificate)?;
+        let expires = chain.first().and_then(expiry).ok_or(InvalidPair::BadCertificate)?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| InvalidPair::NoKey)?;
+        let key = aws_lc_rs::sign::any_supported_type(&key).map_err(|_| InvalidPair::BadKey)?;
+        let pair = CertifiedKey::new(chain, key);
+        match pair.keys_match() {
+            Ok(()) => Ok(Self { pair: Arc::new(pair), expires }),
+            Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err(InvalidPair::Mismatch),
+            Err(_) => Err(InvalidPair::BadCertificate),
+        }
+    }
+
+    /// When the server's own certificate ceases to be valid.
+    #[must_use]
+    pub const fn expires(&self) -> UnixTime {
+        self.expires
+    }
+}
+
+fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    File::open(file)
+        .and_then(|opened| opened.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
+        .map_err(|cause| IdentityError::Unreadable { file: file.to_owned(), cause })?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= LARGEST_FILE) {
+        Ok(bytes)
+    } else {
+        Err(IdentityError::TooLarge(file.to_owned()))
+    }
+}
+
+/// The end of the validity of a certificate; a time before 1970 counts as 1970.
+fn expiry(certificate: &CertificateDer<'_>) -> Option<UnixTime> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let seconds = parsed.validity().not_after.timestamp();
+    Some(UnixTime::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
