@@ -33,7 +33,7 @@ struct Plan {
 }
 
 const FULL: Plan = Plan { seconds: Duration::from_secs(5), clients: 20, requests: 2000, idle: 10_000 };
-const QUICK: Plan = Plan { seconds: Duration::from_millis(500), clients: 4, requests: 100, idle: 200 };
+const QUICK: Plan = Plan { seconds: Duration::from_millis(500), clients: 4, requests: 500, idle: 200 };
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -113,7 +113,11 @@ fn record(table: &str) {
 }
 
 impl Rate {
+    /// Rounded to hundreds; a dash when the server used less than the system counts by (10 ms a tick).
     fn per_cpu_second(&self) -> String {
+        if self.cpu.is_zero() {
+            return "–".to_owned();
+        }
         let rounded = (self.done as f64 / self.cpu.as_secs_f64() / 100.0).round() as u64 * 100;
         let digits = rounded.to_string();
         let (head, tail) = digits.split_at(digits.len().saturating_sub(3));

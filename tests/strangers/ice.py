@@ -106,7 +106,8 @@ async def data_channel_echo(server: Server) -> str:
         for end in (caller, callee):
             candidates = [line for line in end.localDescription.sdp.splitlines() if line.startswith("a=candidate")]
             if not candidates or not all(" typ relay " in line + " " for line in candidates):
-                raise AssertionError("the offered candidates are not all relayed ones, or there are none")
+                time.sleep(1.1)  # metrics are published once a second
+                raise AssertionError(f"not all of {candidates} are relayed, or there are none; {server.refusals()}")
         await opened.wait()
         for start in range(0, MEGABYTE, 16_384):
             channel.send(sent[start : start + 16_384])

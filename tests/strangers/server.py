@@ -89,6 +89,11 @@ class Server:
             return False
         return True
 
+    def refusals(self) -> str:
+        """Which requests were refused, from the metrics: for the message of a scenario that failed."""
+        lines = (line for line in self.fetch("/metrics").splitlines() if line.startswith("hilum_requests_total"))
+        return "; ".join(line for line in lines if 'code="4' in line or 'code="5' in line if not line.endswith(" 0"))
+
     def accepts_tcp(self) -> bool:
         try:
             for port in (self.plain, self.tls):
@@ -110,13 +115,16 @@ class Server:
             return None
 
 
-def start_hilum(folder: pathlib.Path, binary: pathlib.Path, certificate: pathlib.Path, key: pathlib.Path) -> Server:
-    server = Server(folder, "hilum")
+def start_hilum(
+    folder: pathlib.Path, name: str, binary: pathlib.Path, certificate: pathlib.Path, key: pathlib.Path
+) -> Server:
+    """`name` tells this server's files in the folder from those of others."""
+    server = Server(folder, name)
     (folder / "password").write_text(PASSWORD + "\n")
     (folder / "secret").write_text(SECRET + "\n")
     for secret_file in ("password", "secret", key.name):
         (folder / secret_file).chmod(0o600)
-    config = folder / "hilum.toml"
+    config = folder / f"{name}.toml"
     config.write_text(
         f"""
 [server]

@@ -22,31 +22,37 @@ import uclient
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TRANSPORTS = ("udp", "tcp", "tls")
 CREDENTIALS = ("long-term", "shared-secret")
+# Each has a server of its own: see `scenarios`.
+TOOLS = ("uclient", "webrtc")
 
 
 def scenarios(at):
-    """(name, what to call) in the order they run; `at` gives the server for a kind of credential."""
-    yield "stunclient: a Binding is answered", lambda: uclient.stunclient(at("long-term"))
+    """(name, what to call) in the order they run; `at` gives the server for a tool and a kind of credential.
+
+    uclient ends without deleting its allocations. The other clients use a server of their own: an ephemeral port that
+    uclient had left would be refused there with 437, as it must be, and they do not try another one.
+    """
+    yield "stunclient: a Binding is answered", lambda: uclient.stunclient(at("uclient", "long-term"))
     for transport in TRANSPORTS:
         for kind in CREDENTIALS:
             yield f"uclient: 10,000 packets over {transport}, {kind}", (
-                lambda transport=transport, kind=kind: uclient.paced(at(kind), transport, kind)
+                lambda transport=transport, kind=kind: uclient.paced(at("uclient", kind), transport, kind)
             )
-    yield "uclient: even port and reserved port", lambda: uclient.even_port(at("long-term"), "long-term")
-    yield "uclient: don't fragment", lambda: uclient.dont_fragment(at("shared-secret"), "shared-secret")
+    yield "uclient: even port and reserved port", lambda: uclient.even_port(at("uclient", "long-term"), "long-term")
+    yield "uclient: don't fragment", lambda: uclient.dont_fragment(at("uclient", "shared-secret"), "shared-secret")
     for transport in ("udp", "tcp"):
         yield f"uclient: client to client over {transport}", (
-            lambda transport=transport: uclient.client_to_client(at("shared-secret"), transport, "shared-secret")
+            lambda transport=transport: uclient.client_to_client(at("uclient", "shared-secret"), transport, "shared-secret")
         )
     for transport in TRANSPORTS:
         for kind in CREDENTIALS:
             yield f"aioice: relay to relay over {transport}, {kind}", (
-                lambda transport=transport, kind=kind: ice.aioice_both_ways(at(kind), transport, kind)
+                lambda transport=transport, kind=kind: ice.aioice_both_ways(at("webrtc", kind), transport, kind)
             )
-    yield "aiortc: data channel, relayed candidates only", lambda: ice.aiortc_both_ways(at("shared-secret"))
+    yield "aiortc: data channel, relayed candidates only", lambda: ice.aiortc_both_ways(at("webrtc", "shared-secret"))
     for transport in TRANSPORTS:
         yield f"chromium: a call over {transport}", (
-            lambda transport=transport: browser.call(at("shared-secret"), transport)
+            lambda transport=transport: browser.call(at("webrtc", "shared-secret"), transport)
         )
 
 
@@ -80,19 +86,25 @@ def main() -> int:
 
     try:
         if chosen.against == "hilum":
-            one = servers.start_hilum(folder, chosen.binary, certificate, key)
-            running = dict.fromkeys(CREDENTIALS, one)
+            for tool in TOOLS:
+                one = servers.start_hilum(folder, tool, chosen.binary, certificate, key)
+                running |= {(tool, kind): one for kind in CREDENTIALS}
         else:
             for kind in CREDENTIALS:
-                running[kind] = servers.start_coturn(folder, certificate, key, kind)
-        for name, call in scenarios(running.__getitem__):
+                one = servers.start_coturn(folder, certificate, key, kind)
+                running |= {(tool, kind): one for tool in TOOLS}
+        for name, call in scenarios(lambda *which: running[which]):
             if chosen.only in name:
                 judge(name, call)
         if chosen.against == "hilum":
             # Some scenarios chosen alone allocate nothing.
-            judge("metrics: no address, name, password or token", lambda: canaries.metrics(one, counted=not chosen.only))
-            judge("the server still runs and ends when asked", lambda: canaries.ends_well(one))
-            judge("log: no address, name, password or token", lambda: canaries.log(one))
+            for tool in TOOLS:
+                one = running[tool, CREDENTIALS[0]]
+                judge(f"{tool}: no address, name, password or token in metrics", (
+                    lambda one=one: canaries.metrics(one, counted=not chosen.only)
+                ))
+                judge(f"{tool}: the server still runs and ends when asked", lambda one=one: canaries.ends_well(one))
+                judge(f"{tool}: no address, name, password or token in the log", lambda one=one: canaries.log(one))
     finally:
         for one in set(running.values()):
             one.stop()
