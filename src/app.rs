@@ -16,6 +16,7 @@ use crate::clock::SystemClock;
 use crate::config::{self, Change, Config};
 use crate::listen::{self, Listeners, Running, Tls};
 use crate::plane::{self, Fact, Mail, Plane, ShardHandle};
+use crate::policy::seal;
 use crate::redact::PseudonymKey;
 use crate::time::UnixTime;
 use crate::turn::{Common, Event, Relay};
@@ -276,7 +277,7 @@ fn note_facts(facts: std::sync::mpsc::Receiver<Fact>, metrics: Arc<Metrics>) -> 
     let note = move || {
         for Fact { shard, event, .. } in facts {
             metrics.observe(&event);
-            let transport = event.transport().label();
+            let transport = event.transport().map_or("none", Transport::label);
             match event {
                 Event::Allocated { client, subject, families } => {
                     let (client, user) = (key.pseudonym(&client), key.pseudonym(&subject));
@@ -287,6 +288,23 @@ fn note_facts(facts: std::sync::mpsc::Receiver<Fact>, metrics: Arc<Metrics>) -> 
                     let (up, down) = (carried.up.packets, carried.down.packets);
                     let cause = cause.label();
                     tracing::debug!(shard, %client, %user, transport, cause, seconds, up, down, "allocation ended");
+                }
+                Event::Seal { client, fact } => {
+                    let client = client.map_or_else(String::new, |client| key.pseudonym(&client).to_string());
+                    match fact {
+                        seal::Fact::Opened { version, profile, suite, after } => {
+                            let profile = profile.map_or("encrypted", seal::Profile::label);
+                            let (version, suite, seconds) = (version.label(), suite.label(), after.as_secs_f64());
+                            tracing::debug!(shard, client, transport, version, profile, suite, seconds, "seal opened");
+                        }
+                        seal::Fact::Refused { reason } => {
+                            let (reason, why) = (reason.label(), reason.explanation());
+                            tracing::debug!(shard, client, transport, reason, why, "seal refused");
+                        }
+                        seal::Fact::Closed { age } => {
+                            tracing::debug!(shard, seconds = age.as_secs(), "conversation over");
+                        }
+                    }
                 }
                 Event::Refused { client, method, code } => {
                     let (client, method, code) = (key.pseudonym(&client), method.label(), code.number());

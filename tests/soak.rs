@@ -41,7 +41,12 @@ impl World {
         let user = StaticUser { name: "alice".into(), password: b"a long enough password".to_vec() };
         let credentials = Credentials::new(vec![user], Vec::new()).unwrap();
         let authenticator = Authenticator::new("hilum", credentials, NonceKey::new([7; 32]), Lifetime::from_secs(600));
-        let policy = Policy { peers: PeerRules::default(), quota, challenges_per_second: 20 };
+        let policy = Policy {
+            peers: PeerRules::default(),
+            quota,
+            challenges_per_second: 20,
+            seal: hilum::policy::seal::Settings { mode: hilum::policy::seal::Mode::Off, ..Default::default() },
+        };
         let common = Common::new(quota, &[Ipv4Addr::new(198, 51, 100, 1).into()]);
         Self {
             relay: Relay::new(Settings::default(), Arc::new(authenticator), Arc::new(policy), common, [42; 32]),

@@ -119,7 +119,12 @@ fn relay(relayed: IpAddr) -> Relay {
     let user = StaticUser { name: USER.into(), password: PASSWORD.into() };
     let credentials = Credentials::new(vec![user], Vec::new()).unwrap();
     let authenticator = Authenticator::new(REALM, credentials, NonceKey::new([1; 32]), Lifetime::from_secs(600));
-    let policy = Policy { peers: PeerRules::default(), quota: Quota::default(), challenges_per_second: 1000 };
+    let policy = Policy {
+        peers: PeerRules::default(),
+        quota: Quota::default(),
+        challenges_per_second: 1000,
+        seal: hilum::policy::seal::Settings { mode: hilum::policy::seal::Mode::Off, ..Default::default() },
+    };
     let common = Common::new(Quota::default(), &[relayed]);
     let settings = Settings { spare_ports: 1, spare_pairs: 0, ..Settings::default() };
     Relay::new(settings, Arc::new(authenticator), Arc::new(policy), common, [3; 32])

@@ -5,7 +5,7 @@ use subtle::{Choice, ConstantTimeEq};
 use super::credential::{ephemeral_password_bytes, expiry_of, is_clean};
 use super::nonce::{Features, Form, Nonces};
 use super::users::{UserHash, Users};
-use super::{Credentials, Grant, NonceKey, Request, SharedSecret, Signer, Subject, Unproven};
+use super::{Credentials, Grant, NonceKey, Party, Request, SharedSecret, Signer, Subject, Unproven};
 use crate::addr::ClientAddr;
 use crate::time::{Lifetime, Now, UnixTime};
 use crate::wire::{AttributeType, IntegrityKey, IntegrityKind, Message, PasswordAlgorithm};
@@ -78,7 +78,8 @@ impl Authenticator {
         let (entry, known) = self.users.find(hash);
         let key = entry.key(algorithm);
         let verified = Choice::from(u8::from(key.verify(proof.kind, message)));
-        bool::from(known & verified).then(|| (Grant { subject: entry.subject, until: None }, key.clone()))
+        bool::from(known & verified)
+            .then(|| (Grant { subject: entry.subject, party: entry.party, until: None }, key.clone()))
     }
 
     /// Every secret is tried, whichever fits: the time tells nothing about which one, or whether any did.
@@ -98,7 +99,8 @@ impl Authenticator {
                 proven = Some(key);
             }
         }
-        proven.map(|key| (Grant { subject: Subject::of(username), until: Some(until) }, key))
+        let grant = Grant { subject: Subject::of(username), party: Party::of(username), until: Some(until) };
+        proven.map(|key| (grant, key))
     }
 }
 

@@ -25,10 +25,36 @@ impl fmt::Debug for Subject {
     }
 }
 
+/// The person or thing behind credentials, as a hash: of the label of a time-limited credential, which stays when the
+/// credential is renewed, and of the whole username otherwise. Conversations are between parties.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Party([u8; 16]);
+
+impl Party {
+    /// The party that a username speaks for.
+    #[must_use]
+    pub fn of(username: &[u8]) -> Self {
+        let label = match super::credential::expiry_of(username) {
+            Some(_) => username.iter().position(|&byte| byte == b':').and_then(|colon| username.get(colon + 1..)),
+            None => None,
+        };
+        let person = label.filter(|label| !label.is_empty()).unwrap_or(username);
+        let hash = Sha256::digest(person);
+        Self(hash.first_chunk::<16>().copied().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Party {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Party(redacted)")
+    }
+}
+
 /// What a proven credential allows. Only `auth` makes one, and the core accepts no other proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grant {
     pub(super) subject: Subject,
+    pub(super) party: Party,
     pub(super) until: Option<UnixTime>,
 }
 
@@ -37,6 +63,12 @@ impl Grant {
     #[must_use]
     pub const fn subject(&self) -> Subject {
         self.subject
+    }
+
+    /// Who is behind it.
+    #[must_use]
+    pub const fn party(&self) -> Party {
+        self.party
     }
 
     /// When the credential ends; `None` for a static user.

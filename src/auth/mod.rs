@@ -18,6 +18,6 @@ pub use challenge::{Claim, ReplyTooLarge, Unproven};
 pub use credential::{
     Credentials, InvalidCredential, SharedSecret, StaticUser, ephemeral_password, ephemeral_username,
 };
-pub use grant::{Grant, Subject};
+pub use grant::{Grant, Party, Subject};
 pub use nonce::NonceKey;
 pub use request::{Request, Signer};

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{StaticUser, Subject};
+use super::{Party, StaticUser, Subject};
 use crate::wire::{IntegrityKey, PasswordAlgorithm};
 
 /// SHA-256 over `username ":" realm` (RFC 8489 §14.4).
@@ -24,6 +24,7 @@ impl UserHash {
 pub(super) struct Entry {
     hash: UserHash,
     pub(super) subject: Subject,
+    pub(super) party: Party,
     md5: IntegrityKey,
     sha256: IntegrityKey,
 }
@@ -33,6 +34,7 @@ impl Entry {
         Self {
             hash: UserHash::of(name, realm),
             subject: Subject::of(name),
+            party: Party::of(name),
             md5: IntegrityKey::long_term(PasswordAlgorithm::Md5, name, realm, password),
             sha256: IntegrityKey::long_term(PasswordAlgorithm::Sha256, name, realm, password),
         }

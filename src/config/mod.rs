@@ -180,7 +180,12 @@ impl<'d> Reader<'d> {
             credentials,
             issuing_secret,
             peers,
-            policy: Policy { peers: rules, quota: limits.quota, challenges_per_second: limits.challenges_per_second },
+            policy: Policy {
+                peers: rules,
+                quota: limits.quota,
+                challenges_per_second: limits.challenges_per_second,
+                seal: crate::policy::seal::Settings::default(),
+            },
             turn: turn::Settings {
                 default_lifetime: lifetimes.allocation,
                 max_lifetime: lifetimes.allocation_max,

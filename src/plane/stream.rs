@@ -141,7 +141,7 @@ impl Streams {
         let (client, proven) = match fact {
             Event::Allocated { client, .. } => (client, true),
             Event::Ended { client, .. } => (client, false),
-            Event::Refused { .. } => return,
+            Event::Refused { .. } | Event::Seal { .. } => return,
         };
         if let Link::Stream(connection, _) = client.link
             && let Some(outbox) = self.outboxes.get(&connection)

@@ -1,9 +1,10 @@
-//! May it be done: which peers, how many allocations, how many answers to strangers.
+//! May it be done: which peers, how many allocations, how many answers to strangers, and what is relayed at all.
 
 mod budget;
 mod ledger;
 mod network;
 mod peers;
+pub mod seal;
 mod special;
 
 pub use budget::ChallengeBudget;
@@ -20,6 +21,8 @@ pub struct Policy {
     pub quota: Quota,
     /// Answers to senders who have proven nothing, per source and second. A source is a /32 of IPv4 or a /64 of IPv6.
     pub challenges_per_second: u32,
+    /// What may be relayed.
+    pub seal: seal::Settings,
 }
 
 /// Bounds on allocations.

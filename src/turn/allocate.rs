@@ -12,6 +12,7 @@ use crate::wire::attribute::{
 use crate::wire::{AttributeType, Message};
 
 use super::allocation::{Allocation, Relayed};
+use super::paths::Paths;
 use super::refusal::Refusal;
 use super::reply::{Allocated, Body};
 use super::{Carried, Event, Families, Port, Relay};
@@ -83,6 +84,7 @@ impl Relay {
         let allocation = Allocation {
             five_tuple: client,
             subject,
+            party: request.grant().party(),
             transaction: message.transaction(),
             answer,
             begun: now.moment,
@@ -90,6 +92,7 @@ impl Relay {
             v6: relayed(taken.v6),
             permissions: Vec::new(),
             channels: Vec::new(),
+            paths: Paths::default(),
             carried: Carried::default(),
             scheduled: 0,
             _reservation: reservation,
@@ -99,7 +102,7 @@ impl Relay {
     }
 
     fn begin(&mut self, allocation: Allocation) -> Result<(), Refusal> {
-        let Allocation { five_tuple: client, subject, answer, .. } = allocation;
+        let Allocation { five_tuple: client, subject, party, answer, .. } = allocation;
         let keys = [&allocation.v4, &allocation.v6].map(|relayed| relayed.as_ref().map(|relayed| relayed.port.key()));
         let index = match self.table.insert(allocation) {
             Ok(index) => index,
@@ -111,7 +114,7 @@ impl Relay {
         };
         self.owned.extend(keys.into_iter().flatten());
         for relayed in [answer.v4, answer.v6].into_iter().flatten() {
-            self.common.begun(relayed);
+            self.common.begun(relayed, party);
         }
         self.schedule(index);
         self.tally.begun(client.link.transport());

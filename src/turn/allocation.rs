@@ -3,11 +3,12 @@
 use core::net::IpAddr;
 
 use crate::addr::{Family, FiveTuple, PeerAddr};
-use crate::auth::Subject;
+use crate::auth::{Party, Subject};
 use crate::policy::Reservation;
 use crate::time::Moment;
 use crate::wire::{ChannelNumber, TransactionId};
 
+use super::paths::Paths;
 use super::reply::Allocated;
 use super::{Carried, EndCause, Port};
 
@@ -43,6 +44,7 @@ pub(super) struct Channel {
 pub(super) struct Allocation {
     pub(super) five_tuple: FiveTuple,
     pub(super) subject: Subject,
+    pub(super) party: Party,
     /// The Allocate that made it; the same one again is a retransmission.
     pub(super) transaction: TransactionId,
     /// What that one was answered.
@@ -52,6 +54,8 @@ pub(super) struct Allocation {
     pub(super) v6: Option<Relayed>,
     pub(super) permissions: Vec<Permission>,
     pub(super) channels: Vec<Channel>,
+    /// What the seal knows of each peer.
+    pub(super) paths: Paths,
     pub(super) carried: Carried,
     /// The second for which it stands in the wheel.
     pub(super) scheduled: u64,

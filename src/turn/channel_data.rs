@@ -1,6 +1,7 @@
 //! ChannelData from a client (RFC 8656 §12.6).
 
 use crate::addr::FiveTuple;
+use crate::policy::seal::Way;
 use crate::time::Now;
 use crate::wire::{CHANNEL_HEADER, ChannelData};
 
@@ -24,7 +25,11 @@ impl Relay {
         let Some(port) = allocation.relayed(peer.family()).map(|relayed| relayed.port.key()) else {
             return Verdict::Discard(Discard::PeerFamily);
         };
-        allocation.carried.up.add(length);
+        let own = permission.own;
+        if let Err(discard) = self.pass(index, Way::Up, peer, own, data, now) {
+            return Verdict::Discard(discard);
+        }
+        self.carry(index, Way::Up, length);
         slot.narrow(CHANNEL_HEADER, length);
         Verdict::ToPeer { port, peer, dont_fragment: false }
     }

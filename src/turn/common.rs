@@ -2,11 +2,14 @@
 //! use, and ports reserved by token. Media reads one bit of it at most.
 
 use core::net::IpAddr;
-use core::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use hashbrown::HashMap;
 
 use crate::addr::{ClientAddr, Family, PeerAddr, RelayedAddr};
-use crate::auth::Subject;
+use crate::auth::{Party, Subject};
+use crate::policy::seal::Conversations;
 use crate::policy::{ChallengeBudget, Ledger, Quota};
 use crate::time::{Lifetime, Moment};
 
@@ -26,16 +29,22 @@ pub struct Common {
     ledger: Arc<Ledger>,
     /// Made by the first shard, with its key. One for all: a source that comes from many ports reaches many shards.
     budget: OnceLock<Mutex<ChallengeBudget>>,
+    /// Made by the first shard, with its seeds.
+    conversations: OnceLock<Conversations>,
     own: Vec<OwnAddress>,
+    /// Numbers the times that relayed ports have been taken into use.
+    serials: AtomicU32,
     reserved: Mutex<Vec<Reserved>>,
     next: AtomicU64,
 }
 
-/// One address of ours and, one bit for each port number, whether an allocation has it: 8 KiB.
+/// One address of ours and, for each port number, the serial number of its use by a live allocation, 0 for none: 256 KiB.
 #[derive(Debug)]
 struct OwnAddress {
     ip: IpAddr,
-    ports: Box<[AtomicU64]>,
+    ports: Box<[AtomicU32]>,
+    /// Whose allocations have ports; asked when a flow to one begins.
+    parties: Mutex<HashMap<u16, Party, ahash::RandomState>>,
 }
 
 #[derive(Debug)]
@@ -50,14 +59,13 @@ impl Common {
     /// For a relay whose relayed addresses are `relayed`, as the world sees them.
     #[must_use]
     pub fn new(quota: Quota, relayed: &[IpAddr]) -> Arc<Self> {
-        let own = relayed
-            .iter()
-            .map(|&ip| OwnAddress { ip, ports: (0..1024).map(|_| AtomicU64::new(0)).collect() })
-            .collect();
+        let own = relayed.iter().map(|&ip| OwnAddress::new(ip)).collect();
         Arc::new(Self {
             ledger: Ledger::new(quota),
             budget: OnceLock::new(),
+            conversations: OnceLock::new(),
             own,
+            serials: AtomicU32::new(0),
             reserved: Mutex::default(),
             next: AtomicU64::new(NEVER),
         })
@@ -96,26 +104,49 @@ impl Common {
     /// Whether this is the relayed transport address of a live allocation, on any shard.
     #[must_use]
     pub fn is_live(&self, peer: PeerAddr) -> bool {
-        let (index, bit) = place(peer.port());
-        self.words(peer.ip(), index).is_some_and(|word| word.load(Ordering::Acquire) & bit != 0)
+        self.serial(peer).is_some()
     }
 
-    pub(super) fn begun(&self, relayed: RelayedAddr) {
-        let (index, bit) = place(relayed.port());
-        if let Some(word) = self.words(relayed.socket().ip(), index) {
-            word.fetch_or(bit, Ordering::AcqRel);
+    /// The serial number of a relayed transport address's present use; `None` when no live allocation has it. The same
+    /// address in other hands has another one.
+    pub(super) fn serial(&self, peer: PeerAddr) -> Option<u32> {
+        let own = self.own.iter().find(|own| own.ip == peer.ip())?;
+        let serial = own.ports.get(usize::from(peer.port()))?.load(Ordering::Acquire);
+        (serial != 0).then_some(serial)
+    }
+
+    /// The party whose allocation has this relayed transport address.
+    pub(super) fn party(&self, peer: PeerAddr) -> Option<Party> {
+        self.own.iter().find(|own| own.ip == peer.ip())?.parties().get(&peer.port()).copied()
+    }
+
+    pub(super) fn begun(&self, relayed: RelayedAddr, party: Party) {
+        let Some(own) = self.own.iter().find(|own| own.ip == relayed.socket().ip()) else { return };
+        own.parties().insert(relayed.port(), party);
+        // 0 means that nobody has the port. Four thousand million uses later a number comes again.
+        let serial = self.serials.fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1);
+        if let Some(place) = own.ports.get(usize::from(relayed.port())) {
+            place.store(serial, Ordering::Release);
         }
     }
 
     pub(super) fn ended(&self, relayed: RelayedAddr) {
-        let (index, bit) = place(relayed.port());
-        if let Some(word) = self.words(relayed.socket().ip(), index) {
-            word.fetch_and(!bit, Ordering::AcqRel);
+        let Some(own) = self.own.iter().find(|own| own.ip == relayed.socket().ip()) else { return };
+        if let Some(place) = own.ports.get(usize::from(relayed.port())) {
+            place.store(0, Ordering::Release);
         }
+        own.parties().remove(&relayed.port());
     }
 
-    fn words(&self, ip: IpAddr, index: usize) -> Option<&AtomicU64> {
-        self.own.iter().find(|own| own.ip == ip)?.ports.get(index)
+    /// The conversations of the seal; the first shard's `seeds` stay.
+    pub(super) fn set_conversations(&self, seeds: [u64; 4], most: usize) {
+        self.conversations.get_or_init(|| Conversations::new(seeds, most));
+    }
+
+    /// The conversations of the seal, once a shard has been made.
+    #[must_use]
+    pub fn conversations(&self) -> Option<&Conversations> {
+        self.conversations.get()
     }
 
     /// Reserves an open port for whoever shows the token. The port comes back when too many are reserved.
@@ -165,8 +196,17 @@ impl Common {
     }
 }
 
-fn place(port: u16) -> (usize, u64) {
-    (usize::from(port / 64), 1 << (port % 64))
+impl OwnAddress {
+    fn new(ip: IpAddr) -> Self {
+        let ports = (0..=u16::MAX).map(|_| AtomicU32::new(0)).collect();
+        // Port numbers are ours, so nobody can choose ones that collide.
+        let parties = HashMap::with_hasher(ahash::RandomState::with_seeds(0, 0, 0, 0));
+        Self { ip, ports, parties: Mutex::new(parties) }
+    }
+
+    fn parties(&self) -> MutexGuard<'_, HashMap<u16, Party, ahash::RandomState>> {
+        self.parties.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! and what the network says about datagrams that did not arrive (§11.5).
 
 use crate::addr::{Family, FiveTuple, PeerAddr};
+use crate::policy::seal::Way;
 use crate::time::Now;
 use crate::wire::attribute::Icmp;
 use crate::wire::{AttributeType, Class, HEADER, MessageWriter, Method, TransactionId, padded, write_channel_header};
@@ -10,12 +11,15 @@ use super::{Direction, Discard, PortKey, Relay, Slot, Verdict};
 
 impl Relay {
     pub(super) fn hear_peer(&mut self, slot: &mut Slot, port: PortKey, peer: PeerAddr, now: Now) -> Verdict {
-        let (index, client) = match self.receiver(port, peer, now) {
+        let (index, client, own) = match self.receiver(port, peer, now) {
             Ok(receiver) => receiver,
             Err(discard) => return Verdict::Discard(discard),
         };
         let length = slot.message().len();
         self.tally.packet(client.link.transport(), Direction::FromPeer, length);
+        if let Err(discard) = self.pass(index, Way::Down, peer, own, slot.message(), now) {
+            return Verdict::Discard(discard);
+        }
         let channel = self.table.get(index).and_then(|allocation| allocation.channel_of(peer, now.moment));
         let fits = match channel {
             Some(channel) => {
@@ -30,19 +34,18 @@ impl Relay {
         if !fits {
             return Verdict::Discard(Discard::TooLarge);
         }
-        if let Some(allocation) = self.table.get_mut(index) {
-            allocation.carried.down.add(length);
-        }
+        self.carry(index, Way::Down, length);
         Verdict::ToClient(client)
     }
 
-    /// The allocation that a datagram from a peer is for, if it has a permission for that peer.
-    fn receiver(&mut self, port: PortKey, peer: PeerAddr, now: Now) -> Result<(u32, FiveTuple), Discard> {
+    /// The allocation that a datagram from a peer is for, if it has a permission for that peer, and whether the peer's
+    /// address is one of ours.
+    fn receiver(&mut self, port: PortKey, peer: PeerAddr, now: Now) -> Result<(u32, FiveTuple, bool), Discard> {
         let index = self.table.by_port(port).ok_or(Discard::NoRelayedPort)?;
         let index = self.unexpired(index, now).ok_or(Discard::NoRelayedPort)?;
         let allocation = self.table.get(index).ok_or(Discard::NoRelayedPort)?;
-        allocation.permission(peer.ip(), now.moment).ok_or(Discard::NoPermission)?;
-        Ok((index, allocation.five_tuple))
+        let permission = allocation.permission(peer.ip(), now.moment).ok_or(Discard::NoPermission)?;
+        Ok((index, allocation.five_tuple, permission.own))
     }
 
     pub(super) fn hear_network(
@@ -62,7 +65,7 @@ impl Relay {
             return Verdict::Discard(Discard::IcmpType);
         }
         let client = match self.receiver(port, peer, now) {
-            Ok((_, client)) => client,
+            Ok((_, client, _)) => client,
             Err(discard) => return Verdict::Discard(discard),
         };
         let transaction = self.transaction_id();

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::addr::{Family, FiveTuple, Transport};
 use crate::auth::Subject;
+use crate::policy::seal;
 use crate::wire::{ErrorCode, Method};
 
 /// A fact about an allocation or a request. Addresses and subjects are here for pseudonyms; they are never printed.
@@ -39,6 +40,13 @@ pub enum Event {
         method: Method,
         /// The answer.
         code: ErrorCode,
+    },
+    /// Something happened to a seal.
+    Seal {
+        /// Whose datagram it was; nobody's when a conversation was forgotten.
+        client: Option<FiveTuple>,
+        /// What.
+        fact: seal::Fact,
     },
 }
 
@@ -114,13 +122,15 @@ impl Volume {
 }
 
 impl Event {
-    /// The transport of the client the fact is about.
+    /// The transport of the client the fact is about, if it is about one.
     #[must_use]
-    pub const fn transport(&self) -> Transport {
+    pub const fn transport(&self) -> Option<Transport> {
         match self {
-            Self::Allocated { client, .. } | Self::Ended { client, .. } | Self::Refused { client, .. } => {
-                client.link.transport()
-            }
+            Self::Allocated { client, .. }
+            | Self::Ended { client, .. }
+            | Self::Refused { client, .. }
+            | Self::Seal { client: Some(client), .. } => Some(client.link.transport()),
+            Self::Seal { client: None, .. } => None,
         }
     }
 }

@@ -13,6 +13,7 @@ mod create_permission;
 mod data;
 mod event;
 mod farewell;
+mod paths;
 mod peer;
 mod port;
 mod refresh;

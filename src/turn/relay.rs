@@ -10,6 +10,7 @@ use rand_core::{RngCore, SeedableRng};
 use crate::addr::{ConnectionId, Family, FiveTuple, Transport};
 use crate::auth::Authenticator;
 use crate::policy::Policy;
+use crate::policy::seal::{Conversations, Way};
 use crate::time::{Moment, Now};
 use crate::wire::{FrameKind, kind_of};
 
@@ -56,6 +57,8 @@ impl Relay {
         random.fill_bytes(&mut budget_key);
         common.set_challenges(policy.challenges_per_second, budget_key);
         let table = Table::new([(); 4].map(|()| random.next_u64()));
+        // Beside the conversation itself, an address and some username fragments lead to it.
+        common.set_conversations([(); 4].map(|()| random.next_u64()), policy.quota.total.saturating_mul(4));
         Self {
             settings,
             authenticator,
@@ -114,6 +117,7 @@ impl Relay {
                 self.expire(index, now);
             }
         }
+        self.sweep_conversations(now.moment);
         while let Some(port) = self.common.unclaimed(now.moment) {
             self.closed.push(port);
         }
@@ -122,7 +126,8 @@ impl Relay {
     /// When `tick` has something to do next.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
-        [self.wheel.next(), self.common.next_unclaimed()].into_iter().flatten().min()
+        let sweep = self.common.conversations().and_then(Conversations::next_sweep);
+        [self.wheel.next(), self.common.next_unclaimed(), sweep].into_iter().flatten().min()
     }
 
     /// A stream client's connection has closed: its allocation ends.
@@ -228,6 +233,15 @@ impl Relay {
     pub(super) fn live(&mut self, client: &FiveTuple, now: Now) -> Option<u32> {
         let index = self.table.by_five_tuple(client)?;
         self.unexpired(index, now)
+    }
+
+    /// Counts what an allocation has carried.
+    pub(super) fn carry(&mut self, index: u32, way: Way, bytes: usize) {
+        let Some(allocation) = self.table.get_mut(index) else { return };
+        match way {
+            Way::Up => allocation.carried.up.add(bytes),
+            Way::Down => allocation.carried.down.add(bytes),
+        }
     }
 
     /// The same place, if what is there has not run out. The wheel turns in whole seconds; this looks at the moment.

@@ -1,6 +1,7 @@
 //! Send indications: data for a peer, with the peer's address in each (RFC 8656 §11.2).
 
 use crate::addr::{Family, FiveTuple, PeerAddr};
+use crate::policy::seal::Way;
 use crate::time::Now;
 use crate::wire::{AttributeType, Message};
 
@@ -39,7 +40,12 @@ impl Relay {
         if !reachable {
             return Verdict::Discard(Discard::PeerForbidden);
         }
-        allocation.carried.up.add(length);
+        let own = permission.own;
+        let payload = slot.message().get(offset..offset + length).unwrap_or_default();
+        if let Err(discard) = self.pass(index, Way::Up, peer, own, payload, now) {
+            return Verdict::Discard(discard);
+        }
+        self.carry(index, Way::Up, length);
         slot.narrow(offset, length);
         // Between datagrams the attribute is for IPv4 to IPv4 only; a stream has no DF bit of its own to go by
         // (RFC 8656 §13, §15).

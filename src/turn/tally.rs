@@ -1,6 +1,7 @@
 //! The counters of one shard: plain numbers, written by one thread, published once a second.
 
 use crate::addr::Transport;
+use crate::policy::seal::Reason;
 use crate::wire::{ErrorCode, Method};
 
 use super::{Discard, EndCause, Volume};
@@ -80,6 +81,8 @@ pub struct Tally {
     discards: [u64; Discard::ALL.len()],
     traffic: [[Volume; Direction::ALL.len()]; Transport::ALL.len()],
     ended: [u64; EndCause::ALL.len()],
+    seal_discards: [u64; Reason::ALL.len()],
+    seal_reported: [u64; Reason::ALL.len()],
     live: [u64; Transport::ALL.len()],
     /// Challenges sent: 401 and 438.
     pub challenges: u64,
@@ -126,6 +129,28 @@ impl Tally {
     #[must_use]
     pub fn discards(&self, reason: Discard) -> u64 {
         self.discards.get(reason as usize).copied().unwrap_or(0)
+    }
+
+    /// Counts a datagram that the seal stopped.
+    pub fn count_seal_discard(&mut self, reason: Reason) {
+        bump(self.seal_discards.get_mut(reason as usize));
+    }
+
+    /// How many datagrams the seal stopped for this reason.
+    #[must_use]
+    pub fn seal_discards(&self, reason: Reason) -> u64 {
+        self.seal_discards.get(reason as usize).copied().unwrap_or(0)
+    }
+
+    /// Counts a datagram that passed, and that the seal would have stopped if it enforced.
+    pub fn count_seal_reported(&mut self, reason: Reason) {
+        bump(self.seal_reported.get_mut(reason as usize));
+    }
+
+    /// How many datagrams passed that the seal would have stopped for this reason.
+    #[must_use]
+    pub fn seal_reported(&self, reason: Reason) -> u64 {
+        self.seal_reported.get(reason as usize).copied().unwrap_or(0)
     }
 
     /// Counts a packet.

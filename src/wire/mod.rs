@@ -1,14 +1,17 @@
 //! Bytes and values: STUN (RFC 8489), TURN (RFC 8656) and ChannelData, read from borrowed bytes and written into the
-//! caller's buffer. Nothing here allocates, and no input panics.
+//! caller's buffer; DTLS, RTP and RTCP, only read. Nothing here allocates, and no input panics.
 
 mod address;
 pub mod attribute;
 mod channel_data;
+pub mod dtls;
 mod error_code;
 mod frame;
 mod integrity;
 pub mod legacy;
 mod message;
+mod rtcp;
+mod rtp;
 mod writer;
 
 pub use address::{decode_address, decode_xor_address, encode_address, encode_xor_address};
@@ -18,6 +21,8 @@ pub use error_code::ErrorCode;
 pub use frame::{Frame, FrameKind, frame_length, kind_of};
 pub use integrity::{IntegrityKey, IntegrityKind};
 pub use message::{Attributes, Class, Message, Method, TransactionId};
+pub use rtcp::{InvalidRtcp, RtcpHeader, is_clear_compound, is_rtcp};
+pub use rtp::{InvalidRtp, RtpHeader};
 pub use writer::{MessageWriter, NoRoom};
 
 use core::fmt;

@@ -58,7 +58,12 @@ fn policy(strict: bool) -> Arc<Policy> {
         1024,
         vec![RELAY_V4, RELAY_V6],
     );
-    Arc::new(Policy { peers, quota: QUOTA, challenges_per_second: 1_000_000 })
+    Arc::new(Policy {
+        peers,
+        quota: QUOTA,
+        challenges_per_second: 1_000_000,
+        seal: hilum::policy::seal::Settings { mode: hilum::policy::seal::Mode::Off, ..Default::default() },
+    })
 }
 
 fn settings() -> Settings {

@@ -34,6 +34,7 @@ pub(crate) fn policy() -> Arc<Policy> {
         peers: PeerRules::new(allow, Vec::new(), 1024, Vec::new()),
         quota: Quota { total: 1000, per_subject: 1000 },
         challenges_per_second: 1000,
+        seal: hilum::policy::seal::Settings { mode: hilum::policy::seal::Mode::Off, ..Default::default() },
     })
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hilum::addr::{ClientAddr, ConnectionId, Family, FiveTuple, Link, PeerAddr, RelayedAddr, Transport};
 use hilum::auth::{Authenticator, Credentials, NonceKey, SharedSecret, StaticUser};
-use hilum::policy::{PeerRules, Policy, Quota};
+use hilum::policy::{PeerRules, Policy, Quota, seal};
 use hilum::time::{Lifetime, Moment, Now, UnixTime};
 use hilum::turn::{Common, Discard, Event, Opened, Origin, Pool, Port, PortKey, Relay, Settings, Slot, Tally, Verdict};
 use hilum::wire::attribute::Icmp;
@@ -39,6 +39,7 @@ pub struct Setup {
     pub deny: Vec<&'static str>,
     pub families: Vec<Family>,
     pub challenges_per_second: u32,
+    pub seal: seal::Settings,
     pub nonce_lifetime: Lifetime,
     /// Ports that the system will still open; `None` is no end of them.
     pub ports: Option<usize>,
@@ -54,6 +55,8 @@ impl Default for Setup {
             deny: Vec::new(),
             families: vec![Family::V4, Family::V6],
             challenges_per_second: 1_000_000,
+            // What is relayed here are plain words; the seal has scenarios of its own.
+            seal: seal::Settings { mode: seal::Mode::Off, ..seal::Settings::default() },
             nonce_lifetime: Lifetime::from_secs(600),
             ports: None,
         }
@@ -99,6 +102,7 @@ pub fn policy(setup: &Setup) -> Policy {
         peers: PeerRules::new(networks(&setup.allow), networks(&setup.deny), 1024, own),
         quota: setup.quota,
         challenges_per_second: setup.challenges_per_second,
+        seal: setup.seal,
     }
 }
 

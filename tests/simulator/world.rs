@@ -136,7 +136,12 @@ fn policy(denying: bool) -> Arc<Policy> {
     let own = [RELAY_V4, RELAY_V6].map(|text| text.parse::<IpAddr>().unwrap()).to_vec();
     let deny: &[&str] = if denying { &["203.0.113.64/26", "203.0.113.128/25"] } else { &[] };
     let peers = PeerRules::new(networks(&["203.0.113.0/24", "2001:db8:2::/48"]), networks(deny), 1024, own);
-    Arc::new(Policy { peers, quota: quota(), challenges_per_second: 1_000_000 })
+    Arc::new(Policy {
+        peers,
+        quota: quota(),
+        challenges_per_second: 1_000_000,
+        seal: hilum::policy::seal::Settings { mode: hilum::policy::seal::Mode::Off, ..Default::default() },
+    })
 }
 
 impl Sim {
@@ -281,7 +286,7 @@ impl Sim {
                     let expected = self.carried.remove(&client).expect("an allocation ends once");
                     assert_eq!([carried.up, carried.down], expected, "what an allocation carried");
                 }
-                Event::Refused { .. } => {}
+                Event::Refused { .. } | Event::Seal { .. } => {}
             }
         }
     }

@@ -1,0 +1,119 @@
+//! The seal's question, put for every relayed datagram: does the policy let this pass between this client and this peer?
+
+use core::net::SocketAddr;
+
+use crate::addr::{Family, PeerAddr};
+use crate::policy::seal::{self, Conversations, Flow, Judgement, Local, Mode, Other, Way};
+use crate::time::{Moment, Now};
+
+use super::allocation::Allocation;
+use super::{Common, Discard, Event, Relay};
+
+/// Peers of one allocation that are remembered one by one. A call has a few dozen candidate pairs at most; beyond that the
+/// one that was quiet the longest makes room, and loses nothing but its statistics.
+const MOST_PATHS: usize = 64;
+
+/// The paths of one allocation.
+#[derive(Debug, Default)]
+pub(super) struct Paths(Vec<Path>);
+
+/// One peer of one allocation.
+#[derive(Debug)]
+struct Path {
+    peer: PeerAddr,
+    /// Which use of a relayed address of ours this is; 0 for a peer outside.
+    serial: u32,
+    used: Moment,
+    flow: Flow,
+}
+
+impl Relay {
+    /// Asks the seal about a datagram between the client of an allocation and a peer. `own`: the peer's address is one of
+    /// ours.
+    pub(super) fn pass(
+        &mut self,
+        index: u32,
+        way: Way,
+        peer: PeerAddr,
+        own: bool,
+        datagram: &[u8],
+        now: Now,
+    ) -> Result<(), Discard> {
+        let settings = &self.policy.seal;
+        if settings.mode == Mode::Off {
+            return Ok(());
+        }
+        let Some(conversations) = self.common.conversations() else { return Err(Discard::Unjudged) };
+        let Some(allocation) = self.table.get_mut(index) else { return Err(Discard::NoAllocation) };
+        let client = allocation.five_tuple;
+        let serial = if own { self.common.serial(peer).ok_or(Discard::PeerForbidden)? } else { 0 };
+        let judgement = match flow(allocation, &self.common, conversations, peer, serial, now.moment)? {
+            Ok(flow) => conversations.judge(flow, way, datagram, now.moment, settings),
+            Err(reason) => Judgement { refused: Some(reason), fact: None },
+        };
+        if let Some(fact) = judgement.fact {
+            self.events.push_back(Event::Seal { client: Some(client), fact });
+        }
+        match judgement.refused {
+            None => Ok(()),
+            Some(reason) if settings.mode == Mode::Report => {
+                self.tally.count_seal_reported(reason);
+                Ok(())
+            }
+            Some(reason) => {
+                self.tally.count_seal_discard(reason);
+                Err(Discard::Seal)
+            }
+        }
+    }
+
+    /// Forgets conversations that are over.
+    pub(super) fn sweep_conversations(&mut self, now: Moment) {
+        let Some(conversations) = self.common.conversations() else { return };
+        let facts = conversations.sweep(now, self.policy.seal.grace);
+        self.events.extend(facts.into_iter().map(|fact| Event::Seal { client: None, fact }));
+    }
+}
+
+/// The flow to a peer, made if there is none yet.
+fn flow<'a>(
+    allocation: &'a mut Allocation,
+    common: &Common,
+    conversations: &Conversations,
+    peer: PeerAddr,
+    serial: u32,
+    now: Moment,
+) -> Result<Result<&'a mut Flow, seal::Reason>, Discard> {
+    let paths = &mut allocation.paths.0;
+    let index = match paths.iter().position(|path| path.peer == peer && path.serial == serial) {
+        Some(index) => index,
+        None => {
+            let relayed = match peer.family() {
+                Family::V4 => allocation.v4.as_ref(),
+                Family::V6 => allocation.v6.as_ref(),
+            };
+            let relayed: SocketAddr = relayed.ok_or(Discard::PeerFamily)?.port.relayed().socket();
+            let other = match serial {
+                0 => Other::Address(peer.ip()),
+                _ => Other::Party(common.party(peer).ok_or(Discard::PeerForbidden)?),
+            };
+            let flow = conversations.flow(Local { party: allocation.party, relayed }, peer.socket(), other, now);
+            let flow = match flow {
+                Ok(flow) => flow,
+                Err(reason) => return Ok(Err(reason)),
+            };
+            // The same address in other hands is another peer.
+            paths.retain(|path| path.peer != peer);
+            if paths.len() >= MOST_PATHS
+                && let Some(quiet) = paths.iter().enumerate().min_by_key(|(_, path)| path.used).map(|(at, _)| at)
+            {
+                paths.swap_remove(quiet);
+            }
+            paths.push(Path { peer, serial, used: now, flow });
+            paths.len() - 1
+        }
+    };
+    let path = paths.get_mut(index).ok_or(Discard::Unjudged)?;
+    path.used = now;
+    Ok(Ok(&mut path.flow))
+}
