@@ -104,14 +104,21 @@ impl Association {
 
     /// Takes note of an acceptable ServerHello. A different one than before makes the handshake incomplete again.
     pub(super) fn answered(&mut self, random: [u8; 32], choice: Choice) {
-        if self.choice.is_some() && self.answer == random {
-            return;
+        if self.choice.is_some() {
+            if self.answer == random {
+                return;
+            }
+            self.sealed = false;
+            self.of_client = Progress::default();
+            self.of_server = Progress::default();
         }
         self.answer = random;
         self.choice = Some(choice);
-        self.sealed = false;
-        self.of_client = Progress::default();
-        self.of_server = Progress::default();
+    }
+
+    /// Whether this ServerHello is the answer that has come before.
+    pub(super) fn is_answer(&self, random: &[u8; 32]) -> bool {
+        self.choice.is_some() && self.answer == *random
     }
 
     /// A ChangeCipherSpec (RFC 5246 §7.1).
@@ -120,11 +127,10 @@ impl Association {
     }
 
     /// An encrypted handshake record of `length` bytes, which may hold the Finished.
-    pub(super) fn encrypted(&mut self, sender: End, length: usize) {
-        let smallest = match self.choice.map(|choice| choice.version) {
-            Some(Version::Dtls12) => SMALLEST_FINISHED_12,
-            Some(Version::Dtls13) => SMALLEST_FINISHED_13,
-            None => return,
+    pub(super) fn encrypted(&mut self, sender: End, version: Version, length: usize) {
+        let smallest = match version {
+            Version::Dtls12 => SMALLEST_FINISHED_12,
+            Version::Dtls13 => SMALLEST_FINISHED_13,
         };
         if length >= smallest {
             self.of(sender).finished = true;

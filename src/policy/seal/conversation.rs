@@ -148,6 +148,21 @@ impl State {
         latest.find(|each| of_client(each) && each.choice.is_none() && each.is_pending(now)).map(|each| each.id)
     }
 
+    /// The association whose ServerHello this one repeats.
+    pub(super) fn answered_by(&self, random: &[u8; 32]) -> Option<u32> {
+        self.associations.iter().find(|each| each.is_answer(random)).map(|each| each.id)
+    }
+
+    /// Whether an association is still there.
+    pub(super) fn has(&self, id: u32) -> bool {
+        self.associations.iter().any(|each| each.id == id)
+    }
+
+    /// Whether an association is still there, and still waits for its answer.
+    pub(super) fn awaits(&self, id: u32, now: Moment) -> bool {
+        self.associations.iter().any(|each| each.id == id && each.choice.is_none() && each.is_pending(now))
+    }
+
     /// The association that encrypted records on a path without a handshake of its own are of: the latest that has been
     /// answered and is under way, or else the latest that is sealed.
     pub(super) fn current(&self, now: Moment) -> Option<u32> {

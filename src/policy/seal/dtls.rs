@@ -52,7 +52,9 @@ impl Flow {
         let conversation = self.member.conversation().clone();
         let mut state = conversation.state();
         self.look_again(&mut state, now);
+        let awaits = self.offered.is_some_and(|id| state.awaits(id, now));
         if self.attached.is_none()
+            && !awaits
             && let Some(association) = state.current(now).and_then(|id| state.get(id))
         {
             self.attach(association);
@@ -125,7 +127,7 @@ impl Reading<'_> {
                     return Err(Reason::DtlsMalformed);
                 }
                 let sender = self.sender;
-                self.answered(Version::Dtls12)?.changed_cipher(sender);
+                self.association(Version::Dtls12)?.changed_cipher(sender);
                 Ok(())
             }
             // A level and a description (RFC 5246 §7.2); it may be the answer to a ClientHello.
@@ -152,17 +154,16 @@ impl Reading<'_> {
         kind: Option<u8>,
         body: &[u8],
     ) -> Result<(), Reason> {
-        let Some(attached) = self.flow.attached else { return Err(Reason::DtlsUnexpected) };
-        if !attached.encrypts(record) {
+        if self.flow.attached.is_some_and(|attached| !attached.encrypts(record)) {
             return Err(Reason::DtlsUnexpected);
         }
         let sender = self.sender;
-        let association = self.answered(version)?;
+        let association = self.association(version)?;
         if association.is_sealed() {
             return Ok(());
         }
         match kind {
-            Some(content::HANDSHAKE) | None => association.encrypted(sender, body.len()),
+            Some(content::HANDSHAKE) | None => association.encrypted(sender, version, body.len()),
             Some(content::APPLICATION_DATA) if version == Version::Dtls13 && association.has_finished(sender) => {}
             Some(content::ALERT) => {}
             Some(_) => return Err(Reason::DtlsEarly),
@@ -187,7 +188,12 @@ impl Reading<'_> {
                     return Err(Reason::DtlsBound);
                 }
                 // In 1.3 everything after the ServerHello is encrypted.
-                self.answered(Version::Dtls12).map(|_| ())
+                match self.flow.attached {
+                    Some(attached) if attached.version == Version::Dtls13 && !self.awaits() => {
+                        Err(Reason::DtlsUnexpected)
+                    }
+                    _ => self.under_way(),
+                }
             }
             _ => Err(Reason::DtlsUnexpected),
         }
@@ -206,7 +212,7 @@ impl Reading<'_> {
 
     fn server_hello(&mut self, message: &[u8]) -> Result<(), Reason> {
         let hello = ServerHello::parse(message).map_err(|_| Reason::DtlsMalformed)?;
-        let id = self.offered().ok_or(Reason::DtlsUnexpected)?;
+        let id = self.state.answered_by(hello.random).or_else(|| self.offered()).ok_or(Reason::DtlsUnexpected)?;
         let association = self.state.get(id).ok_or(Reason::DtlsUnexpected)?;
         let choice = hello::choice(&hello, &association.offer, self.settings)?;
         if association.client == self.sender && !self.flow.alike {
@@ -235,7 +241,8 @@ impl Reading<'_> {
     /// The association that an answer of `sender` is for: that of the ClientHello on this path, or else the latest one
     /// that waits on any, since an answer may take another path than its question.
     fn offered(&self) -> Option<u32> {
-        self.flow.offered.or_else(|| self.state.awaiting(self.sender, self.flow.alike, self.now))
+        let here = self.flow.offered.filter(|&id| self.state.has(id));
+        here.or_else(|| self.state.awaiting(self.sender, self.flow.alike, self.now))
     }
 
     /// Something that makes sense as soon as there is a handshake.
@@ -244,10 +251,23 @@ impl Reading<'_> {
         if any { Ok(()) } else { Err(Reason::DtlsUnexpected) }
     }
 
-    /// This path's association, if it has been answered with this version.
-    fn answered(&mut self, version: Version) -> Result<&mut Association, Reason> {
-        let attached = self.flow.attached.filter(|attached| attached.version == version);
-        attached.and_then(|attached| self.state.get(attached.id)).ok_or(Reason::DtlsUnexpected)
+    /// Whether a ClientHello on this path waits for its answer.
+    fn awaits(&self) -> bool {
+        self.flow.offered.is_some_and(|id| self.state.awaits(id, self.now))
+    }
+
+    /// The association that a record after the hellos is of: this path's, if it has been answered with this version. What
+    /// the server sends behind its ServerHello may overtake it; it counts for the ClientHello that waits.
+    fn association(&mut self, version: Version) -> Result<&mut Association, Reason> {
+        let (sender, attached) = (self.sender, self.flow.attached);
+        let id = match attached {
+            Some(attached) if attached.version == version => Some(attached.id),
+            Some(_) => None,
+            None => self.offered(),
+        };
+        let association = id.and_then(|id| self.state.get(id)).ok_or(Reason::DtlsUnexpected)?;
+        let may = association.choice.map_or(association.client != sender, |choice| choice.version == version);
+        if may { Ok(association) } else { Err(Reason::DtlsUnexpected) }
     }
 
     /// The ends of this path are the other way round than their addresses made believe.
