@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use hilum::policy::seal::Reason;
 use rust::Kind;
 
 const HILUM: &str = env!("CARGO_BIN_EXE_hilum");
@@ -335,6 +336,19 @@ fn no_document_names_a_metric_that_is_not() {
             }
         }
     }
+}
+
+#[test]
+fn seal_md_lists_every_reason_and_what_it_means() {
+    let document = read("docs/seal.md");
+    let section = document.split("## Reasons").nth(1).unwrap();
+    let described: Vec<(String, String)> = rows(section)
+        .into_iter()
+        .filter_map(|row| Some((row.first()?.strip_prefix('`')?.strip_suffix('`')?.to_owned(), row.get(1)?.clone())))
+        .collect();
+    let there: Vec<(String, String)> =
+        Reason::ALL.iter().map(|reason| (reason.label().to_owned(), reason.explanation().to_owned())).collect();
+    assert_eq!(described, there);
 }
 
 #[test]
