@@ -46,7 +46,11 @@ impl Relay {
         let Some(conversations) = self.common.conversations() else { return Err(Discard::Unjudged) };
         let Some(allocation) = self.table.get_mut(index) else { return Err(Discard::NoAllocation) };
         let client = allocation.five_tuple;
-        let serial = if own { self.common.serial(peer).ok_or(Discard::PeerForbidden)? } else { 0 };
+        // An operator may have allowed our own address by name; whoever has a relayed address there is a party all the same.
+        let serial = match self.common.serial(peer) {
+            None if own => return Err(Discard::PeerForbidden),
+            serial => serial.unwrap_or(0),
+        };
         let judgement = match flow(allocation, &self.common, conversations, peer, serial, now.moment)? {
             Ok(flow) => conversations.judge(flow, way, datagram, now.moment, settings),
             Err(reason) => Judgement { refused: Some(reason), fact: None },
