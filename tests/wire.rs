@@ -13,10 +13,20 @@
 mod attributes;
 #[path = "wire/bytes.rs"]
 mod bytes;
+#[path = "wire/dtls.rs"]
+mod dtls;
+#[path = "wire/dtls_hello.rs"]
+mod dtls_hello;
+#[path = "wire/hellos.rs"]
+mod hellos;
 #[path = "wire/hostile.rs"]
 mod hostile;
 #[path = "wire/integrity.rs"]
 mod integrity;
+#[path = "wire/rtcp.rs"]
+mod rtcp;
+#[path = "wire/rtp.rs"]
+mod rtp;
 #[path = "wire/sealed.rs"]
 mod sealed;
 #[path = "wire/strangers.rs"]
