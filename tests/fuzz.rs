@@ -119,6 +119,18 @@ fn mutation_reaches_behind_the_header() {
 }
 
 #[test]
+fn mutation_reaches_into_the_hellos() {
+    let inputs: Vec<Vec<u8>> = corpus("wire_dtls").into_values().collect();
+    let mut chance = Chance::new(SEED);
+    let mut hellos = [0; 2];
+    for _ in 0..2000 {
+        let [read, refused] = targets::hellos_in(&mutate(&inputs, &mut chance));
+        hellos = [hellos[0] + read, hellos[1] + refused];
+    }
+    assert!(hellos.iter().all(|count| *count > 50), "{hellos:?} hellos read and refused in 2000 mutations");
+}
+
+#[test]
 fn the_programs_of_the_corpus_reach_every_part_of_the_relay() {
     // A program that is refused at the door would let the relay targets pass whatever is behind it.
     let mut answers = BTreeSet::new();

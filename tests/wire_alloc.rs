@@ -11,15 +11,18 @@
 )]
 
 mod counting;
+#[path = "wire/hellos.rs"]
+mod hellos;
 
 use std::hint::black_box;
 
 use hilum::addr::{Family, PeerAddr};
 use hilum::wire::attribute::{self, Icmp};
+use hilum::wire::dtls::{ClientHello, Fragments, HelloVerifyRequest, Record, Records, ServerHello};
 use hilum::wire::{
     AttributeType, ChannelData, ChannelNumber, Class, ErrorCode, HEADER, IntegrityKey, IntegrityKind, Malformed,
-    Message, MessageWriter, Method, PasswordAlgorithm, TransactionId, decode_address, frame_length,
-    write_channel_header,
+    Message, MessageWriter, Method, PasswordAlgorithm, RtcpHeader, RtpHeader, TransactionId, decode_address,
+    frame_length, is_clear_compound, is_rtcp, write_channel_header,
 };
 
 /// How many allocations this thread makes in `work`.
@@ -148,6 +151,69 @@ fn channel_data_and_frames_allocate_nothing() {
         assert_eq!(frame.length, bytes.len());
         assert_eq!(ChannelData::parse(&bytes).unwrap().data.len(), 1200);
         assert!(ChannelData::parse(&bytes[..HEADER]).is_err());
+    });
+    assert_eq!(made, 0);
+}
+
+/// Reads a datagram down to its hellos, and says how many of those there are.
+fn read_dtls(datagram: &[u8], connection_id_length: usize) -> usize {
+    let mut hellos = 0;
+    for record in Records::new(datagram, connection_id_length) {
+        let Ok(Record::Legacy { body, .. }) = black_box(record) else { continue };
+        for fragment in Fragments::new(body) {
+            let Ok(fragment) = black_box(fragment) else { continue };
+            if let Ok(hello) = ClientHello::parse(fragment.body) {
+                black_box((hello.suites().count(), hello.offers(0xFEFC), hello.null_compression()));
+                black_box(hello.srtp.map(|srtp| (srtp.profiles().count(), srtp.mki())));
+                hellos += 1;
+            }
+            hellos += usize::from(ServerHello::parse(fragment.body).is_ok());
+            hellos += usize::from(HelloVerifyRequest::parse(fragment.body).is_ok());
+        }
+    }
+    hellos
+}
+
+#[test]
+fn dtls_is_read_and_refused_without_an_allocation() {
+    let messages = [
+        hellos::handshake(1, 0, &hellos::Client::modern().encode()),
+        hellos::handshake(2, 0, &hellos::Server::of_1_2().encode()),
+        hellos::handshake(3, 0, &[0xFE, 0xFF, 1, 7]),
+    ];
+    let mut datagram = [
+        messages.map(|message| hellos::record(22, 0xFEFD, 0, 0, &message)).concat(),
+        hellos::record_with_id(1, 0, &[1, 2], &[5; 20]),
+        hellos::unified(2, &[1, 2], true, false, &[6; 20]),
+    ]
+    .concat();
+    let made = allocations(|| {
+        assert_eq!(read_dtls(&datagram, 2), 3);
+        for cut in 0..datagram.len() {
+            black_box(read_dtls(&datagram[..cut], 2));
+        }
+        for at in 0..datagram.len() {
+            datagram[at] ^= 0xFF;
+            black_box(read_dtls(&datagram, 2));
+            datagram[at] ^= 0xFF;
+        }
+    });
+    assert_eq!(made, 0);
+}
+
+#[test]
+fn rtp_and_rtcp_are_read_and_refused_without_an_allocation() {
+    let mut media = [0x5A; 60];
+    media[..16].copy_from_slice(&[0x90, 96, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 0xBE, 0xDE, 0, 1]);
+    let report = [0x80, 201, 0, 1, 0, 0, 0, 1, 0x81, 203, 0, 1, 0, 0, 0, 1];
+    let made = allocations(|| {
+        assert_eq!(RtpHeader::parse(&media).unwrap().payload, 20);
+        assert_eq!(RtcpHeader::parse(&report).unwrap().length, 8);
+        assert!(is_rtcp(&report) && is_clear_compound(&report) && !is_clear_compound(&media));
+        for cut in 0..16 {
+            black_box((RtpHeader::parse(&media[..cut]).is_err(), RtcpHeader::parse(&report[..cut]).is_err()));
+            black_box(is_clear_compound(&report[..cut]));
+        }
     });
     assert_eq!(made, 0);
 }

@@ -55,6 +55,12 @@ const WORDS: &[[u8; 2]] = &[
     [0x00, 0x13],
     [0x00, 0x0C],
     [0x00, 0x0D],
+    [0x00, 0x0E],
+    [0x00, 0x2B],
+    [0x00, 0x36],
+    [0xFE, 0xFC],
+    [0xFE, 0xFD],
+    [0x80, 0xC9],
 ];
 
 /// The longest input that mutation grows to: a little more than the largest message.
@@ -74,6 +80,7 @@ pub fn mutate(corpus: &[Vec<u8>], chance: &mut Chance) -> Vec<u8> {
     // Most headers are worth keeping true: a message refused for its length says nothing about its attributes.
     if chance.below(4) != 0 {
         repair_length(&mut bytes);
+        repair_handshake(&mut bytes);
     }
     bytes
 }
@@ -190,4 +197,35 @@ fn repair_length(bytes: &mut Vec<u8>) {
     if let (Ok(body), Some(place)) = (u16::try_from(bytes.len() - 20), bytes.get_mut(2..4)) {
         place.copy_from_slice(&body.to_be_bytes());
     }
+}
+
+/// Makes the lengths in front of what looks like a first record with a handshake message true for a message that reaches
+/// to the end, and that of a hello's extensions. A byte of its own stands before the record.
+fn repair_handshake(bytes: &mut [u8]) {
+    const RECORD: usize = 1 + 13;
+    const MESSAGE: usize = RECORD + 12;
+    let [_, 22, 0xFE, _, 0, 0, ..] = *bytes else { return };
+    repair(bytes, RECORD - 2, 2);
+    repair(bytes, RECORD + 9, 3);
+    if let Some(length) = bytes.get(RECORD + 9..MESSAGE).map(<[u8]>::to_vec) {
+        bytes[RECORD + 1..RECORD + 4].copy_from_slice(&length);
+    }
+    // The widths of the lengths of the vectors between the random and the extensions; the server's suite and method.
+    let (vectors, fixed): (&[usize], usize) = match bytes.get(RECORD) {
+        Some(1) => (&[1, 1, 2, 1], 0),
+        Some(2) => (&[1], 3),
+        _ => return,
+    };
+    let mut at = MESSAGE + 34;
+    for width in vectors {
+        let Some(length) = bytes.get(at..at + width) else { return };
+        at += width + length.iter().fold(0, |number, byte| number << 8 | usize::from(*byte));
+    }
+    repair(bytes, at + fixed, 2);
+}
+
+/// Makes a length of `width` bytes at `at` true for what follows it to the end.
+fn repair(bytes: &mut [u8], at: usize, width: usize) {
+    let Some(rest) = bytes.len().checked_sub(at + width) else { return };
+    bytes[at..at + width].copy_from_slice(&rest.to_be_bytes()[size_of::<usize>() - width..]);
 }

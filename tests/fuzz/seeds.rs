@@ -7,6 +7,9 @@ use hilum::wire::{
     PasswordAlgorithm, TransactionId, write_channel_header,
 };
 
+#[path = "seeds_media.rs"]
+mod media;
+
 /// One input: the target it is for, its file's name, its bytes.
 pub struct Seed {
     pub target: &'static str,
@@ -28,6 +31,12 @@ pub fn seeds() -> Vec<Seed> {
     }
     for (name, bytes) in streams() {
         add("wire_frames", name, bytes);
+    }
+    for (name, bytes) in media::datagrams() {
+        add("wire_dtls", name, bytes);
+    }
+    for (name, bytes) in media::packets() {
+        add("wire_rtp", name, bytes);
     }
     for (name, bytes) in addresses() {
         add("peer_address", name, bytes);

@@ -14,11 +14,19 @@ use hilum::wire::{
     PasswordAlgorithm, decode_address, encode_address, frame_length, padded, write_channel_header,
 };
 
+#[path = "dtls.rs"]
+mod dtls;
 #[path = "relay.rs"]
 mod relay;
+#[path = "rtp.rs"]
+mod rtp;
 
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
+pub use dtls::{hellos_in, wire_dtls};
+#[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use relay::{relay_authenticated, relay_unauthenticated, run_authenticated, run_unauthenticated};
+#[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
+pub use rtp::wire_rtp;
 
 /// A fuzz target.
 pub type Target = fn(&[u8]);
@@ -30,6 +38,8 @@ pub const TARGETS: &[(&str, Target, u64)] = &[
     ("wire_message", wire_message, 20_000),
     ("wire_channel_data", wire_channel_data, 20_000),
     ("wire_frames", wire_frames, 20_000),
+    ("wire_dtls", wire_dtls, 20_000),
+    ("wire_rtp", wire_rtp, 20_000),
     ("peer_address", peer_address, 20_000),
     ("relay_unauthenticated", relay_unauthenticated, 2_000),
     ("relay_authenticated", relay_authenticated, 2_000),

@@ -59,7 +59,7 @@ fn clear_compounds_are_seen() {
         ("a report and a BYE", format!("{REPORT} {BYE}")),
         ("a BYE of nobody", format!("{REPORT} {EMPTY_BYE}")),
         ("feedback alone, RFC 5506", "81 ce 0002 0000000a 0000000b".to_owned()),
-        ("the first and the last type", format!("80 c0 0000 80 df 0000")),
+        ("the first and the last type", "80 c0 0000 80 df 0000".to_owned()),
         ("padding in the last", format!("{REPORT} a1 cb 0002 0000000a 00000004")),
         ("padding that lies about itself", format!("{REPORT} a1 cb 0002 0000000a 000000ff")),
     ] {
