@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, anyhow};
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::task::JoinHandle;
 
 use crate::addr::Transport;
@@ -85,6 +85,8 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
 
     let view = Arc::new(View {
         shards: plane.handles.clone(),
+        common: Arc::clone(&common),
+        seal_mode: ArcSwap::from_pointee(config.policy.seal.mode),
         connections: OnceLock::new(),
         certificate_expires: ArcSwapOption::from(tls.as_ref().map(|tls| Arc::new(tls.expires()))),
     });
@@ -123,6 +125,12 @@ impl App {
         self.config.drain
     }
 
+    /// What the seal does with what it does not let through.
+    #[must_use]
+    pub const fn seal_mode(&self) -> seal::Mode {
+        self.config.policy.seal.mode
+    }
+
     /// Whether it lives and wants calls.
     #[must_use]
     pub const fn health(&self) -> &Arc<Health> {
@@ -149,6 +157,7 @@ impl App {
             let (authenticator, policy) = (Arc::clone(&authenticator), Arc::clone(&policy));
             shard.send(Mail::Reload { settings: new.turn.clone(), authenticator, policy })?;
         }
+        self.view.seal_mode.store(Arc::new(new.policy.seal.mode));
         self.take_over(new);
         self.metrics.reloaded(true);
         Ok(changes)
@@ -164,6 +173,7 @@ impl App {
         running.credentials = new.credentials;
         running.issuing_secret = new.issuing_secret;
         running.peers = new.peers;
+        running.accept_unsealed = new.accept_unsealed;
         running.policy = new.policy;
         running.turn = new.turn;
         running.nonce_lifetime = new.nonce_lifetime;
@@ -218,6 +228,8 @@ impl App {
 #[derive(Debug)]
 struct View {
     shards: Vec<ShardHandle>,
+    common: Arc<Common>,
+    seal_mode: ArcSwap<seal::Mode>,
     connections: OnceLock<Arc<listen::Connections>>,
     certificate_expires: ArcSwapOption<UnixTime>,
 }
@@ -238,6 +250,14 @@ impl admin::Source for View {
 
     fn handshakes_failed(&self) -> u64 {
         self.connections.get().map_or(0, |connections| connections.failed_handshakes())
+    }
+
+    fn seal_mode(&self) -> seal::Mode {
+        **self.seal_mode.load()
+    }
+
+    fn conversations(&self) -> u64 {
+        self.common.conversations().map_or(0, |known| u64::try_from(known.len()).unwrap_or(u64::MAX))
     }
 
     fn certificate_expires(&self) -> Option<UnixTime> {

@@ -17,8 +17,9 @@ use std::time::Duration;
 
 use hilum::addr::Transport;
 use hilum::admin::{self, Health, Metrics, ShardReading, Source};
+use hilum::policy::seal::{Fact, Mode, Profile, Reason, SuiteClass, Version};
 use hilum::time::{Moment, UnixTime};
-use hilum::turn::{Answer, Direction, Discard, EndCause, Tally};
+use hilum::turn::{Answer, Direction, Discard, EndCause, Event, Tally};
 use hilum::wire::{ErrorCode, Method};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -34,6 +35,7 @@ const AT_LAST: Duration = Duration::from_secs(30);
 struct Relay {
     tallies: Mutex<[Tally; 2]>,
     connections: AtomicU64,
+    seal_mode: Mutex<Mode>,
     now: AtomicU64,
     beats: [AtomicU64; 2],
 }
@@ -67,6 +69,14 @@ impl Source for View {
 
     fn handshakes_failed(&self) -> u64 {
         4
+    }
+
+    fn seal_mode(&self) -> Mode {
+        *self.0.seal_mode.lock().unwrap()
+    }
+
+    fn conversations(&self) -> u64 {
+        5
     }
 
     fn certificate_expires(&self) -> Option<UnixTime> {
@@ -156,6 +166,12 @@ async fn every_label_is_there_from_the_start_with_zero() {
         r#"hilum_config_reloads_total{result="refused"}"#,
         r#"hilum_spare_ports{shard="1"}"#,
         "hilum_allocation_lifetime_seconds_count",
+        r#"hilum_seal_opened_total{profile="AEAD-AES-128-GCM",suite="aead",version="1.2"}"#,
+        r#"hilum_seal_opened_total{profile="encrypted",suite="tls13",version="1.3"}"#,
+        r#"hilum_seal_discards_total{reason="media_unsealed"}"#,
+        r#"hilum_seal_reported_total{reason="rtp_clear"}"#,
+        "hilum_seal_closed_total",
+        "hilum_seal_seconds_count",
         "hilum_challenges_total",
         "hilum_rate_limited_total",
     ] {
@@ -197,6 +213,56 @@ async fn a_scrape_shows_the_sum_of_the_shards_as_of_now() {
 }
 
 #[tokio::test]
+async fn the_seal_shows_what_it_opened_and_what_it_stopped() {
+    let world = world().await;
+    let opened = |version, profile, suite| Fact::Opened { version, profile, suite, after: Duration::from_millis(300) };
+    let hidden = opened(Version::Dtls13, None, SuiteClass::Tls13);
+    let seen = opened(Version::Dtls12, Some(Profile::AeadAes256Gcm), SuiteClass::Cbc);
+    for shard in [0, 1] {
+        world.relay.tally(shard, |tally| {
+            tally.count_seal_fact(&hidden);
+            tally.count_seal_discard(Reason::MediaUnsealed);
+            tally.count_seal_reported(Reason::RtpClear);
+        });
+    }
+    world.relay.tally(1, |tally| {
+        tally.count_seal_fact(&seen);
+        tally.count_seal_fact(&Fact::Closed { age: Duration::from_secs(9) });
+        // Counted as datagrams, above.
+        tally.count_seal_fact(&Fact::Refused { reason: Reason::MediaUnsealed });
+    });
+    for fact in [hidden, Fact::Closed { age: Duration::from_secs(9) }] {
+        world.metrics.observe(&Event::Seal { client: None, fact });
+    }
+    for (series, value) in [
+        (r#"hilum_seal_opened_total{profile="encrypted",suite="tls13",version="1.3"}"#, "2"),
+        (r#"hilum_seal_opened_total{profile="AEAD-AES-256-GCM",suite="cbc",version="1.2"}"#, "1"),
+        (r#"hilum_seal_opened_total{profile="AEAD-AES-256-GCM",suite="aead",version="1.2"}"#, "0"),
+        ("hilum_seal_closed_total", "1"),
+        (r#"hilum_seal_discards_total{reason="media_unsealed"}"#, "2"),
+        (r#"hilum_seal_discards_total{reason="rtp_clear"}"#, "0"),
+        (r#"hilum_seal_reported_total{reason="rtp_clear"}"#, "2"),
+        ("hilum_seal_conversations", "5"),
+        (r#"hilum_seal_seconds_bucket{le="0.25"}"#, "0"),
+        (r#"hilum_seal_seconds_bucket{le="0.5"}"#, "1"),
+    ] {
+        assert_eq!(world.value(series).await.as_deref(), Some(value), "{series}");
+    }
+}
+
+#[tokio::test]
+async fn the_mode_of_the_seal_is_the_one_with_a_one() {
+    let world = world().await;
+    for mode in Mode::ALL {
+        *world.relay.seal_mode.lock().unwrap() = mode;
+        for one in Mode::ALL {
+            let value = world.value(&format!("hilum_seal_mode{{mode=\"{}\"}}", one.label())).await;
+            assert_eq!(value.as_deref(), Some(if one == mode { "1" } else { "0" }), "{mode:?} {one:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn reloads_are_counted_by_result() {
     let world = world().await;
     world.metrics.reloaded(true);
@@ -210,7 +276,21 @@ async fn reloads_are_counted_by_result() {
 async fn no_label_is_one_that_a_client_could_choose() {
     let world = world().await;
     let (_, page) = world.get("/metrics").await;
-    let known = ["transport", "cause", "method", "code", "direction", "reason", "shard", "result", "version", "le"];
+    let known = [
+        "transport",
+        "cause",
+        "method",
+        "code",
+        "direction",
+        "reason",
+        "shard",
+        "result",
+        "version",
+        "le",
+        "mode",
+        "profile",
+        "suite",
+    ];
     for line in page.lines().filter(|line| !line.starts_with('#')) {
         let Some((_, labels)) = line.split_once('{') else { continue };
         for label in labels.split("\",").filter_map(|label| label.split_once('=')).map(|(label, _)| label) {

@@ -10,12 +10,17 @@ use prometheus::{
 
 use super::names::{self, Name};
 use crate::addr::Transport;
+use crate::policy::seal::{Fact, Mode, Profile, Reason, SuiteClass, Version};
 use crate::time::UnixTime;
 use crate::turn::{Answer, Direction, Discard, EndCause, Event, Tally};
 use crate::wire::Method;
 
 /// Bounds of the histogram of lifetimes, in seconds: a failed attempt, a short call, a visit, a long one, an orphan.
 const LIFETIMES: [f64; 10] = [1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0];
+
+/// Bounds of the histogram of seals, in seconds: one round trip, a few, checks over TCP, retransmissions, an ICE restart,
+/// a handshake that was nearly given up.
+const SEALS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
 
 /// One shard, as last published.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +41,10 @@ pub trait Source: Send + Sync {
     fn connections_refused(&self) -> u64;
     /// TLS handshakes that failed.
     fn handshakes_failed(&self) -> u64;
+    /// The mode of the seal that is in force.
+    fn seal_mode(&self) -> Mode;
+    /// Entries in the memory of conversations.
+    fn conversations(&self) -> u64;
     /// When the certificate ends; `None` without TLS.
     fn certificate_expires(&self) -> Option<UnixTime>;
 }
@@ -44,6 +53,7 @@ pub trait Source: Send + Sync {
 pub struct Metrics {
     registry: Registry,
     lifetimes: Histogram,
+    seals: Histogram,
     reloads: IntCounterVec,
 }
 
@@ -63,9 +73,10 @@ impl Metrics {
         registry.register(Box::new(Readings::new(source)?))?;
         #[cfg(target_os = "linux")]
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
-        let Name { name, help, .. } = names::ALLOCATION_LIFETIME;
-        let lifetimes = Histogram::with_opts(HistogramOpts::new(name, help).buckets(LIFETIMES.to_vec()))?;
+        let lifetimes = histogram(names::ALLOCATION_LIFETIME, &LIFETIMES)?;
         registry.register(Box::new(lifetimes.clone()))?;
+        let seals = histogram(names::SEAL_SECONDS, &SEALS)?;
+        registry.register(Box::new(seals.clone()))?;
         let reloads = IntCounterVec::new(opts(names::CONFIG_RELOADS), names::CONFIG_RELOADS.labels)?;
         for result in ["applied", "refused"] {
             reloads.with_label_values(&[result]);
@@ -77,13 +88,15 @@ impl Metrics {
         let build = IntGaugeVec::new(opts(names::BUILD_INFO), names::BUILD_INFO.labels)?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(build))?;
-        Ok(Self { registry, lifetimes, reloads })
+        Ok(Self { registry, lifetimes, seals, reloads })
     }
 
     /// Takes note of a fact.
     pub fn observe(&self, event: &Event) {
-        if let Event::Ended { age, .. } = event {
-            self.lifetimes.observe(age.as_secs_f64());
+        match event {
+            Event::Ended { age, .. } => self.lifetimes.observe(age.as_secs_f64()),
+            Event::Seal { fact: Fact::Opened { after, .. }, .. } => self.seals.observe(after.as_secs_f64()),
+            Event::Seal { .. } | Event::Allocated { .. } | Event::Refused { .. } => {}
         }
     }
 
@@ -107,6 +120,24 @@ fn opts(name: Name) -> Opts {
     Opts::new(name.name, name.help)
 }
 
+fn histogram(name: Name, bounds: &[f64]) -> Result<Histogram, prometheus::Error> {
+    Histogram::with_opts(HistogramOpts::new(name.name, name.help).buckets(bounds.to_vec()))
+}
+
+/// Every combination that a handshake can choose, and its labels: the profile is encrypted in DTLS 1.3.
+fn seals() -> impl Iterator<Item = (Version, Option<Profile>, SuiteClass)> {
+    let profiles = |version| match version {
+        Version::Dtls12 => Profile::ALL.map(Some).to_vec(),
+        Version::Dtls13 => vec![None],
+    };
+    let suites = |version| SuiteClass::ALL.into_iter().filter(move |suite| suite.belongs_to(version));
+    Version::ALL.into_iter().flat_map(move |version| {
+        profiles(version)
+            .into_iter()
+            .flat_map(move |profile| suites(version).map(move |suite| (version, profile, suite)))
+    })
+}
+
 /// Turns readings into metrics when asked.
 struct Readings {
     source: Arc<dyn Source>,
@@ -114,7 +145,7 @@ struct Readings {
 }
 
 impl Readings {
-    const NAMES: [Name; 19] = [
+    const NAMES: [Name; 25] = [
         names::ALLOCATIONS,
         names::ALLOCATIONS_BEGUN,
         names::ALLOCATIONS_ENDED,
@@ -133,6 +164,12 @@ impl Readings {
         names::BATCHES,
         names::SPARE_PORTS,
         names::FACTS_LOST,
+        names::SEAL_MODE,
+        names::SEAL_OPENED,
+        names::SEAL_CLOSED,
+        names::SEAL_DISCARDS,
+        names::SEAL_REPORTED,
+        names::SEAL_CONVERSATIONS,
         names::CERTIFICATE_EXPIRY,
     ];
 
@@ -154,6 +191,7 @@ impl Readings {
             (names::CHALLENGES, sum(&|tally| tally.challenges)),
             (names::RATE_LIMITED, sum(&|tally| tally.rate_limited)),
             (names::PERMISSIONS, sum(&|tally| tally.permissions)),
+            (names::SEAL_CLOSED, sum(&|tally| tally.seals_closed)),
             (names::CHANNELS, sum(&|tally| tally.channels)),
             (names::CONNECTIONS_REFUSED, self.source.connections_refused()),
             (names::HANDSHAKES_FAILED, self.source.handshakes_failed()),
@@ -189,10 +227,29 @@ impl Readings {
         page.gauges(names::QUEUE_DEPTH, each(|tally| tally.queue_depth))?;
         page.counters(names::BATCHES, each(|tally| tally.batches))?;
         page.gauges(names::SPARE_PORTS, each(|tally| tally.spare_ports))?;
+        self.seal(&mut page, &shards)?;
         if let Some(expires) = self.source.certificate_expires() {
             page.gauges(names::CERTIFICATE_EXPIRY, [(vec![], expires.as_secs())])?;
         }
         Ok(page.families)
+    }
+
+    fn seal(&self, page: &mut Page, shards: &[ShardReading]) -> Result<(), prometheus::Error> {
+        let sum = |value: &dyn Fn(&Tally) -> u64| shards.iter().map(|shard| value(&shard.tally)).sum::<u64>();
+        let mode = self.source.seal_mode();
+        page.gauges(names::SEAL_MODE, Mode::ALL.map(|one| (vec![one.label().to_owned()], u64::from(one == mode))))?;
+        let opened = seals().map(|(version, profile, suite)| {
+            let labels = [version.label(), profile.map_or("encrypted", Profile::label), suite.label()];
+            (labels.map(str::to_owned).to_vec(), sum(&|tally| tally.seals_opened(version, profile, suite)))
+        });
+        page.counters(names::SEAL_OPENED, opened)?;
+        let reason = |count: fn(&Tally, Reason) -> u64| {
+            let reasons = Reason::ALL.iter().copied();
+            reasons.map(move |reason| (vec![reason.label().to_owned()], sum(&|tally| count(tally, reason))))
+        };
+        page.counters(names::SEAL_DISCARDS, reason(Tally::seal_discards))?;
+        page.counters(names::SEAL_REPORTED, reason(Tally::seal_reported))?;
+        page.gauges(names::SEAL_CONVERSATIONS, [(vec![], self.source.conversations())])
     }
 }
 

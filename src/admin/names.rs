@@ -34,6 +34,13 @@ names! {
     BATCHES = "hilum_shard_batches_total", ["shard"], "Batches that the shard has handled.";
     SPARE_PORTS = "hilum_spare_ports", ["shard"], "Relayed ports that are open and not yet owned by an allocation.";
     FACTS_LOST = "hilum_facts_lost_total", [], "Facts that were not logged because the log was too slow; counters stay right.";
+    SEAL_MODE = "hilum_seal_mode", ["mode"], "1 for the mode of the seal that is in force, 0 for the others.";
+    SEAL_OPENED = "hilum_seal_opened_total", ["version", "profile", "suite"], "Handshakes that opened a seal, by what they chose.";
+    SEAL_CLOSED = "hilum_seal_closed_total", [], "Conversations that had been sealed and are over.";
+    SEAL_DISCARDS = "hilum_seal_discards_total", ["reason"], "Datagrams that the seal stopped, by reason.";
+    SEAL_REPORTED = "hilum_seal_reported_total", ["reason"], "Datagrams that passed and would have been stopped if the seal were enforced.";
+    SEAL_SECONDS = "hilum_seal_seconds", [], "From the first datagram of a conversation to its seal.";
+    SEAL_CONVERSATIONS = "hilum_seal_conversations", [], "Entries in the memory of conversations, sealed or not.";
     CERTIFICATE_EXPIRY = "hilum_certificate_expiry_timestamp_seconds", [], "When the certificate ends, in Unix time.";
     CONFIG_RELOADS = "hilum_config_reloads_total", ["result"], "Reloads of the configuration, by result.";
     START_TIME = "hilum_start_time_seconds", [], "When the relay started, in Unix time.";

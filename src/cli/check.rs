@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::config::{self, Config, DEFAULT_PATH};
+use crate::policy::seal::{Mode, Profile};
 
 /// Reads a configuration as `serve` does and reports every fault at once
 #[derive(Args, Debug)]
@@ -45,10 +46,23 @@ fn summary(config: &Config) -> String {
         format!("  TCP      {}", list(&config.listen.tcp)),
         format!("  TLS      {}", list(&config.listen.tls)),
         format!("  relay    {}, ports {}-{}", list(relay), ports.start(), ports.end()),
+        format!("  seal     {}", seal(config)),
         format!("  admin    {}", list(config.admin)),
         format!("  threads  {}", config.shards),
         // Its Debug form counts users and secrets, and shows none.
         format!("  auth     {:?}", config.credentials),
     ]
     .join("\n")
+}
+
+/// What the seal asks of a call.
+fn seal(config: &Config) -> String {
+    let seal = &config.policy.seal;
+    let mode = seal.mode.label();
+    if seal.mode == Mode::Off {
+        return format!("{mode}: whatever clients send is relayed unread");
+    }
+    let profiles: Vec<&str> = seal.profiles.iter().map(Profile::label).collect();
+    let statistics = if seal.statistics { "" } else { ", no statistics" };
+    format!("{mode}, DTLS {} or later, {}{statistics}", seal.min_version.label(), profiles.join(" or "))
 }

@@ -13,6 +13,7 @@ use crate::app::{self, App};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, DEFAULT_PATH, Effect};
 use crate::log;
+use crate::policy::seal::Mode;
 
 /// Threads for TCP, TLS and HTTP; datagrams have their own.
 const EDGE_THREADS: usize = 2;
@@ -52,6 +53,7 @@ async fn serve(config: Config, file: &Path) -> anyhow::Result<ExitCode> {
     let shards = config.shards;
     let mut app = app::start(config, SystemClock::start()).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), shards, "serving");
+    say_seal(app.seal_mode());
     notify(&[NotifyState::Ready]);
     let mut watchdog = Watchdog::new();
     loop {
@@ -92,6 +94,7 @@ fn reload(app: &mut App, file: &Path) {
                 }
             }
             tracing::info!(changes = changes.len(), "configuration and certificate reloaded");
+            say_seal(app.seal_mode());
         }
         Err(error) => {
             app.reload_refused();
@@ -100,6 +103,15 @@ fn reload(app: &mut App, file: &Path) {
         }
     }
     notify(&[NotifyState::Ready]);
+}
+
+/// A relay that does not enforce the seal says so whenever somebody may look.
+fn say_seal(mode: Mode) {
+    match mode {
+        Mode::Enforce => {}
+        Mode::Report => tracing::warn!("the seal reports and stops nothing; see hilum_seal_reported_total"),
+        Mode::Off => tracing::warn!("the seal is off: whatever clients send is relayed, unencrypted media included"),
+    }
 }
 
 struct Signals {

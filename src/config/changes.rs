@@ -61,6 +61,11 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
         "peers.allow" Applied peers.allow;
         "peers.deny" Applied peers.deny;
         "peers.lowest_port" Applied peers.lowest_port;
+        "seal.mode" Applied policy.seal.mode;
+        "seal.accept_unsealed" Applied accept_unsealed;
+        "seal.min_dtls" Applied policy.seal.min_version;
+        "seal.profiles" Applied policy.seal.profiles;
+        "seal.statistics" Applied policy.seal.statistics;
         "limits.allocations" Applied policy.quota.total;
         "limits.allocations_per_user" Applied policy.quota.per_subject;
         "limits.permissions" Applied turn.max_permissions;

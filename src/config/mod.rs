@@ -12,6 +12,7 @@ mod limits;
 mod listen;
 mod peers;
 mod relay;
+mod seal;
 mod section;
 mod server;
 mod tls;
@@ -43,7 +44,7 @@ use section::Section;
 pub const DEFAULT_PATH: &str = "/etc/hilum/hilum.toml";
 
 /// Every table and its keys. `auth.user` repeats.
-pub const TABLES: [(&str, &[&str]); 11] = [
+pub const TABLES: [(&str, &[&str]); 12] = [
     ("server", &server::SERVER),
     ("listen", &listen::KEYS),
     ("tls", &tls::KEYS),
@@ -51,6 +52,7 @@ pub const TABLES: [(&str, &[&str]); 11] = [
     ("auth", &auth::KEYS),
     ("auth.user", &auth::USER),
     ("peers", &peers::KEYS),
+    ("seal", &seal::KEYS),
     ("limits", &limits::LIMITS),
     ("lifetimes", &limits::LIFETIMES),
     ("admin", &server::ADMIN),
@@ -81,7 +83,9 @@ pub struct Config {
     pub issuing_secret: Option<SharedSecret>,
     /// What [`Self::policy`] says about peers, as written.
     pub peers: Peers,
-    /// Which peers may be reached, how many allocations, how many answers to strangers.
+    /// Whether the operator accepts a relay that carries what nobody has sealed.
+    pub accept_unsealed: bool,
+    /// Which peers may be reached, how many allocations, how many answers to strangers, what passes the seal.
     pub policy: Policy,
     /// Lifetimes and bounds of the TURN server.
     pub turn: turn::Settings,
@@ -161,6 +165,7 @@ impl<'d> Reader<'d> {
         let tls = tls::read(self, &self.section("tls", &tls::KEYS), listen.tls_place);
         let relay = relay::read(&self.section("relay", &relay::KEYS), &host);
         let peers = peers::read(&self.section("peers", &peers::KEYS));
+        let seal = seal::read(&self.section("seal", &seal::KEYS));
         let limits = limits::limits(&self.section("limits", &limits::LIMITS));
         let lifetimes = limits::lifetimes(&self.section("lifetimes", &limits::LIFETIMES));
         let auth = auth::read(self);
@@ -180,11 +185,12 @@ impl<'d> Reader<'d> {
             credentials,
             issuing_secret,
             peers,
+            accept_unsealed: seal.accept_unsealed,
             policy: Policy {
                 peers: rules,
                 quota: limits.quota,
                 challenges_per_second: limits.challenges_per_second,
-                seal: crate::policy::seal::Settings::default(),
+                seal: seal.settings,
             },
             turn: turn::Settings {
                 default_lifetime: lifetimes.allocation,

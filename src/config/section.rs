@@ -107,6 +107,15 @@ impl<'d> Section<'d> {
         usize::try_from(self.number(key, bounds, default)).unwrap_or(usize::MAX)
     }
 
+    /// True or false; `default` if it is absent or wrong.
+    pub(super) fn flag(&self, key: &str, default: bool) -> bool {
+        let Some(Item { value, place }) = self.value(key) else { return default };
+        value.as_bool().unwrap_or_else(|| {
+            self.fault(place, key, format!("is {}; write true or false, without quotes", kind(value)));
+            default
+        })
+    }
+
     /// A string; `None` if it is absent or wrong.
     pub(super) fn text(&self, key: &str) -> Option<Item<&'d str>> {
         let Item { value, place } = self.value(key)?;

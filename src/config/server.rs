@@ -107,7 +107,8 @@ pub(super) fn log(section: &Section<'_>) -> Settings {
     Settings { format, level: choice(section, "level", Level::INFO, &levels) }
 }
 
-fn choice<T: Copy>(section: &Section<'_>, key: &str, default: T, choices: &[(&str, T)]) -> T {
+/// One of some words; `default` if it is absent or none of them.
+pub(super) fn choice<T: Copy>(section: &Section<'_>, key: &str, default: T, choices: &[(&str, T)]) -> T {
     let Some(text) = section.text(key) else { return default };
     if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text.value) {
         return *value;

@@ -56,6 +56,7 @@ impl Relay {
             Err(reason) => Judgement { refused: Some(reason), fact: None },
         };
         if let Some(fact) = judgement.fact {
+            self.tally.count_seal_fact(&fact);
             self.events.push_back(Event::Seal { client: Some(client), fact });
         }
         match judgement.refused {
@@ -74,8 +75,10 @@ impl Relay {
     /// Forgets conversations that are over.
     pub(super) fn sweep_conversations(&mut self, now: Moment) {
         let Some(conversations) = self.common.conversations() else { return };
-        let facts = conversations.sweep(now, self.policy.seal.grace);
-        self.events.extend(facts.into_iter().map(|fact| Event::Seal { client: None, fact }));
+        for fact in conversations.sweep(now, self.policy.seal.grace) {
+            self.tally.count_seal_fact(&fact);
+            self.events.push_back(Event::Seal { client: None, fact });
+        }
     }
 }
 

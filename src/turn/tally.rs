@@ -1,7 +1,7 @@
 //! The counters of one shard: plain numbers, written by one thread, published once a second.
 
 use crate::addr::Transport;
-use crate::policy::seal::Reason;
+use crate::policy::seal::{Fact, Profile, Reason, SuiteClass, Version};
 use crate::wire::{ErrorCode, Method};
 
 use super::{Discard, EndCause, Volume};
@@ -81,6 +81,7 @@ pub struct Tally {
     discards: [u64; Discard::ALL.len()],
     traffic: [[Volume; Direction::ALL.len()]; Transport::ALL.len()],
     ended: [u64; EndCause::ALL.len()],
+    seals_opened: [[[u64; SuiteClass::ALL.len()]; 1 + Profile::ALL.len()]; Version::ALL.len()],
     seal_discards: [u64; Reason::ALL.len()],
     seal_reported: [u64; Reason::ALL.len()],
     live: [u64; Transport::ALL.len()],
@@ -92,6 +93,8 @@ pub struct Tally {
     pub permissions: u64,
     /// Channels bound or refreshed.
     pub channels: u64,
+    /// Conversations that were open and are over.
+    pub seals_closed: u64,
     /// Allocations begun.
     pub allocated: u64,
     /// Slots in the last batch: how deep the shard's queue was.
@@ -129,6 +132,26 @@ impl Tally {
     #[must_use]
     pub fn discards(&self, reason: Discard) -> u64 {
         self.discards.get(reason as usize).copied().unwrap_or(0)
+    }
+
+    /// Counts what happened to a seal; refusals are counted datagram by datagram.
+    pub fn count_seal_fact(&mut self, fact: &Fact) {
+        match *fact {
+            Fact::Opened { version, profile, suite, .. } => {
+                let of_version = self.seals_opened.get_mut(version as usize);
+                let of_profile = of_version.and_then(|row| row.get_mut(column(profile)));
+                bump(of_profile.and_then(|row| row.get_mut(suite as usize)));
+            }
+            Fact::Closed { .. } => self.seals_closed += 1,
+            Fact::Refused { .. } => {}
+        }
+    }
+
+    /// How many seals were opened with this version, profile and class of suite.
+    #[must_use]
+    pub fn seals_opened(&self, version: Version, profile: Option<Profile>, suite: SuiteClass) -> u64 {
+        let of_profile = self.seals_opened.get(version as usize).and_then(|row| row.get(column(profile)));
+        of_profile.and_then(|row| row.get(suite as usize)).copied().unwrap_or(0)
     }
 
     /// Counts a datagram that the seal stopped.
@@ -190,6 +213,14 @@ impl Tally {
     #[must_use]
     pub fn live(&self, transport: Transport) -> u64 {
         self.live.get(transport as usize).copied().unwrap_or(0)
+    }
+}
+
+/// Where a profile is counted; one that is encrypted comes first.
+const fn column(profile: Option<Profile>) -> usize {
+    match profile {
+        None => 0,
+        Some(profile) => 1 + profile as usize,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::format::restarts;
 use crate::world::{check, config};
 
 /// For every key a line that differs from the default, and the key that is reported.
-const EDITS: [(&str, &str, &str); 29] = [
+const EDITS: [(&str, &str, &str); 34] = [
     ("server", "realm", "\"clinic\""),
     ("server", "shards", "7"),
     ("server", "drain", "11"),
@@ -23,6 +23,11 @@ const EDITS: [(&str, &str, &str); 29] = [
     ("peers", "allow", "[\"10.0.0.0/8\"]"),
     ("peers", "deny", "[\"10.0.0.0/8\"]"),
     ("peers", "lowest_port", "1"),
+    ("seal", "mode", "\"report\""),
+    ("seal", "accept_unsealed", "true"),
+    ("seal", "min_dtls", "\"1.3\""),
+    ("seal", "profiles", "[\"AEAD-AES-256-GCM\"]"),
+    ("seal", "statistics", "false"),
     ("limits", "allocations", "11"),
     ("limits", "allocations_per_user", "11"),
     ("limits", "permissions", "11"),

@@ -302,6 +302,42 @@ fn a_network_that_opens_everything_is_refused_with_the_reason() {
 }
 
 #[test]
+fn the_seal_is_turned_off_only_by_who_says_so_twice() {
+    let words = "write accept_unsealed = true beside it";
+    holds(&[
+        ("[seal]\nmode = \"off\"", &[(2, "seal.mode", words)]),
+        ("[seal]\naccept_unsealed = false\nmode = \"off\"", &[(3, "seal.mode", words)]),
+        (
+            "[seal]\nmode = \"off\"\naccept_unsealed = \"yes\"",
+            &[(2, "seal.mode", words), (3, "seal.accept_unsealed", "is a string; write true or false, without quotes")],
+        ),
+    ]);
+    assert!(check(&format!("[seal]\nmode = \"off\"\naccept_unsealed = true\n{AUTH}")).is_ok());
+    for mode in ["enforce", "report"] {
+        assert!(check(&format!("[seal]\nmode = \"{mode}\"\n{AUTH}")).is_ok(), "{mode}");
+    }
+}
+
+#[test]
+fn only_profiles_that_encrypt_can_be_named() {
+    let known = "\"AES128-CM-SHA1-80\", \"AES128-CM-SHA1-32\", \"AEAD-AES-128-GCM\", \"AEAD-AES-256-GCM\"";
+    let never = "does not encrypt, and can never be allowed";
+    holds(&[
+        ("[seal]\nprofiles = []", &[(2, "seal.profiles", known)]),
+        ("[seal]\nprofiles = []", &[(2, "seal.profiles", "is empty, so that no call could pass")]),
+        ("[seal]\nprofiles = \"AEAD-AES-128-GCM\"", &[(2, "seal.profiles", "write a list of strings")]),
+        ("[seal]\nprofiles = [\"AES-256\"]", &[(2, "seal.profiles[0]", known)]),
+        (
+            "[seal]\nprofiles = [\"AEAD-AES-128-GCM\",\n\"NULL-HMAC-SHA1-80\",\n\"SRTP_NULL_HMAC_SHA1_32\"]",
+            &[(3, "seal.profiles[1]", never), (4, "seal.profiles[2]", never)],
+        ),
+        ("[seal]\nmode = \"on\"", &[(2, "seal.mode", "write one of \"enforce\", \"report\", \"off\"")]),
+        ("[seal]\nmin_dtls = \"1.0\"", &[(2, "seal.min_dtls", "write one of \"1.2\", \"1.3\"")]),
+        ("[seal]\nstatistics = 1", &[(2, "seal.statistics", "is a whole number; write true or false")]),
+    ]);
+}
+
+#[test]
 fn rules_between_keys_are_checked() {
     holds(&[
         (

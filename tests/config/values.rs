@@ -6,6 +6,7 @@ use hilum::auth::{SharedSecret, ephemeral_password};
 use hilum::config;
 use hilum::plane::RelayAddress;
 use hilum::policy::PeerRefusal;
+use hilum::policy::seal::{Mode, Profile, Version};
 
 use crate::world::{AUTH, check, config, world};
 
@@ -70,6 +71,22 @@ fn peers_cannot_be_this_host_by_any_of_its_addresses() {
     assert_eq!(rules.permits_ip("10.1.2.3".parse().unwrap()), Ok(()));
     assert_eq!(rules.permits_ip("10.2.2.3".parse().unwrap()), Err(PeerRefusal::Special));
     assert_eq!(rules.permits_ip("198.41.0.4".parse().unwrap()), Ok(()));
+}
+
+#[test]
+fn the_seal_is_enforced_unless_told_otherwise() {
+    use Profile::{AeadAes128Gcm, AeadAes256Gcm, Aes128CmSha1_32, Aes128CmSha1_80};
+    let default = config("").policy.seal;
+    assert_eq!((default.mode, default.min_version, default.statistics), (Mode::Enforce, Version::Dtls12, true));
+    assert_eq!(default.profiles, [AeadAes256Gcm, AeadAes128Gcm, Aes128CmSha1_80].into_iter().collect());
+    let told = config(
+        "[seal]\nmode = \"off\"\naccept_unsealed = true\nmin_dtls = \"1.3\"\nstatistics = false\n\
+         profiles = [\"AES128-CM-SHA1-32\", \"AEAD-AES-256-GCM\"]",
+    )
+    .policy
+    .seal;
+    assert_eq!((told.mode, told.min_version, told.statistics), (Mode::Off, Version::Dtls13, false));
+    assert_eq!(told.profiles, [Aes128CmSha1_32, AeadAes256Gcm].into_iter().collect());
 }
 
 #[test]
