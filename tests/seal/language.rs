@@ -28,6 +28,8 @@ pub enum Action {
     Twin(String, String),
     /// `wait 61`: seconds.
     Wait(u64),
+    /// `closed 1`: so many open conversations have been forgotten by now.
+    Closed(usize),
     /// `end alice/1`: an allocation ends.
     End(Place),
     /// `alice <-> bob  handshake 1.2 ... => sealed`: a handshake, its client first.
@@ -99,6 +101,7 @@ fn action(code: &str) -> Read<Action> {
         }
         [name, "as", other] => Ok(Action::Twin((*name).to_owned(), (*other).to_owned())),
         ["wait", seconds] => Ok(Action::Wait(seconds.parse().map_err(|_| "not a number of seconds".to_owned())?)),
+        ["closed", count] => Ok(Action::Closed(count.parse().map_err(|_| "not a number".to_owned())?)),
         ["end", place] => Ok(Action::End(Place::read(place)?)),
         [from, arrow @ ("->" | "<->"), rest @ ..] => {
             let at = rest.iter().position(|word| *word == "=>").ok_or("no verdict: end with => pass or => refused")?;

@@ -69,6 +69,10 @@ impl<'s> Play<'s> {
                 self.stage.wait(*seconds);
                 Ok(())
             }
+            Action::Closed(count) => {
+                let closed = self.stage.closed();
+                if closed == *count { Ok(()) } else { Err(format!("{closed} conversations were closed, not {count}")) }
+            }
             Action::End(place) => {
                 self.stage.end(place);
                 Ok(())
