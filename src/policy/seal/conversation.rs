@@ -153,9 +153,9 @@ impl State {
         self.associations.iter().find(|each| each.is_answer(random)).map(|each| each.id)
     }
 
-    /// Whether an association is still there.
-    pub(super) fn has(&self, id: u32) -> bool {
-        self.associations.iter().any(|each| each.id == id)
+    /// Whether an association is still there, and has not taken too long.
+    pub(super) fn has(&self, id: u32, now: Moment) -> bool {
+        self.associations.iter().any(|each| each.id == id && (each.is_sealed() || each.is_pending(now)))
     }
 
     /// Whether an association is still there, and still waits for its answer.

@@ -63,11 +63,13 @@ impl Flow {
         let connection_id = self.attached.map_or(0, |attached| attached.connection_id(way));
         let mut reading = Reading { flow: self, state: &mut state, way, sender, now, settings };
         let mut judged = Ok(());
-        for record in Records::new(datagram, connection_id) {
+        let mut records = Records::new(datagram, connection_id);
+        while let Some(record) = records.next() {
             judged = record.map_err(|_| Reason::DtlsMalformed).and_then(|record| reading.record(&record));
             if judged.is_err() {
                 break;
             }
+            records.set_connection_id_length(reading.flow.attached.map_or(0, |attached| attached.connection_id(way)));
         }
         let sealed = reading.seal();
         conversation.publish(&mut state);
@@ -241,7 +243,7 @@ impl Reading<'_> {
     /// The association that an answer of `sender` is for: that of the ClientHello on this path, or else the latest one
     /// that waits on any, since an answer may take another path than its question.
     fn offered(&self) -> Option<u32> {
-        let here = self.flow.offered.filter(|&id| self.state.has(id));
+        let here = self.flow.offered.filter(|&id| self.state.has(id, self.now));
         here.or_else(|| self.state.awaiting(self.sender, self.flow.alike, self.now))
     }
 

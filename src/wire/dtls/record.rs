@@ -112,6 +112,11 @@ impl<'a> Records<'a> {
         Self { rest: datagram, connection_id_length }
     }
 
+    /// From here on: a ServerHello settles how long they are, and what follows it may come in the same datagram.
+    pub const fn set_connection_id_length(&mut self, connection_id_length: usize) {
+        self.connection_id_length = connection_id_length;
+    }
+
     /// The record at the front of the rest, and what follows it.
     fn split(&self) -> Result<(Record<'a>, &'a [u8]), InvalidRecord> {
         let (&first, rest) = self.rest.split_first().ok_or(InvalidRecord::Truncated)?;
