@@ -7,6 +7,7 @@ pub mod check;
 pub mod credentials;
 pub mod demo;
 pub mod doctor;
+pub mod explain;
 pub mod serve;
 
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ enum Command {
     Credentials(credentials::CredentialsArgs),
     Demo(demo::DemoArgs),
     Doctor(doctor::DoctorArgs),
+    Explain(explain::ExplainArgs),
     Serve(serve::ServeArgs),
 }
 
@@ -43,6 +45,7 @@ pub fn main() -> ExitCode {
         Command::Credentials(args) => credentials::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Serve(args) => serve::run(&args),
     };
     outcome.unwrap_or_else(|error| {

@@ -45,6 +45,7 @@ pub const FLOORS: &[Floor] = &[
     server("plane", 6),
     server("admin", 7),
     server("client", 7),
+    server("explain", 7),
     server("listen", 7),
     server("config", 8),
     server("app", 9),

@@ -12,7 +12,7 @@ use super::disguise::Senders;
 use super::ice::Checks;
 use super::pace::Pace;
 use super::reassembly::Reassembly;
-use super::{Conversations, Fact, Mode, Other, Reason, Settings, Version};
+use super::{Conversations, Fact, Mode, Other, Profiles, Reason, Settings, Version};
 
 /// Which way a datagram goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,6 +110,14 @@ impl Flow {
             version: choice.version,
             connection_ids: [length(self.client), length(self.client.other())],
         });
+    }
+
+    /// The allowed SRTP profiles that were offered in the handshake which this path's records are of.
+    #[must_use]
+    pub fn offered_profiles(&self) -> Profiles {
+        let mut state = self.member.conversation().state();
+        let association = self.attached.and_then(|attached| state.get(attached.id));
+        association.map_or(Profiles::NONE, |association| association.offer.profiles)
     }
 
     /// Looks again at the association of this path: it may have been sealed on another one, or have come to nothing.
