@@ -1,18 +1,22 @@
-// Two headless Chromium pages with fake media call each other with relayed candidates only. This script carries the
-// signalling between them, and judges what getStats says. Usage: RELAY='{"urls":…}' node browser.mjs NAME
+// A call of two or more browser pages with fake media, over relayed candidates only. This script starts the browsers,
+// carries the signalling between the pages, and judges what they say of their connections. The call to make comes as
+// JSON in the variable CALL; what was seen goes out as a line of JSON. See browser.py, which starts it.
+import { appendFileSync } from "node:fs";
 import http from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chromium } from "playwright-core";
+import * as firefox from "./firefox.mjs";
+import * as inPage from "./page.mjs";
 
-const relay = JSON.parse(process.env.RELAY);
+const CALL = JSON.parse(process.env.CALL);
 const MEGABYTE = 1 << 20;
-// Frames that both sides must decode before and again after the ICE restart.
+// Frames that every party must decode of every other one in every part of the call.
 const FRAMES = 31;
 // Milliseconds for one step of a call; a loaded machine encodes video slowly.
 const STEP = 40_000;
 
 const FLAGS = [
-  "--use-fake-device-for-media-stream",
+  "--use-fake-device-for-media-stream=fps=15",
   "--use-fake-ui-for-media-stream",
   "--allow-loopback-in-peer-connection",
   "--no-sandbox",
@@ -25,216 +29,186 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-/** Runs in the page: makes `window.peer`, this side of the call. */
-async function preparePage({ relay, caller, size }) {
-  const connection = new RTCPeerConnection({ iceServers: [relay], iceTransportPolicy: "relay" });
-  const peer = { connection, candidates: [], seen: [], errors: [] };
-  window.peer = peer;
-  connection.onicecandidate = ({ candidate }) => {
-    if (!candidate || !candidate.candidate) return;
-    peer.candidates.push(candidate.toJSON());
-    peer.seen.push(candidate.type);
-  };
-  connection.onicecandidateerror = (event) => peer.errors.push(`${event.errorCode} ${event.errorText} ${event.url}`);
-  const stream = await navigator.mediaDevices.getUserMedia({
-    audio: true,
-    video: { width: 320, height: 240, frameRate: 20 },
-  });
-  for (const track of stream.getTracks()) connection.addTrack(track, stream);
-  connection.ontrack = ({ streams }) => {
-    // Played, since Chromium may not decode what nothing shows.
-    const video = document.querySelector("video");
-    video.srcObject = streams[0];
-    video.play().catch(() => {});
-  };
-  const digest = async (parts) => {
-    const bytes = await new Blob(parts).arrayBuffer();
-    const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-    return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  };
-  connection.ondatachannel = ({ channel }) => {
-    channel.binaryType = "arraybuffer";
-    channel.onmessage = ({ data }) => channel.send(data);
-  };
-  if (!caller) return;
-  const channel = connection.createDataChannel("echo");
-  channel.binaryType = "arraybuffer";
-  const opened = new Promise((resolve) => (channel.onopen = resolve));
-  peer.echo = async () => {
-    await opened;
-    const chunk = 16_384;
-    const sent = [];
-    const back = [];
-    let received = 0;
-    const complete = new Promise((resolve) => {
-      channel.onmessage = ({ data }) => {
-        back.push(data);
-        received += data.byteLength;
-        if (received >= size) resolve();
-      };
-    });
-    for (let at = 0; at < size; at += chunk) {
-      const part = crypto.getRandomValues(new Uint8Array(chunk));
-      sent.push(part);
-      channel.send(part);
-    }
-    await complete;
-    return { received, sent: await digest(sent), back: await digest(back) };
-  };
-}
-
-/** Runs in the page: what the connection says of itself now. */
-async function look() {
-  const { connection, errors, seen } = window.peer;
-  const stats = await connection.getStats();
-  const out = { state: connection.connectionState, errors, seen, frames: 0, pair: null, received: 0 };
-  for (const report of stats.values()) {
-    if (report.type === "inbound-rtp" && report.kind === "video") out.frames += report.framesDecoded ?? 0;
-    if (report.type === "transport" && report.selectedCandidatePairId) {
-      const pair = stats.get(report.selectedCandidatePairId);
-      if (!pair) continue;
-      const local = stats.get(pair.localCandidateId);
-      const remote = stats.get(pair.remoteCandidateId);
-      out.pair = {
-        id: pair.id,
-        local: local?.candidateType,
-        remote: remote?.candidateType,
-        through: local?.relayProtocol,
-        ufrag: local?.usernameFragment,
-        port: local?.port,
-      };
-    }
-  }
-  return out;
-}
-
 function demand(claim, what) {
   if (!claim) throw new Error(what);
 }
 
-/** Asks `look` until `done(answer)` or the step's time is over. */
-async function until(page, what, done) {
-  const end = Date.now() + STEP;
-  let last;
-  while (Date.now() < end) {
-    last = await page.evaluate(look);
-    if (done(last)) return last;
-    demand(last.state !== "failed", `${what}: the connection failed: ${JSON.stringify(last)}`);
+const START = {
+  async chromium() {
+    const options = { executablePath: "/usr/bin/chromium", timeout: 60_000, env: process.env };
+    const browser = await chromium.launch({ ...options, args: [...FLAGS, ...CALL.flags] });
+    return { newPage: async () => (await browser.newContext()).newPage(), close: () => browser.close() };
+  },
+  firefox: () => firefox.launch("/usr/bin/firefox-esr", (pid) => appendFileSync(CALL.pids, `${pid}\n`)),
+};
+
+/** One page for each party, and a connection between each two of them. */
+class Call {
+  constructor(pages) {
+    this.pages = pages;
+    this.names = CALL.parties.map(({ browser }, index) => `${browser} ${index + 1}`);
+    this.links = pages.flatMap((_, one) => pages.map((_, other) => [one, other])).filter(([one, other]) => one < other);
+    this.packets = 0;
+  }
+
+  async begin() {
+    await Promise.all(this.pages.map((page, index) => page.evaluate(inPage.prepare, { relay: this.relay(index, CALL.way) })));
+    for (const [one, other] of this.links) {
+      const shared = { channel: CALL.echo, size: MEGABYTE };
+      await this.pages[one].evaluate(inPage.link, { other, offers: true, ...shared });
+      await this.pages[other].evaluate(inPage.link, { other: one, offers: false, ...shared });
+    }
+    await this.negotiate(false);
+  }
+
+  relay(index, way) {
+    return CALL.parties[index].relay[way];
+  }
+
+  /** Offer and answer on every connection; `restart` asks for new ICE credentials. No candidate is carried meanwhile. */
+  async negotiate(restart) {
+    const one = async ([from, to]) => {
+      const offer = await this.pages[from].evaluate(inPage.offer, { other: to, restart });
+      const answer = await this.pages[to].evaluate(inPage.answer, { other: from, offer });
+      await this.pages[from].evaluate(inPage.accept, { other: to, answer });
+      this.description = offer.sdp;
+    };
+    await Promise.all(this.links.map(one));
+  }
+
+  async carryCandidates() {
+    for (const [from, page] of this.pages.entries()) {
+      for (const [to, candidates] of Object.entries(await page.evaluate(inPage.takeCandidates))) {
+        await this.pages[to].evaluate(inPage.addCandidates, { other: from, candidates });
+      }
+    }
+  }
+
+  /** What every party says of every connection, as a list of [party, other, what]. */
+  async look() {
+    const all = await Promise.all(this.pages.map((page) => page.evaluate(inPage.look)));
+    return all.flatMap((links, party) => Object.entries(links).map(([other, seen]) => [party, Number(other), seen]));
+  }
+
+  /**
+   * Waits until all connections have a new pair and FRAMES frames more than when it was first seen, and at least
+   * `seconds`. Only what arrives after the new pair is selected counts, so it went through it.
+   */
+  async talk(seconds, way, before) {
+    const old = new Map(before?.map(([party, other, { pair, ufrag }]) => [`${party}-${other}`, { id: pair.id, ufrag }]));
+    const begun = new Map();
+    const start = Date.now();
+    for (let all = []; ; await sleep(150)) {
+      await this.carryCandidates();
+      all = await this.look();
+      const missing = all.filter(([party, other, { state, pair, frames, ufrag }]) => {
+        const [key, was] = [`${party}-${other}`, old.get(`${party}-${other}`)];
+        if (state !== "connected" || !pair || pair.id === was?.id || ufrag === was?.ufrag) return true;
+        if (!begun.has(key)) begun.set(key, frames);
+        return frames < begun.get(key) + FRAMES;
+      });
+      const spent = Date.now() - start;
+      const [party, other, seen] = missing[0] ?? all.find(([, , { state }]) => state === "failed") ?? [];
+      const told = `${this.names[party]} to ${this.names[other]}: ${JSON.stringify(seen)}`;
+      demand(seen?.state !== "failed", `the connection failed: ${told}`);
+      if (!missing.length && spent >= seconds * 1000) return this.judged(all, way);
+      demand(spent < STEP + seconds * 1000, `not connected and ${FRAMES} more frames in ${STEP} ms: ${told}`);
+    }
+  }
+
+  /** Relayed at both ends, the right way, and one DTLS handshake since the call began. */
+  judged(all, way) {
+    for (const [party, other, { pair, types, dtls }] of all) {
+      const name = `${this.names[party]} to ${this.names[other]}`;
+      demand(pair.local === "relay" && pair.remote === "relay", `${name}: the pair is ${pair.local}/${pair.remote}`);
+      demand(types.every((type) => type === "relay"), `${name}: candidates of other types: ${types}`);
+      demand(pair.through === way, `${name}: the relay is reached over ${pair.through}, not ${way}`);
+      const connected = dtls.filter((state) => state === "connected").length;
+      demand(connected === 1, `${name}: not one DTLS handshake: ${dtls}`);
+    }
+    this.packets = 0;
+    for (const [, , { received }] of all) this.packets += received.audio + received.video;
+    return all;
+  }
+
+  async echo() {
+    const [from, to] = this.links[0];
+    const late = sleep(STEP, undefined, { ref: false }).then(() => {
+      throw new Error(`the echo is not back after ${STEP} ms`);
+    });
+    late.catch(() => {});
+    const echo = await Promise.race([this.pages[from].evaluate(inPage.echo, { other: to }), late]);
+    demand(echo.received === MEGABYTE && echo.sent === echo.back, `the echo is not intact: ${JSON.stringify(echo)}`);
+  }
+
+  /**
+   * ICE restart, over another transport to the relay if `way` is not the one in use. Chromium keeps a pair over UDP that
+   * works, whatever it is told: so UDP is closed, as by a firewall, while the call goes over TCP. `browser.py` does that.
+   */
+  async restart(way) {
+    console.log(JSON.stringify({ way }));
+    await Promise.all(this.pages.map((page, index) => page.evaluate(inPage.move, { relay: this.relay(index, way) })));
+    await this.negotiate(true);
+  }
+}
+
+/** A good call: all media arrives, before and after each restart. */
+async function good(call) {
+  await call.begin();
+  let seen = await call.talk(CALL.seconds, CALL.way);
+  if (CALL.echo) await call.echo();
+  for (const way of CALL.restarts) {
+    await call.restart(way);
+    seen = await call.talk(CALL.seconds, way, seen);
+  }
+  const frames = Math.min(...seen.map(([, , { frames }]) => frames));
+  const lost = seen.reduce((sum, [, , { lost }]) => sum + lost, 0);
+  const { version, profile } = seen[0][2];
+  return { packets: call.packets, frames, lost, version, profile };
+}
+
+/** A call whose browsers were told not to encrypt: its ICE connects, it sends, and nothing may arrive. */
+async function clear(call) {
+  await call.begin();
+  demand(!/a=fingerprint|a=crypto|SAVP/.test(call.description), `this browser encrypts all the same: ${call.description}`);
+  const start = Date.now();
+  let connected;
+  for (;;) {
+    await call.carryCandidates();
+    const all = await call.look();
+    const ready = all.every(([, , { ice, pair, sent }]) => ["connected", "completed"].includes(ice) && pair && sent > 100);
+    if (ready) connected ??= Date.now();
+    if (connected && Date.now() - connected >= CALL.seconds * 1000) {
+      const sum = (what) => all.reduce((sum, [, , seen]) => sum + what(seen), 0);
+      const packets = sum(({ received }) => received.audio + received.video);
+      return { packets, sent: sum(({ sent }) => sent), frames: sum(({ frames }) => frames) };
+    }
+    const told = JSON.stringify(all.map(([, , seen]) => seen));
+    demand(connected || Date.now() - start < STEP, `ICE does not connect or nothing is sent: ${told}`);
     await sleep(200);
   }
-  throw new Error(`${what}: not within ${STEP} ms: ${JSON.stringify(last)}`);
 }
 
-/** One offer and answer, from the first page to the second; `restart` asks for new ICE credentials. */
-async function negotiate(from, to, restart) {
-  const offer = await from.evaluate(async (restart) => {
-    const { connection } = window.peer;
-    if (restart) connection.restartIce();
-    await connection.setLocalDescription();
-    return connection.localDescription.toJSON();
-  }, restart);
-  const answer = await to.evaluate(async (offer) => {
-    const { connection } = window.peer;
-    await connection.setRemoteDescription(offer);
-    await connection.setLocalDescription();
-    return connection.localDescription.toJSON();
-  }, offer);
-  await from.evaluate((answer) => window.peer.connection.setRemoteDescription(answer), answer);
-}
-
-/** Carries candidates both ways until stopped. */
-function trickle(one, other) {
-  let running = true;
-  const carry = async (from, to) => {
-    const found = await from.evaluate(() => window.peer.candidates.splice(0));
-    for (const candidate of found) {
-      await to.evaluate((candidate) => window.peer.connection.addIceCandidate(candidate), candidate);
-    }
-  };
-  const done = (async () => {
-    while (running) {
-      await carry(one, other);
-      await carry(other, one);
-      await sleep(50);
-    }
-  })();
-  // A failure is told by `stop`; until then it must not end the process as unhandled.
-  done.catch(() => {});
-  return async () => {
-    running = false;
-    await done;
-  };
-}
-
-function judgePair(side, { pair, seen }) {
-  demand(pair.local === "relay" && pair.remote === "relay", `${side}: the pair is ${pair.local}/${pair.remote}`);
-  demand(
-    seen.every((type) => type === "relay"),
-    `${side}: candidates of other types: ${seen}`,
-  );
-  const wanted = relay.urls.startsWith("turns:") ? "tls" : relay.urls.split("transport=")[1];
-  demand(pair.through === wanted, `${side}: the relay is reached over ${pair.through}, not ${wanted}`);
-}
-
-async function talk(pages, { after, oldPairs }) {
-  const looks = [];
-  for (const [index, page] of pages.entries()) {
-    const side = index === 0 ? "caller" : "callee";
-    const seen = await until(page, `${side}: connected with ${FRAMES} more frames decoded`, (now) => {
-      const fresh = !oldPairs || (now.pair && now.pair.ufrag !== oldPairs[index].pair.ufrag);
-      if (now.state !== "connected" || !now.pair || !fresh) return false;
-      after[index] ??= now.frames;
-      return now.frames >= after[index] + FRAMES;
-    });
-    judgePair(side, seen);
-    looks.push(seen);
-  }
-  return looks;
-}
-
-async function call(browser, origin) {
-  const pages = [];
-  for (const caller of [true, false]) {
-    const page = await (await browser.newContext()).newPage();
-    await page.goto(origin);
-    await page.evaluate(preparePage, { relay, caller, size: MEGABYTE });
-    pages.push(page);
-  }
-  await negotiate(...pages, false);
-  const stop = trickle(...pages);
-  const first = await talk(pages, { after: [0, 0] });
-
-  const late = sleep(STEP, undefined, { ref: false }).then(() => {
-    throw new Error(`the echo is not back after ${STEP} ms`);
-  });
-  late.catch(() => {});
-  const echo = await Promise.race([pages[0].evaluate(() => window.peer.echo()), late]);
-  demand(echo.received === MEGABYTE && echo.sent === echo.back, `the echo is not intact: ${JSON.stringify(echo)}`);
-
-  await negotiate(...pages, true);
-  // Frames are counted from the moment the new pair is selected, so they went through it.
-  const second = await talk(pages, { after: [undefined, undefined], oldPairs: first });
-  await stop();
-  for (const [index] of pages.entries()) {
-    demand(second[index].pair.id !== first[index].pair.id, "the ICE restart selected no new pair");
-  }
-  const frames = second.map((one) => one.frames).join(" and ");
-  return `relay/relay, ${frames} frames decoded, 1 MB echo intact, new pair after an ICE restart`;
-}
-
-const web = http.createServer((_, answer) => {
-  answer.setHeader("content-type", "text/html; charset=utf-8");
-  answer.end("<!doctype html><title>call</title><video muted autoplay playsinline></video>");
+const web = http.createServer((_, reply) => {
+  reply.setHeader("content-type", "text/html; charset=utf-8");
+  reply.end("<!doctype html><title>call</title><body>");
 });
 await new Promise((resolve) => web.listen(0, "127.0.0.1", resolve));
-let browser;
+const browsers = {};
 try {
-  browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS, timeout: 60_000, env: process.env });
-  console.log(await call(browser, `http://127.0.0.1:${web.address().port}/`));
+  const pages = [];
+  const kinds = [...new Set(CALL.parties.map(({ browser }) => browser))];
+  await Promise.all(kinds.map(async (kind) => (browsers[kind] = await START[kind]())));
+  for (const { browser } of CALL.parties) {
+    const page = await browsers[browser].newPage();
+    await page.goto(`http://127.0.0.1:${web.address().port}/`);
+    pages.push(page);
+  }
+  console.log(JSON.stringify(await (CALL.clear ? clear : good)(new Call(pages))));
 } catch (error) {
   console.error(error);
   process.exitCode = 1;
 } finally {
-  await browser?.close();
+  await Promise.all(Object.values(browsers).map((browser) => browser.close()));
   web.close();
 }
