@@ -182,6 +182,28 @@ fn the_programs_of_the_corpus_reach_every_part_of_the_relay() {
 }
 
 #[test]
+fn the_programs_of_the_corpus_open_the_seals_they_are_about() {
+    let opened: BTreeMap<_, _> =
+        targets::seal::programs().into_iter().map(|(name, program)| (name, targets::seal::run(&program))).collect();
+    let expected = |name: &str| match name {
+        "handshake_1_2_then_media"
+        | "handshake_of_others"
+        | "both_legs"
+        | "another_path"
+        | "handshake_in_checks"
+        | "again"
+        | "forgotten"
+        | "clear" => [true, false, false, false],
+        "handshake_1_3_then_media" => [false, true, false, false],
+        "handshake_of_two_alike" => [false, false, true, false],
+        _ => [false; 4],
+    };
+    for (name, opened) in opened {
+        assert_eq!(opened, expected(name), "{name}");
+    }
+}
+
+#[test]
 fn the_strangers_of_the_corpus_are_challenged_and_refused() {
     let mut challenges = 0;
     let mut discards = BTreeSet::new();

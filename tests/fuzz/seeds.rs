@@ -38,6 +38,9 @@ pub fn seeds() -> Vec<Seed> {
     for (name, bytes) in media::packets() {
         add("wire_rtp", name, bytes);
     }
+    for (name, bytes) in crate::targets::seal::programs() {
+        add("seal", name, bytes);
+    }
     for (name, bytes) in addresses() {
         add("peer_address", name, bytes);
     }

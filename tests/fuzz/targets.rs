@@ -20,6 +20,8 @@ mod dtls;
 mod relay;
 #[path = "rtp.rs"]
 mod rtp;
+#[path = "seal.rs"]
+pub mod seal;
 
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use dtls::{hellos_in, wire_dtls};
@@ -27,6 +29,8 @@ pub use dtls::{hellos_in, wire_dtls};
 pub use relay::{relay_authenticated, relay_unauthenticated, run_authenticated, run_unauthenticated};
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use rtp::wire_rtp;
+#[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
+pub use seal::seal;
 
 /// A fuzz target.
 pub type Target = fn(&[u8]);
@@ -41,6 +45,7 @@ pub const TARGETS: &[(&str, Target, u64)] = &[
     ("wire_dtls", wire_dtls, 20_000),
     ("wire_rtp", wire_rtp, 20_000),
     ("peer_address", peer_address, 20_000),
+    ("seal", seal, 5_000),
     ("relay_unauthenticated", relay_unauthenticated, 2_000),
     ("relay_authenticated", relay_authenticated, 2_000),
 ];

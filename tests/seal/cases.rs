@@ -17,7 +17,8 @@ fn directory(kind: &str) -> PathBuf {
 
 /// All cases of a kind, in order.
 pub fn cases(kind: &str) -> Vec<Case> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(directory(kind)).unwrap().map(|each| each.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(directory(kind)).unwrap().map(|each| each.unwrap().path()).collect();
     paths.sort();
     let read = |path: &PathBuf| {
         assert_eq!(path.extension().unwrap(), "case", "{}", path.display());
@@ -128,7 +129,8 @@ fn a_wrong_case_fails() {
         let case = Case::read("wrong", &format!("# a wrong case\n{line}")).unwrap();
         assert!(alone(&case).is_err(), "{line}");
     }
-    for line in ["alice bob rtp pcmu => pass", "alice -> bob rtp pcmu", "alice -> bob rtp pcmu => perhaps", "wait long"] {
+    for line in ["alice bob rtp pcmu => pass", "alice -> bob rtp pcmu", "alice -> bob rtp pcmu => perhaps", "wait long"]
+    {
         assert!(Case::read("wrong", &format!("# a wrong case\n{line}")).is_err(), "{line}");
     }
     assert!(Case::read("wrong", "alice -> bob  rtp pcmu => refused media_unsealed").is_err(), "without a title");

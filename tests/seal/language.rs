@@ -230,6 +230,7 @@ pub fn version(text: &str) -> Read<u16> {
 pub fn hex(text: &str) -> Read<Vec<u8>> {
     let digits: Vec<char> = text.chars().filter(|each| *each != '_').collect();
     let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).ok();
-    let whole = digits.len().is_multiple_of(2).then(|| digits.chunks(2).map(byte).collect::<Option<Vec<_>>>()).flatten();
+    let whole =
+        digits.len().is_multiple_of(2).then(|| digits.chunks(2).map(byte).collect::<Option<Vec<_>>>()).flatten();
     whole.ok_or_else(|| format!("{text} is not made of hexadecimal bytes"))
 }

@@ -249,7 +249,8 @@ impl<'s> Play<'s> {
         let (count, jump) = (words.number("count")?.unwrap_or(1), words.number("jump")?.unwrap_or(1));
         let mut packets = Vec::new();
         for _ in 0..count {
-            let sequence = self.sequences.entry(ssrc).or_insert_with(|| Chance::new(u64::from(ssrc)).bytes(1)[0].into());
+            let sequence =
+                self.sequences.entry(ssrc).or_insert_with(|| Chance::new(u64::from(ssrc)).bytes(1)[0].into());
             *sequence = sequence.wrapping_add(jump);
             let (usual, mut payload) =
                 media::payload(&codec, u64::from(*sequence)).ok_or_else(|| format!("no codec {codec}"))?;

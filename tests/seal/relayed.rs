@@ -109,7 +109,11 @@ impl Relayed {
             [] => None,
             [((reason, discards, reported), (_, more_discards, more_reported))] => {
                 let expected = if self.mode == Mode::Report { (0, 1) } else { (1, 0) };
-                assert_eq!((more_discards - discards, more_reported - reported), expected, "counted once, under its mode");
+                assert_eq!(
+                    (more_discards - discards, more_reported - reported),
+                    expected,
+                    "counted once, under its mode"
+                );
                 Some(*reason)
             }
             more => panic!("one datagram, several reasons: {more:?}"),
@@ -151,8 +155,7 @@ impl Relayed {
             if client.five_tuple.link.transport() != Transport::Udp {
                 bytes.resize(bytes.len().next_multiple_of(4), 0);
             }
-            let whole =
-                Outcome::ToPeer { from: relayed, to: peer, bytes: datagram.to_vec(), dont_fragment: false };
+            let whole = Outcome::ToPeer { from: relayed, to: peer, bytes: datagram.to_vec(), dont_fragment: false };
             (world.from_client(&client, &bytes), whole)
         })
     }
@@ -221,4 +224,3 @@ impl Stage for Relayed {
         self.closed
     }
 }
-
