@@ -281,8 +281,9 @@ impl Senders {
     /// two bytes is not looked at.
     pub(super) fn observe(&mut self, way: Way, ssrc: u32, sequence: u16, payload: &[u8]) -> bool {
         let direction = if way == Way::Down { DOWN } else { 0 };
-        let mut tracked = self.0.iter_mut().take(TRACKED);
-        match tracked.find(|sender| sender.ssrc == ssrc && sender.mark & DOWN == direction) {
+        let tracked = self.0.len().min(TRACKED);
+        let mut tracked = self.0.get_mut(..tracked).unwrap_or_default().iter_mut();
+        match tracked.find(|sender| sender.ssrc == ssrc && (sender.mark ^ direction) & DOWN == 0) {
             Some(sender) => match sender.let_by() {
                 Some(answer) => answer,
                 None => payload.len() < 2 || sender.measure(sequence, payload),
