@@ -38,9 +38,8 @@ impl Conversations {
         now: Moment,
         settings: &Settings,
     ) -> Result<Option<Fact>, Reason> {
-        let message = Message::parse(datagram).map_err(|malformed| match malformed {
-            Malformed::UnknownMethod => Reason::StunMethod,
-            _ => Reason::StunMalformed,
+        let message = Message::parse(datagram).map_err(|malformed| {
+            if malformed == Malformed::UnknownMethod { Reason::StunMethod } else { Reason::StunMalformed }
         })?;
         if message.method() != Method::Binding {
             return Err(Reason::StunMethod);
