@@ -12,7 +12,6 @@ use hilum::time::{Lifetime, Moment};
 use hilum::wire::{AttributeType, Class, IntegrityKey, IntegrityKind, MessageWriter, Method, TransactionId};
 
 #[path = "../wire/hellos.rs"]
-#[allow(dead_code, reason = "the seeds use more of it")]
 pub mod hellos;
 
 use hellos::{Client, Server, fragment, handshake, record, unified};
