@@ -20,7 +20,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{self, App, BoundAddresses};
 use crate::auth::{SharedSecret, ephemeral_password, ephemeral_username};
-use crate::client::{Credential, EchoPath, Options, Plan, ProbeReport, Schedule, Trust, TurnUri, probe, random};
+use crate::client::{
+    Credential, EchoPath, Options, Plan, ProbeReport, Schedule, Traffic, Trust, TurnUri, probe, random,
+};
 use crate::clock::SystemClock;
 use crate::config;
 
@@ -92,6 +94,7 @@ async fn show(args: &DemoArgs, setup: &Setup, relay: &App, clock: SystemClock) -
 /// Two clients on each way send each other packets through the relay.
 async fn converse(uris: &[TurnUri], credential: &Credential, options: &Options) -> Vec<ProbeReport> {
     let plan = Plan {
+        traffic: Traffic::Sealed,
         packets: PACKETS,
         size: PACKET_BYTES,
         // 2,000 packets a second: some video calls at once, and over in half a second.

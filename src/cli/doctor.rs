@@ -65,7 +65,7 @@ pub struct DoctorArgs {
 }
 
 fn sizes() -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(16..=1400)
+    RangedU64ValueParser::new().range(28..=1400)
 }
 
 /// Runs `hilum doctor`. Success means that every way that was asked for works.

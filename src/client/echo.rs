@@ -1,4 +1,4 @@
-//! Packets through the relay and back: each is marked, numbered and recognised again.
+//! Packets through the relay and back: each is numbered and recognised again. They are what a call carries, in form.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,16 +6,19 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 
 use super::error::ClientError;
-use super::probe::{EchoPath, EchoReport, LARGEST_PACKET, Plan, RoundTrip, SMALLEST_PACKET};
+use super::probe::{EchoPath, EchoReport, LARGEST_PACKET, Plan, RoundTrip, SMALLEST_PACKET, Traffic};
+use super::rehearsal::{Rehearsal, Side};
 use super::turn_client::{TurnClient, random};
 use crate::clock::SystemClock;
 use crate::time::Moment;
 use crate::wire::ChannelNumber;
 
-/// The mark that tells this echo's packets from everything else that may reach a relayed address.
-const MARK: usize = 12;
 /// When the window is full and nothing came back for so long, what is under way counts as lost and sending goes on.
 const STUCK: Duration = Duration::from_millis(250);
+/// How long a datagram of the handshake is waited for before it is sent again, and at last given up: enough for a way
+/// over a satellite that loses one of two.
+const HANDSHAKE_WAITS: [Duration; 3] =
+    [Duration::from_millis(250), Duration::from_millis(500), Duration::from_millis(1000)];
 
 /// The end that sends every packet back.
 pub(super) enum Far {
@@ -56,6 +59,24 @@ impl Far {
     }
 }
 
+/// Waits until the other side has received this datagram; where from, when that is the far end.
+async fn arrival(
+    sender: Side,
+    datagram: &[u8],
+    near: &mut TurnClient,
+    far: &mut Far,
+) -> Result<Option<SocketAddr>, ClientError> {
+    loop {
+        let (got, from) = match sender {
+            Side::Client => far.receive().await.map(|(got, from)| (got, Some(from)))?,
+            Side::Server => (near.receive().await?.data, None),
+        };
+        if got == datagram {
+            return Ok(from);
+        }
+    }
+}
+
 /// How the packets' tour ended.
 pub(super) enum Tour {
     /// All came back, or the time for it is over.
@@ -68,7 +89,8 @@ pub(super) enum Tour {
 pub(super) struct Echo<'p> {
     plan: &'p Plan,
     clock: SystemClock,
-    mark: [u8; MARK],
+    channel: ChannelNumber,
+    call: Rehearsal,
     /// One for each packet sent: when, and whether it has come back.
     packets: Vec<(Moment, bool)>,
     times: Vec<Duration>,
@@ -81,11 +103,12 @@ pub(super) struct Echo<'p> {
 }
 
 impl<'p> Echo<'p> {
-    pub(super) fn new(plan: &'p Plan, clock: SystemClock) -> Result<Self, ClientError> {
+    pub(super) fn new(plan: &'p Plan, clock: SystemClock, channel: ChannelNumber) -> Result<Self, ClientError> {
         Ok(Self {
             plan,
             clock,
-            mark: random()?,
+            channel,
+            call: Rehearsal::new(random()?),
             packets: Vec::new(),
             times: Vec::new(),
             reached: 0,
@@ -96,16 +119,54 @@ impl<'p> Echo<'p> {
         })
     }
 
-    /// Sends the plan's packets from `near` on `channel` and lets `far` send them back. Gives `far` back.
-    pub(super) async fn run(&mut self, near: &mut TurnClient, channel: ChannelNumber, mut far: Far) -> (Tour, Far) {
-        let tour = match self.tour(near, channel, &mut far).await {
+    /// Sends the plan's packets from `near` and lets `far` send them back. Gives `far` back.
+    pub(super) async fn run(&mut self, near: &mut TurnClient, mut far: Far) -> (Tour, Far) {
+        let shaken = match self.plan.traffic {
+            Traffic::Sealed => self.shake_hands(near, &mut far).await,
+            Traffic::Unsealed => Ok(()),
+        };
+        let tour = match shaken {
+            Ok(()) => self.tour(near, &mut far).await,
+            Err(error) => Err(error),
+        };
+        let tour = match tour {
             Ok(()) => Tour::Over,
             Err(error) => Tour::Broken(error),
         };
         (tour, far)
     }
 
-    async fn tour(&mut self, near: &mut TurnClient, channel: ChannelNumber, far: &mut Far) -> Result<(), ClientError> {
+    /// Each datagram goes out when the one before has arrived. Whether a handshake that does not get through matters is
+    /// the relay's to say: the packets are sent in any case, and counted.
+    async fn shake_hands(&self, near: &mut TurnClient, far: &mut Far) -> Result<(), ClientError> {
+        // Where the far end sees the near one.
+        let mut seen_at = None;
+        for (side, datagram) in self.call.handshake() {
+            let mut arrived = false;
+            for wait in HANDSHAKE_WAITS {
+                match (side, seen_at) {
+                    (Side::Client, _) => near.send_channel(self.channel, &datagram).await?,
+                    (Side::Server, Some(to)) => far.send_back(&datagram, to).await?,
+                    (Side::Server, None) => return Ok(()),
+                }
+                match tokio::time::timeout(wait, arrival(side, &datagram, near, far)).await {
+                    Ok(from) => {
+                        seen_at = from?.or(seen_at);
+                        arrived = true;
+                        break;
+                    }
+                    // It is sent again.
+                    Err(_) => continue,
+                }
+            }
+            if !arrived {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tour(&mut self, near: &mut TurnClient, far: &mut Far) -> Result<(), ClientError> {
         let began = self.clock.now().moment;
         self.progress = began;
         loop {
@@ -116,7 +177,7 @@ impl<'p> Echo<'p> {
             if !self.is_sent() && !self.is_full() && now >= self.due(began) {
                 let packet = self.packet(self.packets.len());
                 self.packets.push((now, false));
-                near.send_channel(channel, &packet).await?;
+                near.send_channel(self.channel, &packet).await?;
                 // Fall through to reading: what came in meanwhile must not wait for a burst to end.
             }
             let until = self.wakes_at(began);
@@ -128,7 +189,7 @@ impl<'p> Echo<'p> {
                 returned = near.receive() => self.returned(&returned?.data),
                 reached = far.receive() => {
                     let (packet, to) = reached?;
-                    if packet.starts_with(&self.mark) {
+                    if self.call.number(&packet).is_some() {
                         self.reached += 1;
                         far.send_back(&packet, to).await?;
                     }
@@ -171,22 +232,18 @@ impl<'p> Echo<'p> {
         self.plan.size.clamp(SMALLEST_PACKET, LARGEST_PACKET)
     }
 
-    /// The mark, the number, and bytes that follow from the number.
     fn packet(&self, number: usize) -> Vec<u8> {
         let number = u32::try_from(number).unwrap_or(u32::MAX);
-        let mut packet = Vec::with_capacity(self.size());
-        packet.extend_from_slice(&self.mark);
-        packet.extend_from_slice(&number.to_be_bytes());
-        let filler = number.wrapping_mul(0x9E37_79B1).to_be_bytes();
-        packet.extend(filler.iter().cycle().take(self.size() - packet.len()));
-        packet
+        match self.plan.traffic {
+            Traffic::Sealed => self.call.sealed(number, self.size()),
+            Traffic::Unsealed => self.call.unsealed(number, self.size()),
+        }
     }
 
     fn returned(&mut self, packet: &[u8]) {
         let now = self.clock.now().moment;
-        let Some(rest) = packet.strip_prefix(&self.mark) else { return };
-        let number = rest.first_chunk::<4>().map(|number| u32::from_be_bytes(*number));
-        let Some(number) = number.and_then(|number| usize::try_from(number).ok()) else { return };
+        let number = self.call.number(packet).and_then(|number| usize::try_from(number).ok());
+        let Some(number) = number else { return };
         if number >= self.packets.len() || packet != self.packet(number) {
             self.corrupted += 1;
             return;

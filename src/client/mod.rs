@@ -24,6 +24,7 @@ mod echo;
 mod error;
 mod login;
 mod probe;
+mod rehearsal;
 mod request;
 mod session;
 mod tls;
@@ -35,7 +36,10 @@ mod uri;
 pub use diagnosis::Diagnosis;
 pub use error::ClientError;
 pub use login::{BadChallenge, Challenge, Credential, InvalidUsername};
-pub use probe::{EchoPath, EchoReport, LARGEST_PACKET, Plan, ProbeReport, RoundTrip, SMALLEST_PACKET, Stage, probe};
+pub use probe::{
+    EchoPath, EchoReport, LARGEST_PACKET, Plan, ProbeReport, RoundTrip, SMALLEST_PACKET, Stage, Traffic, probe,
+};
+pub use rehearsal::{Rehearsal, Side};
 pub use request::{Allocation, Answer, Operation, Refusal, RequestFailure};
 pub use session::{Incoming, Session, Step};
 pub use tls::{ALPN, Trust, TrustError, client_config};

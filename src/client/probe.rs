@@ -9,6 +9,7 @@ use super::diagnosis::{Diagnosis, diagnose};
 use super::echo::{Echo, Far, Tour};
 use super::error::ClientError;
 use super::login::Credential;
+use super::rehearsal;
 use super::request::{Allocation, RequestFailure};
 use super::turn_client::{Options, TurnClient};
 use super::uri::TurnUri;
@@ -16,17 +17,28 @@ use crate::clock::SystemClock;
 use crate::time::Lifetime;
 use crate::wire::{ChannelNumber, ErrorCode};
 
-/// The smallest probe packet: it carries 16 bytes of mark and number.
-pub const SMALLEST_PACKET: usize = 16;
+/// The smallest probe packet: an RTP header and an authentication tag.
+pub const SMALLEST_PACKET: usize = rehearsal::SHORTEST;
 /// The largest: with headers it still fits an Ethernet frame, as media packets do.
 pub const LARGEST_PACKET: usize = 1400;
 
 /// A video call still works with this share of its packets lost, though not well.
 pub const HIGHEST_LOSS_PERCENT: f64 = 5.0;
 
+/// What the packets of a probe are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Traffic {
+    /// As of a call: a DTLS handshake first, then SRTP, both in form only, see [`super::Rehearsal`].
+    Sealed,
+    /// RTP that nobody has encrypted, without a handshake: what a relay with a seal stops.
+    Unsealed,
+}
+
 /// What to send, and how long to wait.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// What the packets are.
+    pub traffic: Traffic,
     /// How many packets go out.
     pub packets: u32,
     /// Bytes in each, [`SMALLEST_PACKET`] to [`LARGEST_PACKET`].
@@ -49,7 +61,7 @@ impl Plan {
         let grace = Duration::from_secs(2);
         // The time of the packets, and 20 s for connections, five requests and their retransmissions.
         let deadline = Duration::from_secs(20) + interval.saturating_mul(packets) + grace;
-        Self { packets, size: 172, interval, window: 256, grace, deadline }
+        Self { traffic: Traffic::Sealed, packets, size: 172, interval, window: 256, grace, deadline }
     }
 }
 
@@ -271,8 +283,8 @@ impl Probe<'_> {
             Err(error) => return Err(error),
         };
         self.stage = Stage::Echo;
-        let mut echo = Echo::new(self.plan, self.clock)?;
-        let (tour, far) = echo.run(near, channel, far).await;
+        let mut echo = Echo::new(self.plan, self.clock, channel)?;
+        let (tour, far) = echo.run(near, far).await;
         self.report.echo = Some(echo.report(path, path_reason));
         if let Far::Allocation { client, .. } = far {
             // As above.
