@@ -1,4 +1,4 @@
-//! How long one forward takes in the state machine, each way.
+//! How long one forward takes in the state machine, each way, with the seal off and enforced.
 //!
 //! `cargo bench --no-default-features --bench forward`
 
@@ -8,18 +8,21 @@ mod forwarding;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use forwarding::{Bench, Way};
+use hilum::policy::seal::Mode;
 
 fn forward(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("forward");
-    group.throughput(Throughput::Elements(1));
-    for size in [172, 1200] {
-        for way in [Way::Up, Way::Down] {
-            let mut bench = Bench::new(size);
-            bench.load(way);
-            group.bench_function(format!("{way:?} {size} bytes"), |bencher| bencher.iter(|| bench.forward(way)));
+    for (name, mode) in [("forward, seal off", Mode::Off), ("forward, sealed", Mode::Enforce)] {
+        let mut group = criterion.benchmark_group(name);
+        group.throughput(Throughput::Elements(1));
+        for size in [172, 1200] {
+            for way in [Way::Up, Way::Down] {
+                let mut bench = Bench::new(size, mode);
+                bench.load(way);
+                group.bench_function(format!("{way:?} {size} bytes"), |bencher| bencher.iter(|| bench.forward(way)));
+            }
         }
+        group.finish();
     }
-    group.finish();
 }
 
 criterion_group!(benches, forward);

@@ -1,10 +1,16 @@
 //! A relay with one client that has a channel to one peer, and a datagram each way, for the benches of one forward.
 
+// The file stands on its own, so that it can be had without the rest of the client.
+#[allow(dead_code, reason = "a bench needs a part of it")]
+#[path = "../../src/client/rehearsal.rs"]
+mod rehearsal;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use hilum::addr::{ClientAddr, FiveTuple, Link, PeerAddr, RelayedAddr};
 use hilum::auth::{Authenticator, Credentials, NonceKey, StaticUser};
+use hilum::policy::seal::{self, Mode};
 use hilum::policy::{PeerRules, Policy, Quota};
 use hilum::time::{Lifetime, Moment, Now, UnixTime};
 use hilum::turn::{Common, Opened, Origin, Pool, Port, PortKey, Relay, Settings, Slot, Verdict};
@@ -12,6 +18,7 @@ use hilum::wire::{
     AttributeType, Class, IntegrityKey, IntegrityKind, Message, MessageWriter, Method, PasswordAlgorithm,
     TransactionId, write_channel_header,
 };
+use rehearsal::{Rehearsal, Side};
 
 const USER: &str = "bench";
 const PASSWORD: &str = "a password of the bench";
@@ -28,6 +35,9 @@ pub enum Way {
     Down,
 }
 
+/// Packets each way before anything is measured: a sender's first ones are looked at more closely than all that follow.
+const SETTLED: u32 = 5000;
+
 /// The relay, a slot, and what is put into it.
 pub struct Bench {
     relay: Relay,
@@ -40,26 +50,36 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// With packets of this many bytes of media.
-    pub fn new(size: usize) -> Self {
+    /// With packets of this many bytes, SRTP in form. With the seal enforced they come after a handshake, on a flow that
+    /// has been open for a while.
+    pub fn new(size: usize, mode: Mode) -> Self {
         let relayed: IpAddr = [198, 51, 100, 1].into();
         let client = ClientAddr::new(SocketAddr::from(([192, 0, 2, 7], 4000)));
-        let mut up = write_channel_header(hilum::wire::ChannelNumber::FIRST, u16::try_from(size).unwrap()).to_vec();
-        up.resize(4 + size, 0x80);
+        let call = Rehearsal::new([5; 24]);
         let mut bench = Self {
-            relay: relay(relayed),
+            relay: relay(relayed, mode),
             slot: Slot::new(),
             now: Now { moment: Moment::from_secs(10), unix: UnixTime::from_secs(1_700_000_000) },
             client: FiveTuple { client, link: Link::Udp(0) },
             peer: PeerAddr::canonical(SocketAddr::from(([93, 184, 215, 14], 5000))),
-            down: up[4..].to_vec(),
-            up,
+            up: Vec::new(),
+            down: Vec::new(),
         };
         while bench.relay.wanted(Pool::ALL[0]) > 0 {
             let address = RelayedAddr::new(SocketAddr::new(relayed, 50_000));
             bench.relay.supply(Opened::Single(Port::new(PORT, address)));
         }
         bench.set_up();
+        if mode == Mode::Enforce {
+            for (side, datagram) in call.handshake() {
+                bench.pass(if side == Side::Client { Way::Up } else { Way::Down }, &datagram);
+            }
+        }
+        for number in 0..SETTLED {
+            for way in [Way::Up, Way::Down] {
+                bench.pass(way, &call.sealed(number, size));
+            }
+        }
         bench
     }
 
@@ -96,6 +116,19 @@ impl Bench {
         self.slot.message().to_vec()
     }
 
+    /// Forwards a datagram, which stays what is forwarded that way.
+    fn pass(&mut self, way: Way, datagram: &[u8]) {
+        match way {
+            Way::Up => {
+                let length = u16::try_from(datagram.len()).unwrap();
+                self.up = [&write_channel_header(hilum::wire::ChannelNumber::FIRST, length)[..], datagram].concat();
+            }
+            Way::Down => self.down = datagram.to_vec(),
+        }
+        self.load(way);
+        self.forward(way);
+    }
+
     /// One forward, as a shard does it: a filled slot in, a verdict out. The bytes are put there once, as the system
     /// does, and not for each forward.
     pub fn forward(&mut self, way: Way) -> usize {
@@ -115,7 +148,7 @@ impl Bench {
     }
 }
 
-fn relay(relayed: IpAddr) -> Relay {
+fn relay(relayed: IpAddr, mode: Mode) -> Relay {
     let user = StaticUser { name: USER.into(), password: PASSWORD.into() };
     let credentials = Credentials::new(vec![user], Vec::new()).unwrap();
     let authenticator = Authenticator::new(REALM, credentials, NonceKey::new([1; 32]), Lifetime::from_secs(600));
@@ -123,7 +156,7 @@ fn relay(relayed: IpAddr) -> Relay {
         peers: PeerRules::default(),
         quota: Quota::default(),
         challenges_per_second: 1000,
-        seal: hilum::policy::seal::Settings { mode: hilum::policy::seal::Mode::Off, ..Default::default() },
+        seal: seal::Settings { mode, ..seal::Settings::default() },
     };
     let common = Common::new(Quota::default(), &[relayed]);
     let settings = Settings { spare_ports: 1, spare_pairs: 0, ..Settings::default() };

@@ -23,7 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TRANSPORTS = ("udp", "tcp", "tls")
 CREDENTIALS = ("long-term", "shared-secret")
 # Each has a server of its own: see `scenarios`.
-TOOLS = ("uclient", "webrtc")
+TOOLS = ("uclient", "aioice", "webrtc")
 
 
 def scenarios(at):
@@ -47,7 +47,7 @@ def scenarios(at):
     for transport in TRANSPORTS:
         for kind in CREDENTIALS:
             yield f"aioice: relay to relay over {transport}, {kind}", (
-                lambda transport=transport, kind=kind: ice.aioice_both_ways(at("webrtc", kind), transport, kind)
+                lambda transport=transport, kind=kind: ice.aioice_both_ways(at("aioice", kind), transport, kind)
             )
     yield "aiortc: data channel, relayed candidates only", lambda: ice.aiortc_both_ways(at("webrtc", "shared-secret"))
     for transport in TRANSPORTS:
