@@ -29,6 +29,11 @@ const FLAGS = [
   "--disable-sync",
 ];
 
+/** Tells browser.py what it has to know, as a line of JSON. */
+function tell(what) {
+  console.log(JSON.stringify(what));
+}
+
 function demand(claim, what) {
   if (!claim) throw new Error(what);
 }
@@ -39,7 +44,7 @@ const START = {
     const browser = await chromium.launch({ ...options, args: [...FLAGS, ...CALL.flags] });
     return { newPage: async () => (await browser.newContext()).newPage(), close: () => browser.close() };
   },
-  firefox: () => firefox.launch("/usr/bin/firefox-esr", (pid) => appendFileSync(CALL.pids, `${pid}\n`)),
+  firefox: () => firefox.launch("/usr/bin/firefox-esr", CALL.preferences, (pid) => appendFileSync(CALL.pids, `${pid}\n`)),
 };
 
 /** One page for each party, and a connection between each two of them. */
@@ -92,7 +97,8 @@ class Call {
 
   /**
    * Waits until all connections have a new pair and FRAMES frames more than when it was first seen, and at least
-   * `seconds`. Only what arrives after the new pair is selected counts, so it went through it.
+   * `seconds`. Only what arrives after the new pair is selected counts, so it went through it. A call of CALL.packets
+   * goes on until so many media packets have arrived in all.
    */
   async talk(seconds, way, before) {
     const old = new Map(before?.map(([party, other, { pair, ufrag }]) => [`${party}-${other}`, { id: pair.id, ufrag }]));
@@ -111,7 +117,10 @@ class Call {
       const [party, other, seen] = missing[0] ?? all.find(([, , { state }]) => state === "failed") ?? [];
       const told = `${this.names[party]} to ${this.names[other]}: ${JSON.stringify(seen)}`;
       demand(seen?.state !== "failed", `the connection failed: ${told}`);
-      if (!missing.length && spent >= seconds * 1000) return this.judged(all, way);
+      this.packets = all.reduce((sum, [, , { received }]) => sum + received.audio + received.video, 0);
+      const enough = !missing.length && spent >= seconds * 1000;
+      if (enough && this.packets >= CALL.packets) return this.judged(all, way);
+      demand(missing.length || spent < STEP + seconds * 1000, `${this.packets} packets, not ${CALL.packets}, in ${spent} ms`);
       demand(spent < STEP + seconds * 1000, `not connected and ${FRAMES} more frames in ${STEP} ms: ${told}`);
     }
   }
@@ -120,14 +129,14 @@ class Call {
   judged(all, way) {
     for (const [party, other, { pair, types, dtls }] of all) {
       const name = `${this.names[party]} to ${this.names[other]}`;
-      demand(pair.local === "relay" && pair.remote === "relay", `${name}: the pair is ${pair.local}/${pair.remote}`);
+      // A check can come before its candidate was carried here: then a relayed address is called peer-reflexive.
+      const relayed = pair.local === "relay" && ["relay", "prflx"].includes(pair.remote);
+      demand(relayed, `${name}: the pair is ${pair.local}/${pair.remote}`);
       demand(types.every((type) => type === "relay"), `${name}: candidates of other types: ${types}`);
       demand(pair.through === way, `${name}: the relay is reached over ${pair.through}, not ${way}`);
       const connected = dtls.filter((state) => state === "connected").length;
       demand(connected === 1, `${name}: not one DTLS handshake: ${dtls}`);
     }
-    this.packets = 0;
-    for (const [, , { received }] of all) this.packets += received.audio + received.video;
     return all;
   }
 
@@ -142,14 +151,20 @@ class Call {
   }
 
   /**
-   * ICE restart, over another transport to the relay if `way` is not the one in use. Chromium keeps a pair over UDP that
-   * works, whatever it is told: so UDP is closed, as by a firewall, while the call goes over TCP. `browser.py` does that.
+   * ICE restart, over another transport to the relay if `way` is not the one in use. Chromium keeps a pair over UDP
+   * that works, whatever it is told: so browser.py closes UDP, as a firewall would, while the call goes over TCP.
    */
   async restart(way) {
-    console.log(JSON.stringify({ way }));
+    tell({ way });
     await Promise.all(this.pages.map((page, index) => page.evaluate(inPage.move, { relay: this.relay(index, way) })));
     await this.negotiate(true);
   }
+}
+
+/** Ends all connections, and lets what says so arrive. */
+async function hangUp(call) {
+  for (const page of call.pages) await page.evaluate(inPage.hangUp);
+  await sleep(300);
 }
 
 /** A good call: all media arrives, before and after each restart. */
@@ -164,6 +179,7 @@ async function good(call) {
   const frames = Math.min(...seen.map(([, , { frames }]) => frames));
   const lost = seen.reduce((sum, [, , { lost }]) => sum + lost, 0);
   const { version, profile } = seen[0][2];
+  await hangUp(call);
   return { packets: call.packets, frames, lost, version, profile };
 }
 
@@ -198,17 +214,20 @@ const browsers = {};
 try {
   const pages = [];
   const kinds = [...new Set(CALL.parties.map(({ browser }) => browser))];
-  await Promise.all(kinds.map(async (kind) => (browsers[kind] = await START[kind]())));
+  // All of them have started or failed before anything goes on, so that none is forgotten.
+  const starts = await Promise.allSettled(kinds.map(async (kind) => (browsers[kind] = await START[kind]())));
+  for (const { reason } of starts) if (reason) throw reason;
   for (const { browser } of CALL.parties) {
     const page = await browsers[browser].newPage();
     await page.goto(`http://127.0.0.1:${web.address().port}/`);
     pages.push(page);
   }
-  console.log(JSON.stringify(await (CALL.clear ? clear : good)(new Call(pages))));
+  tell(await (CALL.clear ? clear : good)(new Call(pages)));
 } catch (error) {
   console.error(error);
   process.exitCode = 1;
 } finally {
-  await Promise.all(Object.values(browsers).map((browser) => browser.close()));
-  web.close();
+  await Promise.allSettled(Object.values(browsers).map((browser) => browser.close()));
 }
+// Connections that a page holds open do not keep this script.
+process.exit();

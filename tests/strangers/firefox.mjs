@@ -129,9 +129,9 @@ class Page {
 }
 
 /** Starts Firefox with a profile of its own; `started(pid)` is told before anything can fail. */
-export async function launch(executable, started) {
+export async function launch(executable, preferences, started) {
   const profile = await mkdtemp(path.join(tmpdir(), "firefox-"));
-  const lines = Object.entries(PREFERENCES).map(([name, value]) => `user_pref("${name}", ${JSON.stringify(value)});\n`);
+  const lines = Object.entries({ ...PREFERENCES, ...preferences }).map(([name, value]) => `user_pref("${name}", ${JSON.stringify(value)});\n`);
   await writeFile(path.join(profile, "user.js"), lines.join(""));
   const child = spawn(executable, ["--headless", "--no-remote", "--profile", profile, "--remote-debugging-port=0"], {
     stdio: ["ignore", "ignore", "pipe"],

@@ -77,7 +77,7 @@ export function link({ other, offers, channel, size }) {
   };
 }
 
-/** An offer for another party; `restart` asks for new ICE credentials, `relay` changes the way to the relay before. */
+/** An offer for another party; `restart` asks for new ICE credentials. */
 export async function offer({ other, restart }) {
   const { connection, watch } = window.party.links[other];
   if (restart) connection.restartIce();
@@ -122,6 +122,10 @@ export async function addCandidates({ other, candidates }) {
 
 export async function echo({ other }) {
   return await window.party.links[other].echo();
+}
+
+export function hangUp() {
+  for (const { connection } of Object.values(window.party.links)) connection.close();
 }
 
 /** What each connection says of itself now, by party. */

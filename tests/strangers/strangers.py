@@ -8,14 +8,15 @@ import argparse
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 import time
 import traceback
 
-import browser
 import canaries
 import ice
+import sealed
 import server as servers
 import uclient
 
@@ -23,7 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TRANSPORTS = ("udp", "tcp", "tls")
 CREDENTIALS = ("long-term", "shared-secret")
 # Each has a server of its own: see `scenarios`.
-TOOLS = ("uclient", "aioice", "webrtc")
+TOOLS = ("uclient", "aioice", "webrtc", "browsers", "refusals")
 
 
 def scenarios(at):
@@ -50,9 +51,22 @@ def scenarios(at):
                 lambda transport=transport, kind=kind: ice.aioice_both_ways(at("aioice", kind), transport, kind)
             )
     yield "aiortc: data channel, relayed candidates only", lambda: ice.aiortc_both_ways(at("webrtc", "shared-secret"))
-    for transport in TRANSPORTS:
-        yield f"chromium: a call over {transport}", (
-            lambda transport=transport: browser.call(at("webrtc", "shared-secret"), transport)
+
+
+def browsers(at, chosen, control):
+    """The scenarios of browsers; `control` runs clear media through a relay that lets it pass."""
+    calls = sealed.Calls()
+    good = list(calls.scenarios(lambda: at("browsers", "shared-secret")))
+    yield from good
+    if chosen.against == "hilum":
+        # The sum means nothing when some calls were left out.
+        if all(chosen.only in name for name, _ in good):
+            yield "browsers: no packet of a good call refused", lambda: calls.none_refused(at("browsers", "shared-secret"))
+        yield "clear media: delivered by a relay without a seal", control
+        yield "clear media: not delivered", lambda: sealed.clear(at("refusals", "shared-secret"), delivered=False)
+    for pair in (("firefox", "chromium"), ("chromium", "firefox")):
+        yield f"browsers: {'-'.join(pair)}, rough handshake", (
+            lambda pair=pair: sealed.rough(at("refusals", "shared-secret"), *pair)
         )
 
 
@@ -62,6 +76,8 @@ def main() -> int:
     options.add_argument("--only", default="", help="run the scenarios whose name holds this word")
     options.add_argument("--binary", type=pathlib.Path, default=ROOT / "target/release/hilum")
     chosen = options.parse_args()
+    # Told to stop, this ends what it has started before it ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
     output = ROOT / "target" / "strangers"
     output.mkdir(parents=True, exist_ok=True)
@@ -93,7 +109,9 @@ def main() -> int:
             for kind in CREDENTIALS:
                 one = servers.start_coturn(folder, certificate, key, kind)
                 running |= {(tool, kind): one for tool in TOOLS}
-        for name, call in scenarios(lambda *which: running[which]):
+        at = lambda *which: running[which]
+        control = lambda: sealed.clear_control(folder, certificate, key)
+        for name, call in [*scenarios(at), *browsers(at, chosen, control)]:
             if chosen.only in name:
                 judge(name, call)
         if chosen.against == "hilum":

@@ -1,0 +1,114 @@
+"""What the seal owes to browsers: not one packet of a good call refused, not one clear media packet delivered.
+
+The good calls have a server of their own, so that its counters speak of nothing else.
+"""
+
+import os
+import re
+import time
+
+import browser
+import server as servers
+from server import Server
+from tap import Trouble
+
+# Media packets that the good calls must have relayed in all, for "none refused" to mean something.
+ENOUGH = 20_000
+# Datagrams of the first call's handshake that go wrong; more than a network that carries video would lose.
+ROUGH = Trouble(loss=0.2, duplication=0.2, reordering=0.3, seed=7)
+# What may be counted around good calls and is no media: checks that come before their permission or after their
+# allocation's end, as ICE's do, and challenges beyond a source's budget, since all clients share one address here.
+ABOUT_ICE = {"no_permission", "no_relayed_port", "no_allocation", "connection_gone", "challenge_budget", "binding_indication"}
+# An ICE restart, another one that moves to TCP, and one that moves back.
+RESTARTS = ["udp", "tcp", "udp"]
+FOUR = ["chromium", "firefox", "chromium", "firefox"]
+# The DTLS handshake inside ICE checks, which Chromium can do and Debian's does not by default.
+INSIDE_STUN = ["--force-fieldtrials=WebRTC-IceHandshakeDtls/Enabled/"]
+
+
+class Calls:
+    """The good calls, and how many media packets have arrived in them."""
+
+    def __init__(self):
+        self.packets = 0
+
+    def make(self, server: Server, *parties: str, **more) -> str:
+        said, line = browser.call(server, list(parties), **more)
+        self.packets += said["packets"]
+        return line
+
+    def scenarios(self, at):
+        """(name, what to call); `at` gives the server of the good calls."""
+
+        def one(*parties, **more):
+            return lambda: self.make(at(), *parties, **more)
+
+        for pair in (("chromium", "chromium"), ("firefox", "firefox"), ("chromium", "firefox")):
+            yield f"browsers: {'-'.join(pair)}, moved to tcp and back", one(*pair, echo=True, restarts=RESTARTS)
+        yield "browsers: firefox-chromium over tcp", one("firefox", "chromium", way="tcp", echo=True, restarts=["tcp"])
+        yield "browsers: chromium-chromium over tls", one("chromium", "chromium", way="tls", echo=True, restarts=["tls"])
+        old = {"media.peerconnection.dtls.version.max": 0x0303}
+        yield "browsers: firefox-chromium with DTLS 1.2", one("firefox", "chromium", echo=True, preferences=old)
+        yield "browsers: chromium-chromium, DTLS inside ICE checks", one("chromium", "chromium", echo=True, flags=INSIDE_STUN)
+        yield "browsers: four in a mesh", one(*FOUR, seconds=10, packets=ENOUGH, direct=True)
+
+    def none_refused(self, server: Server) -> str:
+        """The server's word for it: nothing refused by the seal, and nothing of a call dropped for another reason."""
+        time.sleep(1.2)  # metrics are published once a second
+        text = server.fetch("/metrics")
+        relayed = total(text, "hilum_packets_total", r'direction="to_client"')
+        if self.packets < ENOUGH or relayed < self.packets:
+            raise AssertionError(f"{self.packets} media packets arrived, {relayed} relayed: fewer than {ENOUGH}")
+        for name in ("hilum_seal_discards_total", "hilum_seal_reported_total"):
+            if re.search(rf"^{name}\b", text, re.MULTILINE) is None:
+                if not os.environ.get("HILUM_BEFORE_THE_SEAL"):
+                    raise AssertionError(f"the server has no metric {name}")
+            elif total(text, name):
+                raise AssertionError(f"refused of good calls: {counted(text, name)}")
+        dropped = [line for line in counted(text, "hilum_discards_total") if reason(line) not in ABOUT_ICE]
+        if dropped:
+            raise AssertionError(f"dropped of good calls: {dropped}")
+        return f"{self.packets} media packets arrived of {relayed} relayed messages, 0 refused"
+
+
+def counted(text: str, name: str, labels: str = "") -> list[str]:
+    """The lines of a metric that are not zero."""
+    lines = [line for line in text.splitlines() if re.match(rf"{name}[{{ ]", line) and re.search(labels, line)]
+    return [line for line in lines if float(line.rsplit(" ", 1)[1])]
+
+
+def total(text: str, name: str, labels: str = "") -> int:
+    return int(sum(float(line.rsplit(" ", 1)[1]) for line in counted(text, name, labels)))
+
+
+def reason(line: str) -> str:
+    found = re.search(r'reason="(\w+)"', line)
+    return found.group(1) if found else ""
+
+
+def rough(server: Server, *parties: str) -> str:
+    """A handshake that is lost, doubled and reordered on the way opens the seal all the same.
+
+    No count of refusals here: media that a client sends after a Finished that was lost before the relay comes too early.
+    """
+    return browser.call(server, list(parties), trouble=ROUGH)[1]
+
+
+def clear(server: Server, delivered: bool) -> str:
+    """Chromium with its encryption switched off: ICE connects and media is sent, and through Hilum none arrives.
+
+    A relay without a seal delivers it: that is the proof that it was there to be stopped.
+    """
+    flags = ["--disable-webrtc-encryption"]
+    said, _ = browser.call(server, ["chromium", "chromium"], clear=True, flags=flags, direct=True)
+    if delivered != (said["packets"] > 0):
+        raise AssertionError(f"of {said['sent']} clear media packets, {said['packets']} were delivered")
+    return f"of {said['sent']} clear media packets, {said['packets']} were delivered"
+
+
+def clear_control(folder, certificate, key) -> str:
+    server = servers.start_coturn(folder, certificate, key, "shared-secret")
+    try:
+        return clear(server, delivered=True)
+    finally:
+        server.stop()
