@@ -13,10 +13,17 @@
 mod alone;
 mod bytes;
 mod cases;
+#[path = "../counting/mod.rs"]
+mod counting;
+mod dimpl;
 mod handshake;
 mod language;
+mod memory;
+mod openssl;
 mod parts;
 mod play;
+mod properties;
+mod recordings;
 mod relayed;
 mod stage;
 #[path = "../scenarios/world.rs"]

@@ -20,8 +20,6 @@ pub enum Part {
     Record { kind: u8, epoch: u16, body: Vec<u8> },
     /// An encrypted record of DTLS 1.3.
     Unified { epoch: u8, body: Vec<u8> },
-    /// Bytes that are not made into a record.
-    Raw(Vec<u8>),
 }
 
 /// One sender of DTLS: its counters, and what it puts into its headers.
@@ -78,7 +76,6 @@ impl Side {
             }
             Part::Record { kind, epoch, body } => vec![dtls::record(*kind, 0xFEFD, *epoch, next(), body)],
             Part::Unified { epoch, body } => vec![dtls::unified(*epoch, next(), &self.connection_id, body)],
-            Part::Raw(bytes) => vec![bytes.clone()],
         }
     }
 }

@@ -219,7 +219,7 @@ impl<'s> Play<'s> {
         let key = |one: &Place, other: &Place| (one.name.clone(), other.name.clone());
         if words.name == "client-hello" {
             let mut repeats = words.clone();
-            if !(repeats.flag("again") || repeats.flag("cookie") || words.text("retried").is_some()) {
+            if !(repeats.flag("again") || repeats.flag("cookie")) {
                 self.handshakes += 1;
                 self.sides.insert(key(to, from), Side::default());
                 self.sides.insert(key(from, to), Side::default());
