@@ -9,6 +9,7 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import itertools
 import json
 import os
 import pathlib
@@ -27,6 +28,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 BOUND = 150
 # Seconds for each part of a call, before and after each restart.
 SECONDS = 3
+# Numbers the calls.
+CALLS = itertools.count(1)
 # The versions as getStats says them.
 VERSIONS = {"FEFD": "DTLS 1.2", "FEFC": "DTLS 1.3"}
 
@@ -39,13 +42,13 @@ def trust(home: pathlib.Path, certificate: pathlib.Path) -> None:
             subprocess.run(["certutil", "-d", f"sql:{database}", *command], check=True, capture_output=True, timeout=30)
 
 
-def credential(party: int) -> tuple[str, str]:
+def credential(party: str) -> tuple[str, str]:
     """User name and password of one party, good for ten minutes."""
     name = f"{int(time.time()) + 600}:{LABEL}-{party}"
     return name, base64.b64encode(hmac.digest(SECRET.encode(), name.encode(), hashlib.sha1)).decode()
 
 
-def ways(server: Server, udp: int, party: int) -> dict:
+def ways(server: Server, udp: int, party: str) -> dict:
     """The ICE server entries of one party, by the transport to the relay."""
     name, password = credential(party)
     urls = {
@@ -112,7 +115,9 @@ def drive(home: pathlib.Path, call: dict, tap: Tap | None) -> tuple[dict, list[i
 
 def call(server: Server, parties: list[str], way: str = "udp", trouble: Trouble | None = None, **more) -> tuple[dict, str]:
     """One call; `parties` names their browsers. Returns what it says at its end, and the same as a line to print."""
-    name = f"{'-'.join(parties)}-{way}-{time.monotonic_ns()}"
+    # No two calls have a party in common: a seal that one has opened must not help the next.
+    number = next(CALLS)
+    name = f"call-{number}-{'-'.join(parties)}-{way}"
     # Short, because browsers put sockets there, whose paths have 107 bytes.
     home = pathlib.Path(tempfile.mkdtemp(prefix="call-"))
     if way == "tls":
@@ -126,7 +131,7 @@ def call(server: Server, parties: list[str], way: str = "udp", trouble: Trouble 
                 tap = stack.enter_context(Tap((HOST, server.plain), capture, trouble or Trouble()))
             udp = tap.port if tap else server.plain
             order = {
-                "parties": [{"browser": one, "relay": ways(server, udp, at)} for at, one in enumerate(parties)],
+                "parties": [{"browser": one, "relay": ways(server, udp, f"{number}-{at}")} for at, one in enumerate(parties)],
                 "way": way,
                 "pids": str(home / "pids"),
                 "flags": [],
