@@ -131,6 +131,19 @@ impl App {
         self.config.policy.seal.mode
     }
 
+    /// How many datagrams the seal has stopped for each reason, in the order of [`seal::Reason::ALL`]. The counters may be
+    /// a second old; those of the next call are not.
+    #[must_use]
+    pub fn seal_discards(&self) -> Vec<u64> {
+        let tallies: Vec<_> = self.plane.handles.iter().map(ShardHandle::tally).collect();
+        for shard in &self.plane.handles {
+            // A shard that does not read its mail publishes when its time comes.
+            shard.send(Mail::Report).ok();
+        }
+        let sum = |reason: &seal::Reason| tallies.iter().map(|tally| tally.seal_discards(*reason)).sum();
+        seal::Reason::ALL.iter().map(sum).collect()
+    }
+
     /// Whether it lives and wants calls.
     #[must_use]
     pub const fn health(&self) -> &Arc<Health> {

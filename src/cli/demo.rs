@@ -1,5 +1,7 @@
 //! `hilum demo`: a relay on loopback that lives as long as the command, and real traffic through it.
 
+mod seal;
+
 use std::fmt::Write as _;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write as _;
@@ -36,7 +38,7 @@ const CREDENTIAL_SECONDS: u64 = 24 * 3600;
 /// happened, and keeps serving until Ctrl-C.
 #[derive(Args, Debug)]
 pub struct DemoArgs {
-    /// Stop after the traffic; the exit code tells whether every packet arrived
+    /// Stop after the traffic; the exit code tells whether every packet arrived, and none that nobody had encrypted
     #[arg(long)]
     once: bool,
     /// Print what happened as JSON
@@ -44,7 +46,7 @@ pub struct DemoArgs {
     json: bool,
 }
 
-/// Runs `hilum demo`. Success means that every packet arrived.
+/// Runs `hilum demo`. Success means that every packet of the calls arrived, and that the seal stopped all the others.
 ///
 /// # Errors
 /// The relay cannot be started.
@@ -65,8 +67,13 @@ async fn demonstrate(args: &DemoArgs) -> anyhow::Result<ExitCode> {
 
 async fn show(args: &DemoArgs, setup: &Setup, relay: &App, clock: SystemClock) -> anyhow::Result<ExitCode> {
     let ways = Ways::of(&relay.addresses())?;
-    let username = ephemeral_username(clock.now().unix.plus_secs(CREDENTIAL_SECONDS), "demo");
-    let password = ephemeral_password(&setup.shared_secret()?, username.as_bytes());
+    let secret = setup.shared_secret()?;
+    let pair = |label: &str| {
+        let username = ephemeral_username(clock.now().unix.plus_secs(CREDENTIAL_SECONDS), label);
+        let password = ephemeral_password(&secret, username.as_bytes());
+        (username, password)
+    };
+    let (username, password) = pair("demo");
     if !args.json {
         println!("{}", ways.introduction());
     }
@@ -74,12 +81,15 @@ async fn show(args: &DemoArgs, setup: &Setup, relay: &App, clock: SystemClock) -
     let options = Options { schedule: Schedule::IMPATIENT, ..Options::with_trust(&Trust::File(setup.certificate()))? };
     let reports = converse(&ways.uris, &credential, &options).await;
     let arrived = reports.iter().all(all_arrived);
+    let (other, its_password) = pair("demo-unsealed");
+    let udp = ways.uris.first().ok_or(anyhow!("there is no way into the relay"))?;
+    let refused = seal::refuse(relay, udp, &Credential::new(other, its_password)?, &options).await;
     let ice = IceServers::of(&ways, username, password);
     if args.json {
-        let found = Found { arrived, ways: &reports, ice: &ice, metrics: ways.metrics() };
+        let found = Found { arrived, ways: &reports, refused: &refused, ice: &ice, metrics: ways.metrics() };
         println!("{}", serde_json::to_string_pretty(&found)?);
     } else {
-        println!("{}", render(&reports));
+        println!("{}\n{}", render(&reports), refused.text());
     }
     if !args.once && !args.json {
         println!("\nFor a browser's RTCPeerConnection, valid for 24 hours:\n{}", serde_json::to_string_pretty(&ice)?);
@@ -88,7 +98,7 @@ async fn show(args: &DemoArgs, setup: &Setup, relay: &App, clock: SystemClock) -
         }
         println!("\nServing until Ctrl-C.");
     }
-    Ok(if arrived { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if arrived && refused.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Two clients on each way send each other packets through the relay.
@@ -251,8 +261,9 @@ impl Ways {
         }
         write!(
             text,
-            "\nOn each way two clients get a relayed address of their own. One sends {PACKETS} packets of \
-             {PACKET_BYTES} bytes\nthrough the relay to the other, which sends each of them back."
+            "\nOn each way two clients get a relayed address of their own and carry out what a call does, in form: a DTLS\n\
+             handshake, then SRTP. One sends {PACKETS} packets of {PACKET_BYTES} bytes through the relay to the other, \
+             which sends\neach of them back."
         )
         .unwrap_or_default();
         text
@@ -284,6 +295,7 @@ impl IceServers {
 struct Found<'f> {
     arrived: bool,
     ways: &'f [ProbeReport],
+    refused: &'f seal::Refused,
     #[serde(flatten)]
     ice: &'f IceServers,
     metrics: Option<String>,
