@@ -63,6 +63,7 @@ fn instructions(mode: &str, way: &str, count: u64) -> u64 {
         .output()
         .expect("valgrind runs; install Debian's package valgrind");
     let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the forwards that are counted come to their end:\n{text}");
     let line = text.lines().find_map(|line| line.split_once("Collected :")).expect("callgrind tells its count");
     line.1.trim().parse().unwrap()
 }

@@ -36,7 +36,11 @@ pub enum Way {
 }
 
 /// Packets each way before anything is measured: a sender's first ones are looked at more closely than all that follow.
-const SETTLED: u32 = 5000;
+const SETTLED: usize = 5000;
+
+/// The start of a packet is another one for each forward, of this many: a header and the bytes that the seal may look at.
+const HEADS: usize = 1024;
+const HEAD: usize = 12 + 48;
 
 /// The relay, a slot, and what is put into it.
 pub struct Bench {
@@ -47,6 +51,8 @@ pub struct Bench {
     peer: PeerAddr,
     up: Vec<u8>,
     down: Vec<u8>,
+    heads: Vec<[u8; HEAD]>,
+    sequence: u16,
 }
 
 impl Bench {
@@ -64,6 +70,8 @@ impl Bench {
             peer: PeerAddr::canonical(SocketAddr::from(([93, 184, 215, 14], 5000))),
             up: Vec::new(),
             down: Vec::new(),
+            heads: Vec::new(),
+            sequence: 0,
         };
         while bench.relay.wanted(Pool::ALL[0]) > 0 {
             let address = RelayedAddr::new(SocketAddr::new(relayed, 50_000));
@@ -75,9 +83,15 @@ impl Bench {
                 bench.pass(if side == Side::Client { Way::Up } else { Way::Down }, &datagram);
             }
         }
-        for number in 0..SETTLED {
-            for way in [Way::Up, Way::Down] {
-                bench.pass(way, &call.sealed(number, size));
+        for way in [Way::Up, Way::Down] {
+            bench.pass(way, &call.sealed(0, size));
+        }
+        let mut numbers = (1..).map(|number| call.sealed(number, HEAD));
+        bench.heads = (0..HEADS).map(|_| numbers.next().and_then(|packet| packet.try_into().ok()).unwrap()).collect();
+        for way in [Way::Up, Way::Down] {
+            bench.load(way);
+            for _ in 0..SETTLED {
+                bench.forward(way);
             }
         }
         bench
@@ -129,9 +143,16 @@ impl Bench {
         self.forward(way);
     }
 
-    /// One forward, as a shard does it: a filled slot in, a verdict out. The bytes are put there once, as the system
-    /// does, and not for each forward.
+    /// One forward, as a shard does it: a filled slot in, a verdict out. Most of the bytes are put there once, as the
+    /// system does, and not for each forward.
     pub fn forward(&mut self, way: Way) -> usize {
+        self.sequence = self.sequence.wrapping_add(1);
+        if let Some(head) = self.heads.get(usize::from(self.sequence) % HEADS) {
+            let start = if way == Way::Up { 4 } else { 0 };
+            let place = &mut self.slot.receive_area()[start..start + HEAD];
+            place.copy_from_slice(head);
+            place[2..4].copy_from_slice(&self.sequence.to_be_bytes());
+        }
         match way {
             Way::Up => self.slot.fill(self.up.len(), Origin::Client(self.client)),
             Way::Down => self.slot.fill(self.down.len(), Origin::Peer { port: PORT, peer: self.peer }),

@@ -21,6 +21,8 @@ pub(super) struct Paths(Vec<Path>);
 #[derive(Debug)]
 struct Path {
     peer: PeerAddr,
+    /// Its address is not one of ours, and nobody else can come to have it.
+    outside: bool,
     /// Which use of a relayed address of ours this is; 0 for a peer outside.
     serial: u32,
     used: Moment,
@@ -45,19 +47,24 @@ impl Relay {
         }
         let Some(conversations) = self.common.conversations() else { return Err(Discard::Unjudged) };
         let Some(allocation) = self.table.get_mut(index) else { return Err(Discard::NoAllocation) };
-        let client = allocation.five_tuple;
         // An operator may have allowed our own address by name; whoever has a relayed address there is a party all the same.
-        let serial = match self.common.serial(peer) {
-            None if own => return Err(Discard::PeerForbidden),
-            serial => serial.unwrap_or(0),
-        };
-        let judgement = match flow(allocation, &self.common, conversations, peer, serial, now.moment)? {
-            Ok(flow) => conversations.judge(flow, way, datagram, now.moment, settings),
-            Err(reason) => Judgement { refused: Some(reason), fact: None },
+        let judgement = match allocation.paths.outside(peer, now.moment) {
+            Some(flow) => conversations.judge(flow, way, datagram, now.moment, settings),
+            None => {
+                let serial = match self.common.serial(peer) {
+                    None if own => return Err(Discard::PeerForbidden),
+                    serial => serial.unwrap_or(0),
+                };
+                match flow(allocation, &self.common, conversations, peer, serial, now.moment)? {
+                    Ok(flow) => conversations.judge(flow, way, datagram, now.moment, settings),
+                    Err(reason) => Judgement { refused: Some(reason), fact: None },
+                }
+            }
         };
         if let Some(fact) = judgement.fact {
+            let client = Some(allocation.five_tuple);
             self.tally.count_seal_fact(&fact);
-            self.events.push_back(Event::Seal { client: Some(client), fact });
+            self.events.push_back(Event::Seal { client, fact });
         }
         match judgement.refused {
             None => Ok(()),
@@ -79,6 +86,15 @@ impl Relay {
             self.tally.count_seal_fact(&fact);
             self.events.push_back(Event::Seal { client: None, fact });
         }
+    }
+}
+
+impl Paths {
+    /// The flow to a peer outside, if there is one: what most media takes.
+    fn outside(&mut self, peer: PeerAddr, now: Moment) -> Option<&mut Flow> {
+        let path = self.0.iter_mut().find(|path| path.outside && path.peer == peer)?;
+        path.used = now;
+        Some(&mut path.flow)
     }
 }
 
@@ -116,7 +132,7 @@ fn flow<'a>(
             {
                 paths.swap_remove(quiet);
             }
-            paths.push(Path { peer, serial, used: now, flow });
+            paths.push(Path { peer, outside: !common.is_own(peer.ip()), serial, used: now, flow });
             paths.len() - 1
         }
     };

@@ -160,10 +160,22 @@ fn call(seed: u64, trouble: usize, rsa: bool, more_of_server: &[&str], more_of_b
         Profile::AeadAes256Gcm => "SRTP_AEAD_AES_256_GCM",
         _ => "SRTP_AES128_CM_SHA1_80",
     };
-    let of_server =
-        ["s_server", "-quiet", "-dtls1_2", "-accept", &accept, "-cert", "server.pem", "-key", "server.key", "-Verify", "1"];
+    let of_server = [
+        "s_server",
+        "-quiet",
+        "-dtls1_2",
+        "-accept",
+        &accept,
+        "-cert",
+        "server.pem",
+        "-key",
+        "server.key",
+        "-Verify",
+        "1",
+    ];
     let of_server = [&of_server[..], &["-use_srtp", chosen], more_of_server, more_of_both].concat();
-    let of_client = ["s_client", "-quiet", "-dtls1_2", "-connect", &connect, "-cert", "client.pem", "-key", "client.key"];
+    let of_client =
+        ["s_client", "-quiet", "-dtls1_2", "-connect", &connect, "-cert", "client.pem", "-key", "client.key"];
     let of_client = [&of_client[..], &["-use_srtp", offer], more_of_both].concat();
     let _server = Program(openssl(&of_server, directory.path()).spawn().unwrap());
     let mut client = Program(openssl(&of_client, directory.path()).spawn().unwrap());

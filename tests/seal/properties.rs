@@ -35,7 +35,14 @@ fn talks() -> impl Strategy<Value = Talk> {
         prop::option::weighted(0.8, profile()),
         prop::sample::select(vec![0_usize, 32, 1184]),
     )
-        .prop_map(|(new, suites, suite, srtp, profile, key_share)| Talk { new, suites, suite, srtp, profile, key_share })
+        .prop_map(|(new, suites, suite, srtp, profile, key_share)| Talk {
+            new,
+            suites,
+            suite,
+            srtp,
+            profile,
+            key_share,
+        })
 }
 
 impl Talk {
@@ -99,8 +106,10 @@ impl Cuts {
         }
         // What comes twice comes before the message is whole: a message that comes again is judged again.
         let last = fragments.pop().unwrap();
-        let again: Vec<Vec<u8>> =
-            order.filter(|_| !fragments.is_empty()).map(|index| fragments[index.index(fragments.len())].clone()).collect();
+        let again: Vec<Vec<u8>> = order
+            .filter(|_| !fragments.is_empty())
+            .map(|index| fragments[index.index(fragments.len())].clone())
+            .collect();
         fragments.extend(again);
         fragments.push(last);
         let mut number = 0;
@@ -203,7 +212,10 @@ fn datagrams() -> impl Strategy<Value = Vec<u8>> {
 type Step = (usize, bool, u64, Vec<u8>);
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec((0..5_usize, any::<bool>(), prop::sample::select(vec![0, 0, 0, 50, 40_000]), datagrams()), 0..60)
+    prop::collection::vec(
+        (0..5_usize, any::<bool>(), prop::sample::select(vec![0, 0, 0, 50, 40_000]), datagrams()),
+        0..60,
+    )
 }
 
 proptest! {

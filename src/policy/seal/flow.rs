@@ -172,7 +172,11 @@ impl Conversations {
             return Judgement::default();
         }
         let judged = match datagram.first() {
-            Some(128..=191) => flow.media(way, datagram, now, settings).map(|()| None),
+            // Nearly all there is to judge.
+            Some(128..=191) => match flow.media(way, datagram, now, settings) {
+                Ok(()) => return Judgement::default(),
+                Err(reason) => Err(reason),
+            },
             Some(20..=63) => flow.dtls(way, datagram, now, settings),
             Some(0..=3) => self.ice(flow, way, datagram, now, settings),
             Some(16..=19) => Err(Reason::Zrtp),

@@ -17,7 +17,7 @@ impl Flow {
         }
         let header = RtpHeader::parse(packet).map_err(|_| Reason::MediaMalformed)?;
         let payload = packet.get(header.payload..).unwrap_or_default();
-        let tag = profiles.iter().map(Profile::tag).min().ok_or(Reason::MediaUnsealed)?;
+        let tag = profiles.shortest_tag().ok_or(Reason::MediaUnsealed)?;
         if payload.len() < tag {
             return Err(Reason::MediaMalformed);
         }

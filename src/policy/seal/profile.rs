@@ -109,6 +109,20 @@ impl Profiles {
         Self(bits & 0x0f)
     }
 
+    /// Bytes of the shortest authentication tag that a packet of any of them ends with; `None` when there are none. Asked
+    /// for each packet, and so without a loop.
+    pub(super) const fn shortest_tag(self) -> Option<usize> {
+        if self.has(Profile::Aes128CmSha1_32) {
+            Some(Profile::Aes128CmSha1_32.tag())
+        } else if self.has(Profile::Aes128CmSha1_80) {
+            Some(Profile::Aes128CmSha1_80.tag())
+        } else if self.is_empty() {
+            None
+        } else {
+            Some(Profile::AeadAes128Gcm.tag())
+        }
+    }
+
     /// What is in it.
     pub fn iter(self) -> impl Iterator<Item = Profile> {
         Profile::ALL.into_iter().filter(move |&profile| self.has(profile))
@@ -125,5 +139,18 @@ impl Default for Profiles {
     /// Those that today's browsers agree on, without the short tag.
     fn default() -> Self {
         [Profile::AeadAes256Gcm, Profile::AeadAes128Gcm, Profile::Aes128CmSha1_80].into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shortest_tag_is_that_of_some_profile_and_of_none_a_longer_one() {
+        for bits in 0..16 {
+            let profiles = Profiles::from_bits(bits);
+            assert_eq!(profiles.shortest_tag(), profiles.iter().map(Profile::tag).min(), "{profiles:?}");
+        }
     }
 }
