@@ -7,7 +7,7 @@ use pcap_parser::traits::PcapReaderIterator;
 use pcap_parser::{Block, PcapBlockOwned, PcapError, create_reader};
 
 /// What is read at once. Nearly every block fits.
-const BUFFER: usize = 1024 * 1024;
+const BUFFER: usize = 128 * 1024;
 /// The largest block: capture programs write 256 KiB of a packet at most; notes in pcapng can be longer.
 const LARGEST_BLOCK: usize = 16 * 1024 * 1024;
 /// Interfaces of one section of a pcapng file. A capture of all interfaces of a large host has some hundreds.
@@ -188,6 +188,8 @@ impl<'r> Capture<'r> {
                 PcapError::BufferTooSmall if self.capacity < LARGEST_BLOCK => {
                     self.capacity = LARGEST_BLOCK;
                     self.reader.grow(self.capacity);
+                    // Is it enough? That is told before more is read.
+                    continue;
                 }
                 PcapError::Incomplete(_) => {}
                 _ => return Err(Unreadable::Corrupt),

@@ -43,13 +43,13 @@ pub const FLOORS: &[Floor] = &[
     server("clock", 5),
     server("log", 5),
     server("plane", 6),
-    server("admin", 7),
-    server("client", 7),
     server("explain", 7),
-    server("listen", 7),
-    server("config", 8),
-    server("app", 9),
-    server("cli", 10),
+    server("admin", 8),
+    server("client", 8),
+    server("listen", 8),
+    server("config", 9),
+    server("app", 10),
+    server("cli", 11),
 ];
 
 fn floor(module: &str) -> Option<&'static Floor> {
