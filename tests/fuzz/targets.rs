@@ -31,6 +31,8 @@ pub use relay::{relay_authenticated, relay_unauthenticated, run_authenticated, r
 pub use rtp::wire_rtp;
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use seal::seal;
+#[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
+pub use seal_datagrams::seal_datagrams;
 
 /// A fuzz target.
 pub type Target = fn(&[u8]);
@@ -46,6 +48,7 @@ pub const TARGETS: &[(&str, Target, u64)] = &[
     ("wire_rtp", wire_rtp, 20_000),
     ("peer_address", peer_address, 20_000),
     ("seal", seal, 5_000),
+    ("seal_datagrams", seal_datagrams, 2_000),
     ("relay_unauthenticated", relay_unauthenticated, 2_000),
     ("relay_authenticated", relay_authenticated, 2_000),
 ];

@@ -28,7 +28,7 @@ pub fn cases(kind: &str) -> Vec<Case> {
     paths.iter().map(read).collect()
 }
 
-fn settings_of(case: &Case) -> Settings {
+pub fn settings_of(case: &Case) -> Settings {
     match case.steps.first().map(|step| &step.action) {
         Some(Action::Settings(words)) => settings(words).unwrap_or_else(|fault| panic!("{}: {fault}", case.name)),
         _ => Settings::default(),

@@ -25,6 +25,7 @@ mod play;
 mod properties;
 mod recordings;
 mod relayed;
+mod seeds;
 mod stage;
 #[path = "../scenarios/world.rs"]
 #[allow(dead_code, reason = "the scenarios need more of it")]
