@@ -22,6 +22,8 @@ mod relay;
 mod rtp;
 #[path = "seal.rs"]
 pub mod seal;
+#[path = "seal_datagrams.rs"]
+mod seal_datagrams;
 
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use dtls::{hellos_in, wire_dtls};

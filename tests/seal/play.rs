@@ -247,13 +247,22 @@ impl<'s> Play<'s> {
         let kind: Option<u8> = words.number("type")?;
         let length: Option<usize> = words.number("payload")?;
         let (count, jump) = (words.number("count")?.unwrap_or(1), words.number("jump")?.unwrap_or(1));
+        let recorded = if codec == "recorded" {
+            let name = words.text("file").ok_or("recorded needs file=")?;
+            media::recorded(&name).ok_or_else(|| format!("no recording {name}"))?
+        } else {
+            Vec::new()
+        };
+        let mut recorded = recorded.iter().cycle();
         let mut packets = Vec::new();
         for _ in 0..count {
             let sequence =
                 self.sequences.entry(ssrc).or_insert_with(|| Chance::new(u64::from(ssrc)).bytes(1)[0].into());
             *sequence = sequence.wrapping_add(jump);
-            let (usual, mut payload) =
-                media::payload(&codec, u64::from(*sequence)).ok_or_else(|| format!("no codec {codec}"))?;
+            let (usual, mut payload) = match recorded.next() {
+                Some(payload) => (100, payload.clone()),
+                None => media::payload(&codec, u64::from(*sequence)).ok_or_else(|| format!("no codec {codec}"))?,
+            };
             payload.truncate(length.unwrap_or(usize::MAX));
             let header = Rtp { kind: kind.unwrap_or(usual), sequence: *sequence, ssrc, extension, sources, version };
             packets.push(media::rtp(header, &payload));

@@ -163,3 +163,33 @@ fn not_one_packet_of_media_passes_from_a_browser_with_encryption_switched_off() 
     assert!(shown.media == 0 && shown.opened.is_empty(), "{shown:?}");
     assert!(shown.refused.len() > 30 && shown.refused.iter().all(|(_, reason)| *reason == Reason::MediaUnsealed));
 }
+
+// aiortc: DTLS 1.2 by Python's cryptography, SRTP by pylibsrtp (`record_aiortc.py`).
+#[test]
+fn a_call_of_aiortc_is_sealed_and_passes_whole() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seal/recordings/aiortc.bin");
+    let file = std::fs::read(path).unwrap();
+    let conversations = Conversations::new([1, 2, 3, 4], 10);
+    let (alice, bob) = (Party::of(b"alice"), Party::of(b"bob"));
+    let relayed: [SocketAddr; 2] = ["198.51.100.1:50001", "198.51.100.1:50002"].map(|text| text.parse().unwrap());
+    let begun = Moment::from_secs(1000);
+    let flow = |party, at: usize, other| {
+        let local = Local { party, relayed: relayed[at] };
+        conversations.flow(local, relayed[1 - at], Other::Party(other), begun).unwrap()
+    };
+    let mut flows = [flow(alice, 0, bob), flow(bob, 1, alice)];
+    let (mut rest, mut opened, mut media) = (file.as_slice(), 0, 0);
+    while let Some((&[from, a, b, c, d, high, low], after)) = rest.split_first_chunk::<7>() {
+        let (datagram, after) = after.split_at(u16::from_be_bytes([high, low]).into());
+        let now = begun + Duration::from_millis(u32::from_be_bytes([a, b, c, d]).into());
+        for (at, way) in [(from, Way::Up), (1 - from, Way::Down)] {
+            let flow = &mut flows[usize::from(at)];
+            let judgement = conversations.judge(flow, way, datagram, now, &Settings::default());
+            assert_eq!(judgement.refused, None, "{datagram:02x?}");
+            opened += usize::from(matches!(judgement.fact, Some(Fact::Opened { version: Version::Dtls12, .. })));
+        }
+        media += usize::from(matches!(datagram.first(), Some(128..=191)));
+        rest = after;
+    }
+    assert_eq!((opened, media), (1, 48));
+}

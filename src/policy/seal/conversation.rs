@@ -122,6 +122,8 @@ impl State {
         self.make_room(now)?;
         let id = self.next;
         self.next = self.next.wrapping_add(1);
+        // Most conversations have one; room for four would be half of what they take.
+        self.associations.reserve_exact(1);
         self.associations.push(Association::new(id, random, client, offer, now));
         Ok(id)
     }

@@ -2,6 +2,20 @@
 
 use super::{Chance, ciphertext};
 
+/// Payloads of a real encoder, in order (`../make_clear_media.py`): each with a length of two bytes.
+pub fn recorded(name: &str) -> Option<Vec<Vec<u8>>> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seal/clear_media").join(name);
+    let file = std::fs::read(path.with_extension("bin")).ok()?;
+    let mut rest = file.as_slice();
+    let mut payloads = Vec::new();
+    while let Some((length, after)) = rest.split_first_chunk() {
+        let (payload, after) = after.split_at_checked(u16::from_be_bytes(*length).into())?;
+        payloads.push(payload.to_vec());
+        rest = after;
+    }
+    Some(payloads)
+}
+
 /// The payload of one packet as a codec makes it, or as encryption does.
 pub fn payload(codec: &str, number: u64) -> Option<(u8, Vec<u8>)> {
     let mut chance = Chance::new(number);
