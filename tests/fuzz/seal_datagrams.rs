@@ -183,7 +183,8 @@ fn halved(datagram: &[u8]) -> Vec<u8> {
     while let Some((&header, behind)) = rest.split_first_chunk::<13>() {
         let length = usize::from(u16::from_be_bytes([header[11], header[12]]));
         let clear = header[0] == 22 && header[1] == 0xFE && header[3..5] == [0, 0];
-        let Some((mut body, next)) = behind.split_at_checked(length).filter(|_| clear && (1..=16_384).contains(&length))
+        let Some((mut body, next)) =
+            behind.split_at_checked(length).filter(|_| clear && (1..=16_384).contains(&length))
         else {
             break;
         };
