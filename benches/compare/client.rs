@@ -3,9 +3,9 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use hilum::client::{Answer, Credential, Incoming, Operation, Schedule, Session, Step};
+use hilum::client::{Answer, Credential, Incoming, Operation, Rehearsal, Schedule, Session, Side, Step};
 use hilum::time::{Lifetime, Moment};
-use hilum::wire::ChannelNumber;
+use hilum::wire::{ChannelNumber, write_channel_header};
 
 use super::servers::{PASSWORD, Server, USER};
 
@@ -16,10 +16,11 @@ pub struct Client {
     pub socket: UdpSocket,
     pub peer: UdpSocket,
     pub channel: ChannelNumber,
+    pub call: Rehearsal,
 }
 
 impl Client {
-    /// An allocation with a channel to a peer of its own.
+    /// An allocation with a channel to a peer of its own, and a DTLS handshake between them, as every call begins.
     pub fn with_channel(server: &Server) -> Self {
         let socket = socket(server);
         let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -28,12 +29,35 @@ impl Client {
         let channel = ChannelNumber::FIRST;
         ask(&mut session, &socket, Operation::ChannelBind(channel, peer.local_addr().unwrap())).expect("a channel");
         peer.connect(relayed).unwrap();
+        let call = Rehearsal::new(hilum::client::random().unwrap());
+        peer.set_read_timeout(Some(PATIENCE)).unwrap();
+        for (side, datagram) in call.handshake() {
+            deliver(side, &datagram, &socket, &peer, channel);
+        }
         for each in [&socket, &peer] {
             each.set_nonblocking(true).unwrap();
             socket2::SockRef::from(each).set_recv_buffer_size(1 << 20).unwrap();
         }
-        Self { socket, peer, channel }
+        Self { socket, peer, channel, call }
     }
+}
+
+/// Sends a datagram of the handshake until it has come through.
+fn deliver(side: Side, datagram: &[u8], socket: &UdpSocket, peer: &UdpSocket, channel: ChannelNumber) {
+    let length = u16::try_from(datagram.len()).unwrap();
+    let message = [&write_channel_header(channel, length)[..], datagram].concat();
+    let (from, sent, to, expected) = match side {
+        Side::Client => (socket, &message[..], peer, datagram),
+        Side::Server => (peer, datagram, socket, &message[..]),
+    };
+    let mut buffer = [0; 2048];
+    for _ in 0..10 {
+        from.send(sent).unwrap();
+        if to.recv(&mut buffer).is_ok_and(|length| buffer[..length] == *expected) {
+            return;
+        }
+    }
+    panic!("a datagram of the handshake does not come through");
 }
 
 pub fn socket(server: &Server) -> UdpSocket {

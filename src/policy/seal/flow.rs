@@ -132,6 +132,7 @@ impl Flow {
         }
     }
 
+    #[cold]
     fn judged(&mut self, reason: Reason) -> Judgement {
         let bit = 1 << (reason as u32 % u64::BITS);
         let first = self.refused & bit == 0;
@@ -167,16 +168,24 @@ impl Attached {
 impl Conversations {
     /// Whether a datagram may pass, by what kind it is (RFC 7983, RFC 9443) and what went before. With [`Mode::Report`]
     /// the answer is the same: what is done about it is the caller's.
+    #[inline]
     pub fn judge(&self, flow: &mut Flow, way: Way, datagram: &[u8], now: Moment, settings: &Settings) -> Judgement {
         if settings.mode == Mode::Off {
             return Judgement::default();
         }
+        // Nearly all there is to judge.
+        if let Some(128..=191) = datagram.first() {
+            return match flow.media(way, datagram, now, settings) {
+                Ok(()) => Judgement::default(),
+                Err(reason) => flow.judged(reason),
+            };
+        }
+        self.judge_other(flow, way, datagram, now, settings)
+    }
+
+    #[inline(never)]
+    fn judge_other(&self, flow: &mut Flow, way: Way, datagram: &[u8], now: Moment, settings: &Settings) -> Judgement {
         let judged = match datagram.first() {
-            // Nearly all there is to judge.
-            Some(128..=191) => match flow.media(way, datagram, now, settings) {
-                Ok(()) => return Judgement::default(),
-                Err(reason) => Err(reason),
-            },
             Some(20..=63) => flow.dtls(way, datagram, now, settings),
             Some(0..=3) => self.ice(flow, way, datagram, now, settings),
             Some(16..=19) => Err(Reason::Zrtp),
