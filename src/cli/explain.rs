@@ -108,7 +108,7 @@ fn read(
     let mut explainer = Explainer::new(options);
     explainer.show_addresses(args.addresses);
     let end = loop {
-        let packet = match capture.next() {
+        let packet = match capture.packet() {
             Ok(Some(packet)) => packet,
             Ok(None) => break None,
             Err(unreadable) => break Some(unreadable),

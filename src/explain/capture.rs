@@ -115,10 +115,15 @@ impl<'r> Capture<'r> {
         if packed.iter().any(|magic| head.starts_with(magic)) {
             return Err(Unreadable::Packed);
         }
-        let reader = create_reader(BUFFER, std::io::Cursor::new(head).chain(file)).map_err(|error| match error {
-            PcapError::Eof => Unreadable::Empty,
-            PcapError::ReadError => Unreadable::Io,
-            _ => Unreadable::Unknown,
+        let opened = create_reader(BUFFER, std::io::Cursor::new(head).chain(file));
+        let reader = opened.map_err(|error| {
+            if matches!(error, PcapError::Eof) {
+                Unreadable::Empty
+            } else if matches!(error, PcapError::ReadError) {
+                Unreadable::Io
+            } else {
+                Unreadable::Unknown
+            }
         })?;
         let interfaces = Vec::new();
         let (used, number, first, last) = (0, 0, None, 0);
@@ -141,7 +146,7 @@ impl<'r> Capture<'r> {
     ///
     /// # Errors
     /// [`Unreadable::Io`] and [`Unreadable::Corrupt`]; there is no going on.
-    pub fn next(&mut self) -> Result<Option<Packet<'_>>, Unreadable> {
+    pub fn packet(&mut self) -> Result<Option<Packet<'_>>, Unreadable> {
         let place = loop {
             self.reader.consume(core::mem::take(&mut self.used));
             match self.block()? {
@@ -167,38 +172,63 @@ impl<'r> Capture<'r> {
     fn block(&mut self) -> Result<Step, Unreadable> {
         loop {
             let before = self.reader.data().len();
-            let error = match self.reader.next() {
+            let want = match self.reader.next() {
                 Ok((length, block)) => {
                     let step = step(&mut self.interfaces, &block, length)?;
                     self.used = length;
                     return Ok(step);
                 }
-                // The rest of an error borrows the buffer.
-                Err(PcapError::Eof) => return Ok(Step::End),
-                Err(PcapError::Incomplete(_)) => PcapError::Incomplete(0),
-                Err(PcapError::BufferTooSmall) => PcapError::BufferTooSmall,
-                Err(PcapError::UnexpectedEof) => PcapError::UnexpectedEof,
-                Err(_) => PcapError::<()>::HeaderNotRecognized,
+                Err(error) => Want::of(&error).ok_or(Unreadable::Corrupt)?,
             };
-            match error {
-                PcapError::UnexpectedEof => {
+            match want {
+                Want::Nothing => return Ok(Step::End),
+                Want::Rest => {
                     self.truncated = before > 0;
                     return Ok(Step::End);
                 }
-                PcapError::BufferTooSmall if self.capacity < LARGEST_BLOCK => {
+                Want::Room if self.capacity >= LARGEST_BLOCK => return Err(Unreadable::Corrupt),
+                Want::Room => {
                     self.capacity = LARGEST_BLOCK;
                     self.reader.grow(self.capacity);
                     // Is it enough? That is told before more is read.
                     continue;
                 }
-                PcapError::Incomplete(_) => {}
-                _ => return Err(Unreadable::Corrupt),
+                Want::More => {}
             }
             self.reader.refill().map_err(|_| Unreadable::Io)?;
             // Asked for more, and there is no more and no end: it would be asked for ever.
             if self.reader.data().len() == before && !self.reader.reader_exhausted() {
                 return Err(Unreadable::Corrupt);
             }
+        }
+    }
+}
+
+/// What keeps the reader from the next block.
+enum Want {
+    /// The file is over.
+    Nothing,
+    /// The file is over, and the block is not.
+    Rest,
+    /// More bytes of the file.
+    More,
+    /// A larger buffer.
+    Room,
+}
+
+impl Want {
+    /// `None` when nothing helps.
+    const fn of<T: Sized>(error: &PcapError<T>) -> Option<Self> {
+        if matches!(error, PcapError::Eof) {
+            Some(Self::Nothing)
+        } else if matches!(error, PcapError::UnexpectedEof) {
+            Some(Self::Rest)
+        } else if matches!(error, PcapError::Incomplete(_)) {
+            Some(Self::More)
+        } else if matches!(error, PcapError::BufferTooSmall) {
+            Some(Self::Room)
+        } else {
+            None
         }
     }
 }

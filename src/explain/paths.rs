@@ -223,10 +223,8 @@ impl Answer {
 
 /// Whether a refusal may be due to a handshake that is not in the capture.
 fn may_be_torn(reason: Reason, datagram: &[u8]) -> bool {
-    match reason {
-        Reason::MediaUnsealed | Reason::MediaEarly | Reason::DtlsUnexpected | Reason::DtlsEarly => true,
-        // Records with a connection id, whose length the handshake tells.
-        Reason::DtlsMalformed => matches!(datagram.first(), Some(25 | 32..=63)),
-        _ => false,
-    }
+    let early = [Reason::MediaUnsealed, Reason::MediaEarly, Reason::DtlsUnexpected, Reason::DtlsEarly];
+    // Records with a connection id, whose length the handshake tells.
+    let unknown = reason == Reason::DtlsMalformed && matches!(datagram.first(), Some(25 | 32..=63));
+    early.contains(&reason) || unknown
 }

@@ -80,9 +80,10 @@ impl Stream {
         waiting.sort_by_key(|(sequence, _)| sequence.wrapping_sub(next));
         self.lose();
         for (sequence, payload) in waiting {
-            match self.state {
-                State::Following => self.add(sequence, &payload),
-                _ => _ = self.find(sequence, &payload),
+            if self.state == State::Following {
+                self.add(sequence, &payload);
+            } else {
+                _ = self.find(sequence, &payload);
             }
         }
         Taken::Lost

@@ -41,7 +41,7 @@ fn explain_with(file: &[u8], options: &Options) -> Result<Story, Unreadable> {
     let mut explainer = Explainer::new(options);
     let mut lines = Vec::new();
     let end = loop {
-        match capture.next() {
+        match capture.packet() {
             Ok(Some(packet)) => lines.extend(explainer.read(&packet)),
             Ok(None) => break None,
             Err(unreadable) => break Some(unreadable),
