@@ -50,6 +50,7 @@ fn report() {
         let may_add = (off * SEAL_PERCENT / 100).max(SEAL_LEAST);
         println!("{way}: {off} instructions per forward (at most {MOST})");
         println!("{way}, sealed: {sealed}, that is {added} more (at most {may_add})");
+        assert!(off > 100 && sealed >= off, "fewer instructions than a forward can take: it was not made");
         assert!(off <= MOST, "one forward {way} takes more instructions than it may");
         assert!(added <= may_add, "the seal adds more instructions to a forward {way} than it may");
     }

@@ -72,7 +72,7 @@ fn config(folder: &Path, address: SocketAddr, admin: SocketAddr) -> String {
         "[server]\nshards = 2\n[listen]\nudp = [\"{address}\"]\ntcp = [\"{address}\"]\n\
          [relay]\naddresses = [\"127.0.0.1\"]\n\
          [[auth.user]]\nname = \"{USER}\"\npassword_file = \"{}\"\n\
-         [peers]\nallow = [\"127.0.0.1\"]\n[admin]\nlisten = \"{admin}\"\n",
+         [peers]\nallow = [\"127.0.0.1\"]\n[seal]\nmode = \"off\"\naccept_unsealed = true\n[admin]\nlisten = \"{admin}\"\n",
         password.display()
     )
 }
