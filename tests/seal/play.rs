@@ -80,7 +80,8 @@ impl<'s> Play<'s> {
             Action::Handshake { client, server, words, sealed } => self.handshake(client, server, words, *sealed),
             Action::Send { from, to, items, expected } => {
                 let datagrams = self.datagrams(from, to, items)?;
-                let seen = datagrams.iter().map(|datagram| self.send(from, to, datagram)).collect::<Result<_, _>>()?;
+                let seen =
+                    datagrams.iter().map(|datagram| self.send(from, to, datagram)).collect::<Result<Vec<_>, _>>()?;
                 judge(expected, &seen)
             }
         }
@@ -295,7 +296,7 @@ fn request() -> Words {
 }
 
 /// The verdict of a step is that of its last datagram. Those before passed, or were refused for the same reason.
-fn judge(expected: &Expected, seen: &Vec<Seen>) -> Outcome {
+fn judge(expected: &Expected, seen: &[Seen]) -> Outcome {
     let label = |seen: &Seen| seen.refused.map(Reason::label);
     let (reason, forwarded) = match expected {
         Expected::Pass | Expected::Opens => (None, true),

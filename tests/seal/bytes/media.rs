@@ -32,11 +32,13 @@ pub fn payload(codec: &str, number: u64) -> Option<(u8, Vec<u8>)> {
         // A frame of silence in discontinuous transmission.
         "opus-silence" => (111, vec![0x78, 0xFF, 0xFE]),
         // FU-A of an IDR slice, then of another (RFC 6184 §5.8).
-        "h264" => (102, [vec![0x7C, if number % 8 == 0 { 0x85 } else { 0x05 }], tail(1000, &mut chance)].concat()),
+        "h264" => {
+            (102, [vec![0x7C, if number.is_multiple_of(8) { 0x85 } else { 0x05 }], tail(1000, &mut chance)].concat())
+        }
         // A payload descriptor with a picture id, and a frame header at the first packet (RFC 7741 §4.2).
         "vp8" => {
-            let start = number % 8 == 0;
-            let descriptor = [0x90 | u8::from(!start) * 0x80 & 0x80, 0x80, 0x80 | low, low];
+            let start = number.is_multiple_of(8);
+            let descriptor = [if start { 0x90 } else { 0x80 }, 0x80, 0x80 | low, low];
             let header: &[u8] = if start { &[0x50, 0x42, 0x00, 0x9D, 0x01, 0x2A, 0x80, 0x02, 0xE0, 0x01] } else { &[] };
             (96, [&descriptor, header, &tail(900, &mut chance)].concat())
         }
