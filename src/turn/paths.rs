@@ -32,6 +32,7 @@ struct Path {
 impl Relay {
     /// Asks the seal about a datagram between the client of an allocation and a peer. `own`: the peer's address is one of
     /// ours.
+    #[inline]
     pub(super) fn pass(
         &mut self,
         index: u32,
@@ -45,30 +46,55 @@ impl Relay {
         if settings.mode == Mode::Off {
             return Ok(());
         }
+        // Nearly all there is: media, to and from somebody outside. What it does not need is kept out of its way.
+        let allocation = self.table.get_mut(index);
+        let flow = allocation.and_then(|allocation| allocation.paths.outside(peer, now.moment));
+        match flow.and_then(|flow| flow.media_passes(way, datagram, now.moment, settings)) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(reason)) => self.refuse(index, peer, reason, now),
+            None => self.pass_other(index, way, peer, own, datagram, now),
+        }
+    }
+
+    #[inline(never)]
+    fn pass_other(
+        &mut self,
+        index: u32,
+        way: Way,
+        peer: PeerAddr,
+        own: bool,
+        datagram: &[u8],
+        now: Now,
+    ) -> Result<(), Discard> {
+        let settings = &self.policy.seal;
         let Some(conversations) = self.common.conversations() else { return Err(Discard::Unjudged) };
         let Some(allocation) = self.table.get_mut(index) else { return Err(Discard::NoAllocation) };
-        // An operator may have allowed our own address by name; whoever has a relayed address there is a party all the same.
-        let judgement = match allocation.paths.outside(peer, now.moment) {
-            Some(flow) => conversations.judge(flow, way, datagram, now.moment, settings),
-            None => {
-                let serial = match self.common.serial(peer) {
-                    None if own => return Err(Discard::PeerForbidden),
-                    serial => serial.unwrap_or(0),
-                };
-                match flow(allocation, &self.common, conversations, peer, serial, now.moment)? {
-                    Ok(flow) => conversations.judge(flow, way, datagram, now.moment, settings),
-                    Err(reason) => Judgement { refused: Some(reason), fact: None },
-                }
-            }
+        let judgement = match flow(allocation, &self.common, conversations, peer, own, now.moment)? {
+            Ok(flow) => conversations.judge(flow, way, datagram, now.moment, settings),
+            Err(reason) => Judgement { refused: Some(reason), fact: None },
         };
+        self.act(index, &judgement)
+    }
+
+    /// Media of somebody outside that must not pass.
+    #[cold]
+    fn refuse(&mut self, index: u32, peer: PeerAddr, reason: seal::Reason, now: Now) -> Result<(), Discard> {
+        let allocation = self.table.get_mut(index);
+        let flow = allocation.and_then(|allocation| allocation.paths.outside(peer, now.moment));
+        let judgement = flow.map(|flow| flow.refuse(reason));
+        self.act(index, &judgement.unwrap_or(Judgement { refused: Some(reason), fact: None }))
+    }
+
+    /// Does what follows from a judgement that says anything.
+    fn act(&mut self, index: u32, judgement: &Judgement) -> Result<(), Discard> {
         if let Some(fact) = judgement.fact {
-            let client = Some(allocation.five_tuple);
+            let client = self.table.get_mut(index).map(|allocation| allocation.five_tuple);
             self.tally.count_seal_fact(&fact);
             self.events.push_back(Event::Seal { client, fact });
         }
         match judgement.refused {
             None => Ok(()),
-            Some(reason) if settings.mode == Mode::Report => {
+            Some(reason) if self.policy.seal.mode == Mode::Report => {
                 self.tally.count_seal_reported(reason);
                 Ok(())
             }
@@ -91,6 +117,7 @@ impl Relay {
 
 impl Paths {
     /// The flow to a peer outside, if there is one: what most media takes.
+    #[inline]
     fn outside(&mut self, peer: PeerAddr, now: Moment) -> Option<&mut Flow> {
         let path = self.0.iter_mut().find(|path| path.outside && path.peer == peer)?;
         path.used = now;
@@ -104,9 +131,14 @@ fn flow<'a>(
     common: &Common,
     conversations: &Conversations,
     peer: PeerAddr,
-    serial: u32,
+    own: bool,
     now: Moment,
 ) -> Result<Result<&'a mut Flow, seal::Reason>, Discard> {
+    // An operator may have allowed our own address by name; whoever has a relayed address there is a party all the same.
+    let serial = match common.serial(peer) {
+        None if own => return Err(Discard::PeerForbidden),
+        serial => serial.unwrap_or(0),
+    };
     let paths = &mut allocation.paths.0;
     let index = match paths.iter().position(|path| path.peer == peer && path.serial == serial) {
         Some(index) => index,

@@ -206,6 +206,8 @@ impl Sender {
         }
     }
 
+    /// One packet in sixty-four comes here: the others' way is shorter without it.
+    #[inline(never)]
     fn measure(&mut self, sequence: u16, payload: &[u8]) -> bool {
         let newer = (1..0x8000).contains(&sequence.wrapping_sub(self.number));
         if self.counted == 0 || newer {

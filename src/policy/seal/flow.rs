@@ -132,8 +132,25 @@ impl Flow {
         }
     }
 
+    /// The half of [`Conversations::judge`] that is asked most often: whether a datagram that is media by its first byte
+    /// may pass; `None` when it is something else.
+    #[inline]
+    pub fn media_passes(
+        &mut self,
+        way: Way,
+        datagram: &[u8],
+        now: Moment,
+        settings: &Settings,
+    ) -> Option<Result<(), Reason>> {
+        match datagram.first() {
+            Some(128..=191) => Some(self.media(way, datagram, now, settings)),
+            _ => None,
+        }
+    }
+
+    /// The judgement of a datagram that must not pass for this reason.
     #[cold]
-    fn judged(&mut self, reason: Reason) -> Judgement {
+    pub fn refuse(&mut self, reason: Reason) -> Judgement {
         let bit = 1 << (reason as u32 % u64::BITS);
         let first = self.refused & bit == 0;
         self.refused |= bit;
@@ -168,24 +185,12 @@ impl Attached {
 impl Conversations {
     /// Whether a datagram may pass, by what kind it is (RFC 7983, RFC 9443) and what went before. With [`Mode::Report`]
     /// the answer is the same: what is done about it is the caller's.
-    #[inline]
     pub fn judge(&self, flow: &mut Flow, way: Way, datagram: &[u8], now: Moment, settings: &Settings) -> Judgement {
         if settings.mode == Mode::Off {
             return Judgement::default();
         }
-        // Nearly all there is to judge.
-        if let Some(128..=191) = datagram.first() {
-            return match flow.media(way, datagram, now, settings) {
-                Ok(()) => Judgement::default(),
-                Err(reason) => flow.judged(reason),
-            };
-        }
-        self.judge_other(flow, way, datagram, now, settings)
-    }
-
-    #[inline(never)]
-    fn judge_other(&self, flow: &mut Flow, way: Way, datagram: &[u8], now: Moment, settings: &Settings) -> Judgement {
         let judged = match datagram.first() {
+            Some(128..=191) => flow.media(way, datagram, now, settings).map(|()| None),
             Some(20..=63) => flow.dtls(way, datagram, now, settings),
             Some(0..=3) => self.ice(flow, way, datagram, now, settings),
             Some(16..=19) => Err(Reason::Zrtp),
@@ -195,7 +200,7 @@ impl Conversations {
         };
         match judged {
             Ok(fact) => Judgement { refused: None, fact },
-            Err(reason) => flow.judged(reason),
+            Err(reason) => flow.refuse(reason),
         }
     }
 }
