@@ -47,7 +47,8 @@ impl Flow {
     }
 }
 
-/// Rare beside media, whose way is shorter without it. SRTCP is encrypted when its E bit says so, and where that bit is depends on the profile.
+/// SRTCP is encrypted when its E bit says so, and where that bit is depends on the profile. It is rare beside media,
+/// whose way is shorter without it.
 #[inline(never)]
 fn srtcp(packet: &[u8], profiles: Profiles) -> Result<(), Reason> {
     RtcpHeader::parse(packet).map_err(|_| Reason::MediaMalformed)?;
