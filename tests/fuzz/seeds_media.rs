@@ -1,9 +1,6 @@
 //! Seeds of what is relayed: DTLS behind a byte with the length of a connection id, RTP, RTCP.
 
-#[path = "../wire/hellos.rs"]
-mod hellos;
-
-use hellos::{
+use crate::targets::seal::hellos::{
     Client, Server, connection_id, fragment, handshake, record, record_with_id, selected_version, supported_versions,
     unified, use_srtp,
 };
