@@ -61,7 +61,7 @@ impl Rehearsal {
         ]
     }
 
-    /// A packet of `size` bytes, [`SHORTEST`] at least, that looks like SRTP.
+    /// A packet of `size` bytes, 28 at least, that looks like SRTP.
     #[must_use]
     pub fn sealed(&self, number: u32, size: usize) -> Vec<u8> {
         let mut packet = self.header(number, OPUS);
