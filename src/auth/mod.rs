@@ -7,10 +7,12 @@ mod authenticator;
 mod challenge;
 mod credential;
 mod grant;
+mod keyring;
 mod nonce;
 mod request;
 #[cfg(test)]
 mod tests;
+pub mod token;
 mod users;
 
 pub use authenticator::Authenticator;
@@ -19,5 +21,6 @@ pub use credential::{
     Credentials, InvalidCredential, SharedSecret, StaticUser, ephemeral_password, ephemeral_username,
 };
 pub use grant::{Grant, Party, Subject};
+pub use keyring::{InvalidKey, Key, KeyState, Keyring, PublicKey, Validity};
 pub use nonce::NonceKey;
 pub use request::{Request, Signer};
