@@ -46,4 +46,6 @@ pub mod listen;
 #[cfg(feature = "server")]
 pub mod log;
 #[cfg(feature = "server")]
+pub mod mint;
+#[cfg(feature = "server")]
 pub mod plane;

@@ -8,7 +8,9 @@ pub mod credentials;
 pub mod demo;
 pub mod doctor;
 pub mod explain;
+pub mod keys;
 pub mod serve;
+pub mod token;
 
 use std::process::ExitCode;
 
@@ -34,7 +36,9 @@ enum Command {
     Demo(demo::DemoArgs),
     Doctor(doctor::DoctorArgs),
     Explain(explain::ExplainArgs),
+    Keys(keys::KeysArgs),
     Serve(serve::ServeArgs),
+    Token(token::TokenArgs),
 }
 
 /// Runs the command that this process was started with.
@@ -46,7 +50,9 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Keys(args) => keys::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Token(args) => token::run(&args),
     };
     outcome.unwrap_or_else(|error| {
         match error.downcast_ref::<Faults>() {

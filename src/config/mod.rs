@@ -5,9 +5,11 @@
 
 mod auth;
 mod changes;
+pub mod date;
 mod environment;
 mod fault;
 mod host;
+mod keyring;
 mod limits;
 mod listen;
 mod peers;
@@ -33,6 +35,7 @@ pub use changes::{Change, Effect, changes};
 pub use environment::{Environment, LARGEST_FILE, Material, System};
 pub use fault::{Fault, Faults};
 pub use host::Host;
+pub use keyring::{DEFAULT_KEYRING, parse_keyring, read_keyring, write_keyring};
 pub use peers::Peers;
 pub use relay::Relay;
 pub use tls::TlsFiles;

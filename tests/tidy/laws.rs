@@ -42,6 +42,7 @@ pub const FLOORS: &[Floor] = &[
     core("turn", 4),
     server("clock", 5),
     server("log", 5),
+    server("mint", 5),
     server("plane", 6),
     server("explain", 7),
     server("admin", 8),

@@ -1,0 +1,21 @@
+//! Call tokens from outside: the vectors of the RFCs, attacks, windows of time, the keyring, and how other languages mint.
+#![cfg(feature = "server")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that fails should say where"
+)]
+
+mod attacks;
+mod command_line;
+mod keyring;
+#[path = "mint.rs"]
+mod minting;
+mod other_languages;
+mod properties;
+mod remembered;
+mod vectors;
+mod windows;
+mod world;
