@@ -85,9 +85,7 @@ impl SigningKey {
     pub fn sign(&self, message: &[u8]) -> Result<[u8; SIGNATURE], InvalidSigningKey> {
         let signature = match &self.0 {
             Pair::EdDsa(pair) => pair.sign(message),
-            Pair::Es256(pair) => {
-                pair.sign(&SystemRandom::new(), message).map_err(|_| InvalidSigningKey::System)?
-            }
+            Pair::Es256(pair) => pair.sign(&SystemRandom::new(), message).map_err(|_| InvalidSigningKey::System)?,
         };
         signature.as_ref().try_into().map_err(|_| InvalidSigningKey::System)
     }
@@ -136,9 +134,8 @@ pub enum NotMinted {
 impl fmt::Display for NotMinted {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Claims(TokenRefusal::Form) => formatter.write_str(
-                "the token would have more than 480 bytes; give shorter ids, fewer regions or fewer peers",
-            ),
+            Self::Claims(TokenRefusal::Form) => formatter
+                .write_str("the token would have more than 480 bytes; give shorter ids, fewer regions or fewer peers"),
             Self::Claims(why) => write!(formatter, "the token {why}"),
             Self::Key(why) => write!(formatter, "the signing key {why}"),
         }
@@ -161,7 +158,9 @@ pub enum InvalidSigningKey {
 impl fmt::Display for InvalidSigningKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Pem => "is not in PEM; a private key starts with BEGIN PRIVATE KEY, a public one with BEGIN PUBLIC KEY",
+            Self::Pem => {
+                "is not in PEM; a private key starts with BEGIN PRIVATE KEY, a public one with BEGIN PUBLIC KEY"
+            }
             Self::Kind => "is neither of Ed25519 nor of P-256",
             Self::System => "cannot be used: the system's cryptography failed",
         })

@@ -119,10 +119,21 @@ fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// What `hilum SUBCOMMAND --help` prints; `None` if there is no such subcommand.
+/// What `hilum SUBCOMMAND --help` prints, and the help of the commands below it; `None` if there is no such subcommand.
 fn help(subcommand: &str) -> Option<String> {
     let output = run(HILUM, &[subcommand, "--help"]);
-    output.status.success().then(|| said(&output)).filter(|text| text.contains("Usage:"))
+    let text = output.status.success().then(|| said(&output)).filter(|text| text.contains("Usage:"))?;
+    let below =
+        listed_commands(&text).iter().map(|name| said(&run(HILUM, &[subcommand, name, "--help"]))).collect::<String>();
+    Some(text + &below)
+}
+
+/// The commands that a help lists, without `help` itself.
+fn listed_commands(help: &str) -> BTreeSet<String> {
+    let listed = help.split("Commands:").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap_or_default();
+    // A command stands two spaces from the margin; what it does is indented further when it goes on.
+    let names = listed.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
+    names.filter_map(|line| line.split_whitespace().next()).filter(|word| *word != "help").map(str::to_owned).collect()
 }
 
 /// The long options that a text names.
@@ -239,15 +250,11 @@ fn every_block_that_says_so_runs() {
 fn cli_md_names_every_subcommand_and_every_option() {
     let document = read("docs/cli.md");
     let overview = said(&run(HILUM, &["--help"]));
-    let listed = overview.split("Commands:").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
-    // A command stands two spaces from the margin; what it does is indented further when it goes on.
-    let names = listed.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
-    let subcommands: BTreeSet<&str> =
-        names.filter_map(|line| line.split_whitespace().next()).filter(|word| *word != "help").collect();
+    let subcommands = listed_commands(&overview);
     let mut described = BTreeSet::new();
     for section in document.split("\n## hilum ").skip(1) {
         let name = section.split_whitespace().next().unwrap();
-        described.insert(name);
+        described.insert(name.to_owned());
         let help = help(name).unwrap_or_else(|| panic!("docs/cli.md: no subcommand {name}"));
         assert_eq!(options(&prose(section)), options(&help), "docs/cli.md: the options of hilum {name}");
     }

@@ -261,7 +261,9 @@ impl fmt::Display for InvalidKey {
                 "is no public key of its algorithm; write 32 bytes for EdDSA, a point of 65 or 33 bytes for ES256",
             ),
             Self::Window => formatter.write_str("ends before it begins; write a later not_after"),
-            Self::Twice { kid } => write!(formatter, "has the kid {} of an earlier key; give each its own", kid.as_str()),
+            Self::Twice { kid } => {
+                write!(formatter, "has the kid {} of an earlier key; give each its own", kid.as_str())
+            }
             Self::TooMany => write!(formatter, "there are more than {MOST_KEYS} keys; remove those that have ended"),
         }
     }

@@ -184,7 +184,9 @@ fn rotate(args: &RotateArgs, now: UnixTime) -> anyhow::Result<()> {
         (Some(issuer), _) => Some(issuer),
         (None, [issuer]) => *issuer,
         (None, []) => return Err(Misuse("the keyring has no current key; make one with `hilum keys new`").into()),
-        (None, _) => return Err(Misuse("the keyring has current keys of several issuers; name one with --issuer").into()),
+        (None, _) => {
+            return Err(Misuse("the keyring has current keys of several issuers; name one with --issuer").into());
+        }
     };
     let theirs = |key: &&Key| current(key) && key.issuer() == issuer;
     let newest = keyring.keys().filter(theirs).max_by_key(|key| key.validity().created);
@@ -267,7 +269,12 @@ fn public(file: &Path, algorithm: Algorithm) -> anyhow::Result<PublicKey> {
     let pem = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let public = mint::public_from_pem(&pem).with_context(|| file.display().to_string())?;
     if public.algorithm() != algorithm {
-        bail!("{}: is a key of {}, and {} was asked for", file.display(), public.algorithm().label(), algorithm.label());
+        bail!(
+            "{}: is a key of {}, and {} was asked for",
+            file.display(),
+            public.algorithm().label(),
+            algorithm.label()
+        );
     }
     Ok(public)
 }

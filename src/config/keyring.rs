@@ -27,9 +27,8 @@ const KEYS: [&str; 8] = ["kid", "alg", "public", "password", "issuer", "created"
 /// Everything that is wrong with it. No fault shows a key.
 pub fn read_keyring(path: &Path) -> Result<Keyring, Faults> {
     let file = path.display().to_string();
-    let material = System
-        .file(path)
-        .map_err(|error| Faults::of_file(&file, format!("cannot be read: {}", reason(&error))))?;
+    let material =
+        System.file(path).map_err(|error| Faults::of_file(&file, format!("cannot be read: {}", reason(&error))))?;
     if material.mode & 0o007 != 0 {
         let mode = material.mode & 0o777;
         let message = format!("may be used by everyone on this host (mode {mode:03o}); chmod 640 it");

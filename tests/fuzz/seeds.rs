@@ -9,6 +9,8 @@ use hilum::wire::{
 
 #[path = "seeds_media.rs"]
 mod media;
+#[path = "seeds_token.rs"]
+mod token;
 
 /// One input: the target it is for, its file's name, its bytes.
 pub struct Seed {
@@ -40,6 +42,9 @@ pub fn seeds() -> Vec<Seed> {
     }
     for (name, bytes) in crate::targets::seal::programs() {
         add("seal", name, bytes);
+    }
+    for (name, bytes) in token::tokens() {
+        add("auth_token", name, bytes);
     }
     for (name, bytes) in addresses() {
         add("peer_address", name, bytes);

@@ -24,6 +24,8 @@ mod rtp;
 pub mod seal;
 #[path = "seal_datagrams.rs"]
 mod seal_datagrams;
+#[path = "token.rs"]
+mod token;
 
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use dtls::{hellos_in, wire_dtls};
@@ -35,6 +37,8 @@ pub use rtp::wire_rtp;
 pub use seal::seal;
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use seal_datagrams::seal_datagrams;
+#[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
+pub use token::auth_token;
 
 /// A fuzz target.
 pub type Target = fn(&[u8]);
@@ -49,6 +53,7 @@ pub const TARGETS: &[(&str, Target, u64)] = &[
     ("wire_dtls", wire_dtls, 20_000),
     ("wire_rtp", wire_rtp, 20_000),
     ("peer_address", peer_address, 20_000),
+    ("auth_token", auth_token, 2_000),
     ("seal", seal, 5_000),
     ("seal_datagrams", seal_datagrams, 2_000),
     ("relay_unauthenticated", relay_unauthenticated, 2_000),

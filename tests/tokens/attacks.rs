@@ -116,7 +116,8 @@ fn a_claim_is_known_and_none_is_missing() {
 
 #[test]
 fn numbers_and_texts_are_in_bounds() {
-    for number in ["1795795200.0", "1.7957952e9", "-1795795200", "01795795200", "99999999999999999999", "9007199254740992"]
+    for number in
+        ["1795795200.0", "1.7957952e9", "-1795795200", "01795795200", "99999999999999999999", "9007199254740992"]
     {
         let refused = with_claims("1795795200", number);
         assert_eq!(refused, TokenRefusal::ClaimsJson(InvalidJson::Number), "{number}");
@@ -141,7 +142,10 @@ fn numbers_and_texts_are_in_bounds() {
     assert_eq!(judge(&token(&format!("{CLAIMS}x"))), Err(TokenRefusal::ClaimsJson(InvalidJson::Trailing)));
     assert_eq!(judge(&token("")), Err(TokenRefusal::Form), "no claims");
     assert_eq!(judge(&token("\u{feff}{}")), Err(TokenRefusal::ClaimsJson(InvalidJson::Syntax)), "a byte order mark");
-    assert!(matches!(with_claims(r#""lim""#, r#""peers":["10.0.0.1/8"],"lim""#), TokenRefusal::Claim { name: "peers", .. }));
+    assert!(matches!(
+        with_claims(r#""lim""#, r#""peers":["10.0.0.1/8"],"lim""#),
+        TokenRefusal::Claim { name: "peers", .. }
+    ));
     let nested = "[".repeat(150);
     assert_eq!(judge(&token(&format!("{{\"reg\":{nested}"))), Err(TokenRefusal::ClaimsJson(InvalidJson::Syntax)));
 }
@@ -255,9 +259,8 @@ fn a_signature_that_is_turned_into_another_gains_nothing() {
     assert_eq!((claims.subject(), claims.party()), (same.subject(), same.party()));
     // ... but another username, whose password only the issuer and the relays can compute.
     let rules = rules();
-    let password = |username: &str| {
-        rules.candidate(username.as_bytes(), at(START)).unwrap().password().as_str().to_owned()
-    };
+    let password =
+        |username: &str| rules.candidate(username.as_bytes(), at(START)).unwrap().password().as_str().to_owned();
     assert_ne!(password(&turned), password(&username));
     for zero in [[0; 64], [0xff; 64]] {
         assert_eq!(judge(&format!("{input}.{}", encode(zero))), Err(TokenRefusal::Signature));

@@ -66,7 +66,10 @@ fn a_new_key_is_three_files_with_their_modes() {
     let (code, _, err) = hilum(&place, "keys new --keyring keys.toml --kid k1");
     assert_eq!((code, err.contains("has a key of this id")), (2, true), "{err}");
     let listed = json(&done(&place, "keys list --keyring keys.toml --json"));
-    assert_eq!((&listed[0]["kid"], &listed[0]["state"], &listed[0]["age_days"]), (&"k1".into(), &"current".into(), &0.into()));
+    assert_eq!(
+        (&listed[0]["kid"], &listed[0]["state"], &listed[0]["age_days"]),
+        (&"k1".into(), &"current".into(), &0.into())
+    );
     assert_eq!((&listed[1]["alg"], &listed[1]["issuer"]), (&"ES256".into(), &"clinic".into()));
     let table = done(&place, "keys list --keyring keys.toml");
     assert!(table.contains("k2") && table.contains("ES256") && !table.contains("dGhp"), "{table}");
@@ -171,7 +174,10 @@ fn keys_overlap_while_they_are_changed() {
 fn a_public_key_from_elsewhere_is_taken() {
     let place = tempfile::tempdir().unwrap();
     done(&place, "keys new --keyring scratch.toml --kid hsm --alg ES256");
-    let output = Command::new("openssl").args(["pkey", "-in", "hsm.pem", "-pubout", "-out", "public.pem"]).current_dir(&place).output();
+    let output = Command::new("openssl")
+        .args(["pkey", "-in", "hsm.pem", "-pubout", "-out", "public.pem"])
+        .current_dir(&place)
+        .output();
     assert!(output.unwrap().status.success(), "openssl reads our private key");
     fs::remove_file(place.path().join("hsm.password")).unwrap();
     let (code, _, err) = hilum(&place, "keys new --keyring keys.toml --kid hsm --public public.pem");
@@ -181,7 +187,10 @@ fn a_public_key_from_elsewhere_is_taken() {
     let minted = mint(&place, "hsm", "");
     assert_eq!(verify(&place, minted["username"].as_str().unwrap(), "").0, 0);
     done(&place, "keys new --keyring scratch.toml --kid ed");
-    let output = Command::new("openssl").args(["pkey", "-in", "ed.pem", "-pubout", "-out", "ed.pub"]).current_dir(&place).output();
+    let output = Command::new("openssl")
+        .args(["pkey", "-in", "ed.pem", "-pubout", "-out", "ed.pub"])
+        .current_dir(&place)
+        .output();
     assert!(output.unwrap().status.success(), "openssl reads our private key");
     fs::remove_file(place.path().join("ed.password")).unwrap();
     done(&place, "keys new --keyring keys.toml --kid ed --public ed.pub");

@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use crate::world::{CLAIMS, START, at, rules, signed, token};
 
 fn word<const MOST: usize>() -> impl Strategy<Value = Word<MOST>> {
-    proptest::string::string_regex(&format!("[A-Za-z0-9._-]{{1,{MOST}}}")).unwrap().prop_map(|text| text.parse().unwrap())
+    proptest::string::string_regex(&format!("[A-Za-z0-9._-]{{1,{MOST}}}"))
+        .unwrap()
+        .prop_map(|text| text.parse().unwrap())
 }
 
 prop_compose! {

@@ -61,7 +61,8 @@ fn a_key_that_changes_is_asked_again() {
     // The same id, and another password key, public key or issuer.
     let validity = old.validity();
     let password = || PasswordKey::new(*b"another-password-key-of-32-bytes");
-    let with = |algorithm, password, issuer| Key::new(old.kid(), public(algorithm), password, validity, issuer).unwrap();
+    let with =
+        |algorithm, password, issuer| Key::new(old.kid(), public(algorithm), password, validity, issuer).unwrap();
     let others = [
         with(Algorithm::EdDsa, password(), None),
         with(Algorithm::Es256, old.password_key().clone(), None),
@@ -76,14 +77,16 @@ fn a_key_that_changes_is_asked_again() {
     let ending = old.clone().ending(at(NOW + 1000)).unwrap();
     cache.insert(username.as_bytes(), &old, claims(), at(NOW));
     assert!(cache.get(username.as_bytes(), &ending).is_some());
-    let gone = rules_with(vec![Key::new(
-        old.kid(),
-        old.public().clone(),
-        old.password_key().clone(),
-        Validity { not_after: Some(at(NOW - 60)), ..validity },
-        None,
-    )
-    .unwrap()]);
+    let gone = rules_with(vec![
+        Key::new(
+            old.kid(),
+            old.public().clone(),
+            old.password_key().clone(),
+            Validity { not_after: Some(at(NOW - 60)), ..validity },
+            None,
+        )
+        .unwrap(),
+    ]);
     assert_eq!(gone.candidate(username.as_bytes(), at(NOW)).unwrap_err(), TokenRefusal::KeyEnded);
 }
 

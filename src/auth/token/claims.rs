@@ -280,9 +280,7 @@ fn limits(value: &mut Reader<'_>) -> Result<Limits, TokenRefusal> {
     let mut limits = Limits::default();
     value.members(|name, value| match name {
         "kbps" => once("lim.kbps", &mut limits.kbps, bounded("lim.kbps", value.number()?, MOST_KBPS)?),
-        "alloc" => {
-            once("lim.alloc", &mut limits.allocations, bounded("lim.alloc", value.number()?, MOST_ALLOCATIONS)?)
-        }
+        "alloc" => once("lim.alloc", &mut limits.allocations, bounded("lim.alloc", value.number()?, MOST_ALLOCATIONS)?),
         _ => Err(TokenRefusal::UnknownClaim),
     })?;
     Ok(limits)

@@ -157,7 +157,20 @@ mod tests {
         for (text, value) in [("0", 0), ("7", 7), (" 10 ", 10), ("9007199254740991", LARGEST_NUMBER)] {
             assert_eq!(number(text), Ok(value), "{text}");
         }
-        let wrong = ["00", "01", "1.0", "1e3", "1E3", "0.5", "0e1", "9007199254740992", "18446744073709551617", "-1", "+1", ".5"];
+        let wrong = [
+            "00",
+            "01",
+            "1.0",
+            "1e3",
+            "1E3",
+            "0.5",
+            "0e1",
+            "9007199254740992",
+            "18446744073709551617",
+            "-1",
+            "+1",
+            ".5",
+        ];
         for text in wrong.iter().copied().chain([&*"9".repeat(400)]) {
             assert_eq!(number(text), Err(InvalidJson::Number), "{text}");
         }

@@ -209,7 +209,6 @@ pub fn assemble(signing_input: &str, signature: &[u8; SIGNATURE]) -> String {
     format!("{signing_input}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::super::InvalidJson;
