@@ -19,7 +19,7 @@ mod rules;
 mod verified;
 mod word;
 
-pub use claims::{Claims, LONGEST_CALL, Limits, MOST_ALLOCATIONS, MOST_KBPS, MOST_PEERS, MOST_REGIONS, Use};
+pub use claims::{CallHash, Claims, LONGEST_CALL, Limits, MOST_ALLOCATIONS, MOST_KBPS, MOST_PEERS, MOST_REGIONS, Use};
 pub use json::InvalidJson;
 pub use jws::{Algorithm, LONGEST_TOKEN, SIGNATURE, Token, assemble, signing_input};
 pub use password::{Password, PasswordKey};

@@ -186,10 +186,10 @@ fn base64url_has_one_spelling() {
     // 64 bytes end in a character of which two bits count; the other four are zero in the one spelling.
     let (body, last) = parts[2].split_at(85);
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let at = alphabet.find(last).unwrap();
-    assert_eq!(at % 16, 0);
+    let place = alphabet.find(last).unwrap();
+    assert_eq!(place % 16, 0);
     for more in 1..16 {
-        assert_eq!(with(2, &format!("{body}{}", &alphabet[at + more..=at + more])), TokenRefusal::Encoding);
+        assert_eq!(with(2, &format!("{body}{}", &alphabet[place + more..=place + more])), TokenRefusal::Encoding);
     }
     assert_eq!(with(2, &encode([7; 63])), TokenRefusal::Encoding);
     assert_eq!(with(2, &encode([7; 65])), TokenRefusal::Encoding);

@@ -121,13 +121,9 @@ fn password_key() -> String {
 /// Username and password of the document.
 fn vector() -> [String; 2] {
     let document = document();
-    let words = |name: &str| {
-        let lines = document.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(" = "));
-        let found: Vec<String> = lines.map(str::to_owned).collect();
-        assert_eq!(found.len(), 1, "docs/tokens.md says `{name} = ...` once");
-        found.concat()
-    };
-    ["username", "password"].map(words)
+    let block = document.split("\n```text\nusername = ").nth(1).and_then(|rest| rest.split_once("\n```"));
+    let (username, password) = block.unwrap().0.split_once("\npassword = ").unwrap();
+    [username.to_owned(), password.to_owned()]
 }
 
 fn present(command: &[&str], probe: &[&str]) -> bool {

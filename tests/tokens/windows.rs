@@ -27,7 +27,7 @@ fn the_edges_of_the_windows_are_exact() {
     assert_eq!(ask(Use::Continue, end + 59), Ok(()));
     assert_eq!(ask(Use::Continue, end + 60), Err(TokenRefusal::Ended));
     assert_eq!(ask(Use::Begin, end + 60), Err(TokenRefusal::Ended));
-    assert_eq!(ask(Use::Begin, 0), Err(TokenRefusal::NotYetValid));
+    assert_eq!(ask(Use::Begin, 0), Err(TokenRefusal::KeyNotYetValid), "the key's window comes first");
     assert_eq!(ask(Use::Continue, u64::MAX), Err(TokenRefusal::Ended));
 }
 
@@ -59,4 +59,22 @@ fn windows_have_an_order_and_a_longest_call() {
     let bounds = ClaimFault::Bounds { least: START + HOUR, most: week };
     assert_eq!(with("1795809600", week + 1), fault("end", bounds));
     assert_eq!(with("1795809600", (1 << 53) - 1), fault("end", bounds), "no end at all");
+}
+
+/// Who is who, for those who count: two tokens of one party, two parties of one call, two issuers with one name for it.
+#[test]
+fn tokens_parties_and_calls_are_told_apart() {
+    let with = |from: &str, to: &str| judge(&token(&CLAIMS.replace(from, to))).unwrap();
+    let [one, renewed, other, elsewhere] =
+        [with("", ""), with("1n9Zk2Qw8rTb4Xc6Vm0PsA", "another"), with("\"a\"", "\"b\""), with("clinic", "ward")];
+    assert_ne!(one.subject(), renewed.subject());
+    assert_eq!((one.party(), one.call_hash()), (renewed.party(), renewed.call_hash()));
+    assert_ne!(one.party(), other.party());
+    assert_eq!(one.call_hash(), other.call_hash());
+    assert_ne!(one.call_hash(), elsewhere.call_hash());
+    assert_ne!(one.party(), elsewhere.party());
+    assert_ne!(one.subject(), elsewhere.subject());
+    assert_eq!(format!("{:?}", one.call_hash()), "CallHash(redacted)");
+    let printed = format!("{one:?}");
+    assert!(!printed.contains("clinic") && !printed.contains("q7Hf2"), "{printed}");
 }

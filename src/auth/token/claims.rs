@@ -1,6 +1,8 @@
 //! What a token says: the claims, their JSON, and their bounds.
 
-use core::fmt::Write as _;
+use core::fmt::{self, Write as _};
+
+use sha2::{Digest, Sha256};
 
 use super::json::Reader;
 use super::{
@@ -57,6 +59,16 @@ pub struct Limits {
     pub allocations: Option<u16>,
 }
 
+/// A call of an issuer, as a hash: calls of two issuers differ, whatever they are named.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallHash([u8; 16]);
+
+impl fmt::Debug for CallHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("CallHash(redacted)")
+    }
+}
+
 /// What a token is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Use {
@@ -94,6 +106,13 @@ impl Claims {
     #[must_use]
     pub fn party(&self) -> Party {
         Party::of(&joined(&["party", self.issuer.as_str(), self.call.as_str(), self.party.as_str()]))
+    }
+
+    /// The call, of this issuer, as something to compare and to count.
+    #[must_use]
+    pub fn call_hash(&self) -> CallHash {
+        let hash = Sha256::digest(joined(&["call", self.issuer.as_str(), self.call.as_str()]));
+        CallHash(hash.first_chunk::<16>().copied().unwrap_or_default())
     }
 
     /// Reads the JSON of the claims.
