@@ -1,4 +1,4 @@
-//! Signing call tokens: what an issuer does, and a relay never. The keys are made and used by the system's cryptography.
+//! Signing call tokens: what an issuer does, and a relay never. Keys are made and used by aws-lc, as TLS's are.
 
 use core::fmt;
 

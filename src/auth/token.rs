@@ -1,5 +1,5 @@
-//! Call tokens: a signed statement of one call, one party, some regions and one window of time, small enough to be a TURN
-//! username. The password is a hash of it, so that nobody who merely sees a username can use it.
+//! Call tokens: a signed statement of one call, one party, some regions and one window of time, small enough to be a
+//! TURN username. The password is a hash of it, so that nobody who merely sees a username can use it.
 //!
 //! A browser carries two strings, a username and a password. The username is a compact JWS (RFC 7515 §7.1) of at most
 //! [`LONGEST_TOKEN`] bytes; the password is [`PasswordKey::password`] of it. A relay holds public keys and password

@@ -106,8 +106,8 @@ struct RotateArgs {
     /// Whose key is changed; needed when the keyring has current keys of several issuers
     #[arg(long)]
     issuer: Option<Issuer>,
-    /// Seconds that the old key stays good from the start of the new one; by default 8 days: one to tell the issuers, and
-    /// the longest call
+    /// Seconds that the old key stays good from the start of the new one; by default 8 days: one to tell the issuers,
+    /// and the longest call
     #[arg(long, value_name = "SECONDS", default_value_t = OVERLAP, hide_default_value = true)]
     overlap: u64,
 }

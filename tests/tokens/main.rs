@@ -1,4 +1,4 @@
-//! Call tokens from outside: the vectors of the RFCs, attacks, windows of time, the keyring, and how other languages mint.
+//! Call tokens from outside: the vectors of the RFCs, attacks, windows of time, the keyring, and minting elsewhere.
 #![cfg(feature = "server")]
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! The snippets of docs/tokens.md, run as they stand there. Rust, Python and Node have to run; the others run where they
-//! are installed, and the test says which did not.
+//! The snippets of docs/tokens.md, run as they stand there. Rust, Python and Node have to run; the others run where
+//! they are installed, and the test says which did not.
 
 use std::fs;
 use std::io::Write as _;

@@ -193,8 +193,8 @@ fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-/// Parts with a NUL after each: no part holds one, so no two lists join to the same bytes, and no username does, because
-/// those hold no control characters.
+/// Parts with a NUL after each: no part holds one, so no two lists join to the same bytes, and no username does,
+/// because those hold no control characters.
 fn joined(parts: &[&str]) -> Vec<u8> {
     parts.iter().flat_map(|part| part.bytes().chain([0])).collect()
 }

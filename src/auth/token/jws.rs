@@ -159,8 +159,8 @@ impl Decoded {
     }
 }
 
-/// Reads `{"alg":"...","kid":"..."}`, in any order. `typ`, `crit`, `jwk`, `jku`, `x5c` and everything else that RFC 7515
-/// §4.1 knows is refused: a header that names keys or rules is how tokens have been forged elsewhere.
+/// Reads `{"alg":"...","kid":"..."}`, in any order. `typ`, `crit`, `jwk`, `jku`, `x5c` and everything else that RFC
+/// 7515 §4.1 knows is refused: a header that names keys or rules is how tokens have been forged elsewhere.
 fn read_header(json: &[u8]) -> Result<(Algorithm, Kid), TokenRefusal> {
     let (mut algorithm, mut kid) = (None, None);
     let mut reader = Reader::new(json);
@@ -175,10 +175,9 @@ fn read_header(json: &[u8]) -> Result<(Algorithm, Kid), TokenRefusal> {
             Some(_) => Err(TokenRefusal::Header),
         }
     });
-    members.and_then(|()| Ok(reader.end()?)).map_err(|why| match why {
-        TokenRefusal::ClaimsJson(why) => TokenRefusal::HeaderJson(why),
-        other => other,
-    })?;
+    members
+        .and_then(|()| Ok(reader.end()?))
+        .map_err(|why| if let TokenRefusal::ClaimsJson(why) = why { TokenRefusal::HeaderJson(why) } else { why })?;
     let (Some(algorithm), Some(kid)) = (algorithm, kid) else { return Err(TokenRefusal::Header) };
     Ok((algorithm.parse()?, kid.parse().map_err(|_| TokenRefusal::Header)?))
 }

@@ -30,8 +30,8 @@ impl PasswordKey {
     #[must_use]
     pub fn password(&self, username: &[u8]) -> Password {
         let mut password = Zeroizing::new([0; 43]);
-        // Any length of key does for HMAC, and 32 bytes are 43 characters: neither fails. If one did, the password would
-        // be no one's.
+        // Any length of key does for HMAC, and 32 bytes are 43 characters: neither fails. If one did, the password
+        // would be no one's.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.as_slice()) else { return Password(password) };
         mac.update(username);
         let mut hash = mac.finalize().into_bytes();

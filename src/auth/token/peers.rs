@@ -12,8 +12,8 @@ pub const LOWEST_UNNAMED_PORT: u16 = 1024;
 
 /// Addresses and ports that a token lets its bearer reach beside the other parties of the call.
 ///
-/// Written as `10.20.0.0/16`, `10.20.0.0/16:5000-6000`, `192.0.2.7:5004`, `2001:db8::/32` or `[2001:db8::/32]:5000-6000`.
-/// Without ports it means 1024 to 65535. The address is canonical, see [`canonical_ip`].
+/// Written as `10.20.0.0/16`, `10.20.0.0/16:5000-6000`, `192.0.2.7:5004`, `2001:db8::/32` or
+/// `[2001:db8::/32]:5000-6000`. Without ports it means 1024 to 65535. The address is canonical, see [`canonical_ip`].
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PeerRange {
     first: IpAddr,

@@ -30,7 +30,7 @@ pub struct VerifiedTokens {
 }
 
 impl VerifiedTokens {
-    /// Room for `most` tokens, about 700 bytes each. With less than 2 nothing is remembered.
+    /// Room for `most` tokens, about 400 bytes each, more with outside peers. With less than 2 nothing is remembered.
     #[must_use]
     pub const fn new(most: usize) -> Self {
         Self { young: BTreeMap::new(), old: BTreeMap::new(), half: most / 2 }
