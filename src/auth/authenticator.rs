@@ -1,11 +1,14 @@
 //! The proof that a request carries, checked in the order of RFC 8489 §9.2.4.
 
+use std::sync::Arc;
+
 use subtle::{Choice, ConstantTimeEq};
 
 use super::credential::{ephemeral_password_bytes, expiry_of, is_clean};
 use super::nonce::{Features, Form, Nonces};
+use super::token::Token;
 use super::users::{UserHash, Users};
-use super::{Credentials, Grant, NonceKey, Party, Request, SharedSecret, Signer, Subject, Unproven};
+use super::{CallTokens, Credentials, Grant, NonceKey, Party, Request, SharedSecret, Signer, Subject, Unproven};
 use crate::addr::ClientAddr;
 use crate::time::{Lifetime, Now, UnixTime};
 use crate::wire::{AttributeType, IntegrityKey, IntegrityKind, Message, PasswordAlgorithm};
@@ -16,6 +19,7 @@ pub struct Authenticator {
     pub(super) nonces: Nonces,
     users: Users,
     secrets: Vec<SharedSecret>,
+    tokens: Option<Arc<CallTokens>>,
 }
 
 impl core::fmt::Debug for Authenticator {
@@ -36,7 +40,19 @@ impl Authenticator {
             nonces: Nonces::new(nonce_key, nonce_lifetime, features),
             users: Users::new(&credentials.users, realm.as_bytes()),
             secrets: credentials.secrets,
+            tokens: None,
         }
+    }
+
+    /// The same, which takes call tokens as well. All shards get the same `tokens`.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: Option<Arc<CallTokens>>) -> Self {
+        // A token is no static user's name, so it cannot be found by USERHASH.
+        if tokens.is_some() {
+            self.nonces.set_features(Features::new(false));
+        }
+        self.tokens = tokens;
+        self
     }
 
     /// Checks the proof of a request, in this order: integrity attribute (401), the attributes it needs (400), nonce
@@ -53,6 +69,9 @@ impl Authenticator {
         let same_realm = self.realm.as_bytes().ct_eq(proof.realm);
         let known = match proof.identity {
             Identity::Hash(hash) => self.prove_static(&message, &proof, &hash, algorithm),
+            Identity::Name(name) if self.tokens.is_some() && Token::resembles(name) => {
+                self.prove_token(&message, &proof, name, now.unix, algorithm)?
+            }
             Identity::Name(name) => match expiry_of(name) {
                 Some(until) if !self.secrets.is_empty() => self
                     .prove_ephemeral(&message, &proof, name, until, algorithm)
@@ -79,7 +98,7 @@ impl Authenticator {
         let key = entry.key(algorithm);
         let verified = Choice::from(u8::from(key.verify(proof.kind, message)));
         bool::from(known & verified)
-            .then(|| (Grant { subject: entry.subject, party: entry.party, until: None }, key.clone()))
+            .then(|| (Grant { subject: entry.subject, party: entry.party, until: None, call: None }, key.clone()))
     }
 
     /// Every secret is tried, whichever fits: the time tells nothing about which one, or whether any did.
@@ -99,8 +118,28 @@ impl Authenticator {
                 proven = Some(key);
             }
         }
-        let grant = Grant { subject: Subject::of(username), party: Party::of(username), until: Some(until) };
-        proven.map(|key| (grant, key))
+        let (subject, party) = (Subject::of(username), Party::of(username));
+        proven.map(|key| (Grant { subject, party, until: Some(until), call: None }, key))
+    }
+
+    /// A call token: the password first, which costs two hashes, and the signature for whoever knows it.
+    fn prove_token(
+        &self,
+        message: &Message<'_>,
+        proof: &Proof<'_>,
+        username: &[u8],
+        now: UnixTime,
+        algorithm: PasswordAlgorithm,
+    ) -> Result<Option<(Grant, IntegrityKey)>, Unproven> {
+        let Some(tokens) = &self.tokens else { return Ok(None) };
+        let mut proven = None;
+        let grant = tokens.grant(username, now, |password| {
+            let key = IntegrityKey::long_term(algorithm, username, self.realm.as_bytes(), password.as_bytes());
+            let knows = key.verify(proof.kind, message);
+            proven = knows.then_some(key);
+            knows
+        });
+        Ok(grant.map_err(Unproven::Token)?.zip(proven))
     }
 }
 

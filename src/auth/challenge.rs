@@ -2,6 +2,7 @@
 
 use super::Authenticator;
 use super::nonce::{Form, Nonce};
+use super::token::TokenRefusal;
 use crate::addr::ClientAddr;
 use crate::time::Now;
 use crate::wire::{
@@ -49,6 +50,8 @@ pub enum Unproven {
     Unauthenticated,
     /// The nonce is not ours, not this client's, or too old.
     StaleNonce,
+    /// A call token that is not to be believed, or not now. It is answered like any other wrong credential.
+    Token(TokenRefusal),
     /// Attributes that a proof needs are missing or contradict each other.
     BadRequest,
 }
@@ -58,7 +61,7 @@ impl Unproven {
     #[must_use]
     pub const fn code(self) -> ErrorCode {
         match self {
-            Self::Unauthenticated => ErrorCode::UNAUTHENTICATED,
+            Self::Unauthenticated | Self::Token(_) => ErrorCode::UNAUTHENTICATED,
             Self::StaleNonce => ErrorCode::STALE_NONCE,
             Self::BadRequest => ErrorCode::BAD_REQUEST,
         }
@@ -89,7 +92,9 @@ impl Authenticator {
         let buffer = buffer.get_mut(..bound).ok_or(ReplyTooLarge)?;
         let forms: &[Option<Form>] = match why {
             Unproven::BadRequest => &[None],
-            Unproven::Unauthenticated | Unproven::StaleNonce => &[Some(Form::Full), Some(Form::Short)],
+            Unproven::Unauthenticated | Unproven::Token(_) | Unproven::StaleNonce => {
+                &[Some(Form::Full), Some(Form::Short)]
+            }
         };
         for &form in forms {
             let nonce = form.map(|form| (form, self.nonces.issue(form, claim.client, now.moment)));

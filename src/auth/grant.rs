@@ -4,6 +4,7 @@ use core::fmt;
 
 use sha2::{Digest, Sha256};
 
+use super::CallGrant;
 use crate::time::UnixTime;
 
 /// Who a credential speaks for, as the hash of its username: enough to compare and to count, too little to print.
@@ -51,11 +52,12 @@ impl fmt::Debug for Party {
 }
 
 /// What a proven credential allows. Only `auth` makes one, and the core accepts no other proof.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     pub(super) subject: Subject,
     pub(super) party: Party,
     pub(super) until: Option<UnixTime>,
+    pub(super) call: Option<CallGrant>,
 }
 
 impl Grant {
@@ -69,6 +71,12 @@ impl Grant {
     #[must_use]
     pub const fn party(&self) -> Party {
         self.party
+    }
+
+    /// The call that it is bound to; `None` for a static user and a time-limited credential.
+    #[must_use]
+    pub const fn call(&self) -> Option<&CallGrant> {
+        self.call.as_ref()
     }
 
     /// When the credential ends; `None` for a static user.

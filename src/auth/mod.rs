@@ -4,6 +4,7 @@
 //! it says why not, and [`Authenticator::refuse`] writes the answer. Neither remembers anything about a sender.
 
 mod authenticator;
+mod call;
 mod challenge;
 mod credential;
 mod grant;
@@ -16,6 +17,7 @@ pub mod token;
 mod users;
 
 pub use authenticator::Authenticator;
+pub use call::{CallGrant, CallId, CallTokens};
 pub use challenge::{Claim, ReplyTooLarge, Unproven};
 pub use credential::{
     Credentials, InvalidCredential, SharedSecret, StaticUser, ephemeral_password, ephemeral_username,

@@ -86,6 +86,11 @@ pub(super) struct Nonces {
 }
 
 impl Nonces {
+    /// Announces other features from now on.
+    pub(super) const fn set_features(&mut self, features: Features) {
+        self.features = features;
+    }
+
     pub(super) fn new(key: NonceKey, lifetime: Lifetime, features: Features) -> Self {
         Self { key, lifetime: u64::from(lifetime.as_secs().min(LONGEST_LIFETIME)), features }
     }

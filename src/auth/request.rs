@@ -20,8 +20,8 @@ impl<'m> Request<'m> {
 
     /// What its sender may do.
     #[must_use]
-    pub const fn grant(&self) -> Grant {
-        self.grant
+    pub const fn grant(&self) -> &Grant {
+        &self.grant
     }
 
     /// Signs its answer.

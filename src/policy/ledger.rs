@@ -63,10 +63,10 @@ impl Ledger {
     ///
     /// # Errors
     /// Which bound is reached; that of the subject is told first, because the subject can do something about it.
-    pub fn reserve(self: &Arc<Self>, subject: Subject) -> Result<Reservation, Exceeded> {
+    pub fn reserve(self: &Arc<Self>, subject: Subject, most: usize) -> Result<Reservation, Exceeded> {
         let mut book = self.open();
         let held = book.per_subject.get(&subject).copied().unwrap_or(0);
-        if held >= book.quota.per_subject {
+        if held >= book.quota.per_subject.min(most) {
             return Err(Exceeded::Subject);
         }
         if book.total >= book.quota.total {
@@ -117,9 +117,9 @@ mod tests {
     #[test]
     fn a_subject_has_its_own_bound() {
         let ledger = ledger(100, 2);
-        let held: Vec<_> = (0..2).map(|_| ledger.reserve(Subject::of(ALICE)).unwrap()).collect();
-        assert_eq!(ledger.reserve(Subject::of(ALICE)).unwrap_err(), Exceeded::Subject);
-        let bob = ledger.reserve(Subject::of(BOB)).unwrap();
+        let held: Vec<_> = (0..2).map(|_| ledger.reserve(Subject::of(ALICE), usize::MAX).unwrap()).collect();
+        assert_eq!(ledger.reserve(Subject::of(ALICE), usize::MAX).unwrap_err(), Exceeded::Subject);
+        let bob = ledger.reserve(Subject::of(BOB), usize::MAX).unwrap();
         assert_eq!(ledger.live(), 3);
         drop((held, bob));
         assert_eq!(ledger.live(), 0);
@@ -128,8 +128,8 @@ mod tests {
     #[test]
     fn all_subjects_together_have_a_bound() {
         let ledger = ledger(1, 2);
-        let _held = ledger.reserve(Subject::of(ALICE)).unwrap();
-        assert_eq!(ledger.reserve(Subject::of(BOB)).unwrap_err(), Exceeded::Total);
+        let _held = ledger.reserve(Subject::of(ALICE), usize::MAX).unwrap();
+        assert_eq!(ledger.reserve(Subject::of(BOB), usize::MAX).unwrap_err(), Exceeded::Total);
     }
 
     #[test]
@@ -137,7 +137,7 @@ mod tests {
         let ledger = ledger(2, 1);
         for number in 0..1000_u32 {
             let one = ledger.reserve(Subject::of(&number.to_be_bytes())).unwrap();
-            let two = ledger.reserve(Subject::of(BOB)).unwrap();
+            let two = ledger.reserve(Subject::of(BOB), usize::MAX).unwrap();
             assert_eq!(ledger.live(), 2);
             drop((one, two));
         }
@@ -148,13 +148,13 @@ mod tests {
     #[test]
     fn a_lower_quota_lets_the_living_live() {
         let ledger = ledger(10, 10);
-        let mut held: Vec<_> = (0..4).map(|_| ledger.reserve(Subject::of(ALICE)).unwrap()).collect();
+        let mut held: Vec<_> = (0..4).map(|_| ledger.reserve(Subject::of(ALICE), usize::MAX).unwrap()).collect();
         ledger.set_quota(Quota { total: 10, per_subject: 2 });
         assert_eq!(ledger.live(), 4);
         held.truncate(2);
-        assert_eq!(ledger.reserve(Subject::of(ALICE)).unwrap_err(), Exceeded::Subject);
+        assert_eq!(ledger.reserve(Subject::of(ALICE), usize::MAX).unwrap_err(), Exceeded::Subject);
         held.truncate(1);
-        assert!(ledger.reserve(Subject::of(ALICE)).is_ok());
+        assert!(ledger.reserve(Subject::of(ALICE), usize::MAX).is_ok());
     }
 
     #[test]
@@ -165,8 +165,9 @@ mod tests {
                 let ledger = &ledger;
                 scope.spawn(move || {
                     for _ in 0..500 {
-                        let held: Vec<_> =
-                            (0..30).map_while(|_| ledger.reserve(Subject::of(&[thread % 3])).ok()).collect();
+                        let held: Vec<_> = (0..30)
+                            .map_while(|_| ledger.reserve(Subject::of(&[thread % 3]), usize::MAX).ok())
+                            .collect();
                         assert!(held.len() <= 20 && ledger.live() <= 50);
                     }
                 });
@@ -184,6 +185,6 @@ mod tests {
             panic!("on purpose");
         });
         assert!(died.join().is_err());
-        assert!(ledger.reserve(Subject::of(ALICE)).is_ok());
+        assert!(ledger.reserve(Subject::of(ALICE), usize::MAX).is_ok());
     }
 }

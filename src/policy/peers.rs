@@ -21,6 +21,26 @@ pub enum PeerRefusal {
     OwnAddress,
     /// Its port is below the lowest one.
     LowPort,
+    /// The credential is bound to a call, and this is not another party of it; or it is a party of a call, and the
+    /// credential is bound to none.
+    OtherCall,
+}
+
+impl PeerRefusal {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 5] = [Self::Special, Self::Denied, Self::OwnAddress, Self::LowPort, Self::OtherCall];
+
+    /// The metric label.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Special => "special",
+            Self::Denied => "denied",
+            Self::OwnAddress => "own_address",
+            Self::LowPort => "low_port",
+            Self::OtherCall => "other_call",
+        }
+    }
 }
 
 /// Which peers may be reached: an immutable snapshot.

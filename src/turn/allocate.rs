@@ -3,7 +3,7 @@
 use rand_core::RngCore;
 
 use crate::addr::{Family, FiveTuple};
-use crate::auth::Request;
+use crate::auth::{CallGrant, Request};
 use crate::time::{Lifetime, Now};
 use crate::wire::attribute::{
     TRANSPORT_UDP, decode_dont_fragment, decode_even_port, decode_family, decode_lifetime, decode_requested_transport,
@@ -12,6 +12,7 @@ use crate::wire::attribute::{
 use crate::wire::{AttributeType, Message};
 
 use super::allocation::{Allocation, Relayed};
+use super::common::Holder;
 use super::paths::Paths;
 use super::refusal::Refusal;
 use super::reply::{Allocated, Body};
@@ -68,8 +69,14 @@ impl Relay {
             let mut alternate = alternate.filter(|server| server.is_ipv4() == client.client.socket().is_ipv4());
             return Err(alternate.next().map_or(Refusal::InsufficientCapacity, Refusal::TryAlternate));
         }
-        let reservation = self.common.ledger().reserve(subject)?;
-        let (lifetime, cause) = self.granted(wish.lifetime, &request.grant(), now);
+        let call = request.grant().call().cloned();
+        let mut most = usize::MAX;
+        if let Some(call) = &call {
+            self.may_begin(call, client, now)?;
+            most = call.claims().limits.allocations.map_or(most, usize::from);
+        }
+        let reservation = self.common.ledger().reserve(subject, most)?;
+        let (lifetime, cause) = self.granted(wish.lifetime, request.grant(), now);
         let taken = self.take_ports(wish.ports, request, now)?;
         let expires = now.moment + lifetime;
         let relayed = |port: Option<Port>| port.map(|port| Relayed { port, expires, cause });
@@ -85,6 +92,7 @@ impl Relay {
             five_tuple: client,
             subject,
             party: request.grant().party(),
+            call,
             transaction: message.transaction(),
             answer,
             begun: now.moment,
@@ -101,8 +109,26 @@ impl Relay {
         Ok(Body::Allocated(answer))
     }
 
+    /// Whether a call token begins an allocation now and here: within its window, in one of its regions.
+    fn may_begin(&mut self, call: &CallGrant, client: FiveTuple, now: Now) -> Result<(), Refusal> {
+        if let Err(refusal) = call.may_begin(now.unix) {
+            self.tally.token_refused(refusal);
+            return Err(Refusal::Forbidden);
+        }
+        let Some(region) = &self.settings.region else { return Ok(()) };
+        if call.is_for(region) {
+            return Ok(());
+        }
+        self.tally.wrong_region += 1;
+        let v4 = client.client.socket().is_ipv4();
+        let mut elsewhere = self.settings.other_regions.iter();
+        let elsewhere = elsewhere.find(|(region, server)| call.is_for(region) && server.is_ipv4() == v4);
+        Err(elsewhere.map_or(Refusal::Forbidden, |(_, server)| Refusal::TryAlternate(*server)))
+    }
+
     fn begin(&mut self, allocation: Allocation) -> Result<(), Refusal> {
         let Allocation { five_tuple: client, subject, party, answer, .. } = allocation;
+        let holder = Holder { party, call: allocation.call.as_ref().map(CallGrant::id) };
         let keys = [&allocation.v4, &allocation.v6].map(|relayed| relayed.as_ref().map(|relayed| relayed.port.key()));
         let index = match self.table.insert(allocation) {
             Ok(index) => index,
@@ -114,7 +140,7 @@ impl Relay {
         };
         self.owned.extend(keys.into_iter().flatten());
         for relayed in [answer.v4, answer.v6].into_iter().flatten() {
-            self.common.begun(relayed, party);
+            self.common.begun(relayed, holder);
         }
         self.schedule(index);
         self.tally.begun(client.link.transport());

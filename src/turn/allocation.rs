@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use crate::addr::{Family, FiveTuple, PeerAddr};
-use crate::auth::{Party, Subject};
+use crate::auth::{CallGrant, Party, Subject};
 use crate::policy::Reservation;
 use crate::time::Moment;
 use crate::wire::{ChannelNumber, TransactionId};
@@ -45,6 +45,8 @@ pub(super) struct Allocation {
     pub(super) five_tuple: FiveTuple,
     pub(super) subject: Subject,
     pub(super) party: Party,
+    /// The call that it is bound to.
+    pub(super) call: Option<CallGrant>,
     /// The Allocate that made it; the same one again is a retransmission.
     pub(super) transaction: TransactionId,
     /// What that one was answered.

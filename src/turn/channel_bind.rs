@@ -8,7 +8,7 @@ use crate::wire::{AttributeType, ChannelNumber};
 use super::Relay;
 use super::allocation::Channel;
 use super::create_permission::permit;
-use super::peer::reach;
+use super::peer::Reach;
 use super::refusal::Refusal;
 use super::reply::Body;
 
@@ -30,7 +30,9 @@ impl Relay {
         if allocation.relayed(peer.family()).is_none() {
             return Err(Refusal::PeerAddressFamilyMismatch);
         }
-        let own = reach(&self.policy.peers, &self.common, peer)?;
+        let (rules, common) = (&self.policy.peers, &*self.common);
+        let reach = Reach { rules, common, party: allocation.party, call: allocation.call.as_ref() };
+        let own = reach.peer(peer).inspect_err(|&refusal| self.tally.peer_refused(refusal))?;
         // What has run out makes room, and must not answer for its number or peer.
         allocation.channels.retain(|channel| now.moment < channel.expires);
         if bound_to.is_none() && allocation.channels.len() >= self.settings.max_channels {

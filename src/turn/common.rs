@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use hashbrown::HashMap;
 
 use crate::addr::{ClientAddr, Family, PeerAddr, RelayedAddr};
-use crate::auth::{Party, Subject};
+use crate::auth::{CallId, Party, Subject};
 use crate::policy::seal::Conversations;
 use crate::policy::{ChallengeBudget, Ledger, Quota};
 use crate::time::{Lifetime, Moment};
@@ -44,7 +44,17 @@ struct OwnAddress {
     ip: IpAddr,
     ports: Box<[AtomicU32]>,
     /// Whose allocations have ports; asked when a flow to one begins.
-    parties: Mutex<HashMap<u16, Party, ahash::RandomState>>,
+    holders: Mutex<Holders>,
+}
+
+type Holders = HashMap<u16, Holder, ahash::RandomState>;
+
+/// Whose allocation has a relayed transport address.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Holder {
+    pub(super) party: Party,
+    /// The call that the allocation is bound to.
+    pub(super) call: Option<CallId>,
 }
 
 #[derive(Debug)]
@@ -115,14 +125,14 @@ impl Common {
         (serial != 0).then_some(serial)
     }
 
-    /// The party whose allocation has this relayed transport address.
-    pub(super) fn party(&self, peer: PeerAddr) -> Option<Party> {
-        self.own.iter().find(|own| own.ip == peer.ip())?.parties().get(&peer.port()).copied()
+    /// Whose allocation has this relayed transport address.
+    pub(super) fn holder(&self, peer: PeerAddr) -> Option<Holder> {
+        self.own.iter().find(|own| own.ip == peer.ip())?.holders().get(&peer.port()).copied()
     }
 
-    pub(super) fn begun(&self, relayed: RelayedAddr, party: Party) {
+    pub(super) fn begun(&self, relayed: RelayedAddr, holder: Holder) {
         let Some(own) = self.own.iter().find(|own| own.ip == relayed.socket().ip()) else { return };
-        own.parties().insert(relayed.port(), party);
+        own.holders().insert(relayed.port(), holder);
         // 0 means that nobody has the port. Four thousand million uses later a number comes again.
         let serial = self.serials.fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1);
         if let Some(place) = own.ports.get(usize::from(relayed.port())) {
@@ -135,7 +145,7 @@ impl Common {
         if let Some(place) = own.ports.get(usize::from(relayed.port())) {
             place.store(0, Ordering::Release);
         }
-        own.parties().remove(&relayed.port());
+        own.holders().remove(&relayed.port());
     }
 
     /// The conversations of the seal; the first shard's `seeds` stay.
@@ -200,12 +210,12 @@ impl OwnAddress {
     fn new(ip: IpAddr) -> Self {
         let ports = (0..=u16::MAX).map(|_| AtomicU32::new(0)).collect();
         // Port numbers are ours, so nobody can choose ones that collide.
-        let parties = HashMap::with_hasher(ahash::RandomState::with_seeds(0, 0, 0, 0));
-        Self { ip, ports, parties: Mutex::new(parties) }
+        let holders = HashMap::with_hasher(ahash::RandomState::with_seeds(0, 0, 0, 0));
+        Self { ip, ports, holders: Mutex::new(holders) }
     }
 
-    fn parties(&self) -> MutexGuard<'_, HashMap<u16, Party, ahash::RandomState>> {
-        self.parties.lock().unwrap_or_else(PoisonError::into_inner)
+    fn holders(&self) -> MutexGuard<'_, Holders> {
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::time::Now;
 use crate::wire::{AttributeType, decode_xor_address};
 
 use super::allocation::Permission;
-use super::peer::reach_ip;
+use super::peer::Reach;
 use super::refusal::Refusal;
 use super::reply::Body;
 use super::{Relay, Settings};
@@ -41,8 +41,10 @@ impl Relay {
         }
         // Worked out beside the allocation, so that a refusal on the way leaves everything as it was.
         let mut permissions = allocation.permissions.clone();
+        let (rules, common) = (&self.policy.peers, &*self.common);
+        let reach = Reach { rules, common, party: allocation.party, call: allocation.call.as_ref() };
         for peer in peers().flatten() {
-            let own = reach_ip(&self.policy.peers, &self.common, peer.ip())?;
+            let own = reach.ip(peer.ip()).inspect_err(|&refusal| self.tally.peer_refused(refusal))?;
             permit(&mut permissions, peer.ip(), own, &self.settings, now)?;
         }
         allocation.permissions = permissions;

@@ -1,12 +1,15 @@
-//! The seal's question, put for every relayed datagram: does the policy let this pass between this client and this peer?
+//! Two questions for every relayed datagram: are this client and this peer of one call, where there is one, and does the
+//! seal let this pass between them? The first is answered once for each peer, the second each time.
 
 use core::net::SocketAddr;
 
 use crate::addr::{Family, PeerAddr};
+use crate::policy::PeerRules;
 use crate::policy::seal::{self, Conversations, Flow, Judgement, Local, Mode, Other, Way};
 use crate::time::{Moment, Now};
 
 use super::allocation::Allocation;
+use super::peer::Reach;
 use super::{Common, Discard, Event, Relay};
 
 /// Peers of one allocation that are remembered one by one. A call has a few dozen candidate pairs at most; beyond that the
@@ -30,8 +33,8 @@ struct Path {
 }
 
 impl Relay {
-    /// Asks the seal about a datagram between the client of an allocation and a peer. `own`: the peer's address is one of
-    /// ours.
+    /// Asks both questions about a datagram between the client of an allocation and a peer. `own`: the peer's address is
+    /// one of ours.
     #[inline]
     pub(super) fn pass(
         &mut self,
@@ -44,7 +47,10 @@ impl Relay {
     ) -> Result<(), Discard> {
         let settings = &self.policy.seal;
         if settings.mode == Mode::Off {
-            return Ok(());
+            // It is still asked which call the two ends are of, where there may be one.
+            let bound = self.table.get(index).is_some_and(|allocation| allocation.call.is_some());
+            let asks = bound || self.common.is_own(peer.ip());
+            return if asks { self.pass_other(index, way, peer, own, datagram, now) } else { Ok(()) };
         }
         // Nearly all there is: media, to and from somebody outside. What it does not need is kept out of its way.
         let allocation = self.table.get_mut(index);
@@ -69,7 +75,7 @@ impl Relay {
         let settings = &self.policy.seal;
         let Some(conversations) = self.common.conversations() else { return Err(Discard::Unjudged) };
         let Some(allocation) = self.table.get_mut(index) else { return Err(Discard::NoAllocation) };
-        let judgement = match flow(allocation, &self.common, conversations, peer, own, now.moment)? {
+        let judgement = match flow(allocation, &self.policy.peers, &self.common, conversations, peer, own, now.moment)? {
             Ok(flow) => conversations.judge(flow, way, datagram, now.moment, settings),
             Err(reason) => Judgement { refused: Some(reason), fact: None },
         };
@@ -128,6 +134,7 @@ impl Paths {
 /// The flow to a peer, made if there is none yet.
 fn flow<'a>(
     allocation: &'a mut Allocation,
+    rules: &PeerRules,
     common: &Common,
     conversations: &Conversations,
     peer: PeerAddr,
@@ -148,10 +155,17 @@ fn flow<'a>(
                 Family::V6 => allocation.v6.as_ref(),
             };
             let relayed: SocketAddr = relayed.ok_or(Discard::PeerFamily)?.port.relayed().socket();
-            let other = match serial {
-                0 => Other::Address(peer.ip()),
-                _ => Other::Party(common.party(peer).ok_or(Discard::PeerForbidden)?),
+            let reach = Reach { rules, common, party: allocation.party, call: allocation.call.as_ref() };
+            let (other, reached) = match serial {
+                0 => (Other::Address(peer.ip()), reach.is_named(peer)),
+                _ => {
+                    let holder = common.holder(peer).ok_or(Discard::PeerForbidden)?;
+                    (Other::Party(holder.party), reach.meets(&holder))
+                }
             };
+            if !reached {
+                return Err(Discard::OtherCall);
+            }
             let flow = conversations.flow(Local { party: allocation.party, relayed }, peer.socket(), other, now);
             let flow = match flow {
                 Ok(flow) => flow,

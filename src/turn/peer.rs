@@ -1,27 +1,68 @@
-//! Which peers may be reached: policy's rules, and our own address as far as live allocations have it.
+//! Which peers may be reached: policy's rules, our own address as far as live allocations have it, and the one call that
+//! an allocation may be bound to.
 
 use core::net::IpAddr;
 
 use crate::addr::PeerAddr;
+use crate::auth::{CallGrant, Party};
 use crate::policy::{PeerRefusal, PeerRules};
 
 use super::Common;
+use super::common::Holder;
 
-/// Whether a permission may be given for an IP address; `Ok(true)` when it is one of our relayed addresses, where only
-/// live relayed ports may be reached: two clients of this relay must reach each other, and nobody anything else here.
-pub(super) fn reach_ip(rules: &PeerRules, common: &Common, ip: IpAddr) -> Result<bool, PeerRefusal> {
-    match rules.permits_ip(ip) {
-        Ok(()) => Ok(false),
-        Err(PeerRefusal::OwnAddress) if common.is_own(ip) => Ok(true),
-        Err(refusal) => Err(refusal),
-    }
+/// What decides about the peers of one allocation.
+#[derive(Clone, Copy)]
+pub(super) struct Reach<'a> {
+    pub(super) rules: &'a PeerRules,
+    pub(super) common: &'a Common,
+    pub(super) party: Party,
+    /// With a call, only its other parties' relayed addresses may be reached, and the peers outside that the token
+    /// names and the rules allow.
+    pub(super) call: Option<&'a CallGrant>,
 }
 
-/// The same with the port.
-pub(super) fn reach(rules: &PeerRules, common: &Common, peer: PeerAddr) -> Result<bool, PeerRefusal> {
-    match rules.permits(peer) {
-        Ok(()) => Ok(false),
-        Err(PeerRefusal::OwnAddress) if common.is_live(peer) => Ok(true),
-        Err(refusal) => Err(refusal),
+impl Reach<'_> {
+    /// Whether a permission may be given for an IP address; `Ok(true)` when it is one of our relayed addresses, where
+    /// only live relayed ports may be reached: two clients of this relay must reach each other, and nobody anything
+    /// else here.
+    pub(super) fn ip(&self, ip: IpAddr) -> Result<bool, PeerRefusal> {
+        if self.call.is_some() && self.common.is_own(ip) {
+            return Ok(true);
+        }
+        let own = match self.rules.permits_ip(ip) {
+            Ok(()) => false,
+            Err(PeerRefusal::OwnAddress) if self.common.is_own(ip) => true,
+            Err(refusal) => return Err(refusal),
+        };
+        let named = |call: &CallGrant| call.claims().peers.iter().any(|range| range.covers(ip));
+        if self.call.is_none_or(named) { Ok(own) } else { Err(PeerRefusal::OtherCall) }
+    }
+
+    /// The same with the port.
+    pub(super) fn peer(&self, peer: PeerAddr) -> Result<bool, PeerRefusal> {
+        if let Some(holder) = self.common.holder(peer) {
+            return if self.meets(&holder) { Ok(true) } else { Err(PeerRefusal::OtherCall) };
+        }
+        if self.call.is_some() && self.common.is_own(peer.ip()) {
+            return Err(PeerRefusal::OwnAddress);
+        }
+        self.rules.permits(peer)?;
+        if self.is_named(peer) { Ok(false) } else { Err(PeerRefusal::OtherCall) }
+    }
+
+    /// Whether the token, if there is one, names a peer outside.
+    pub(super) fn is_named(&self, peer: PeerAddr) -> bool {
+        let named = |call: &CallGrant| call.claims().peers.iter().any(|range| range.contains(peer.ip(), peer.port()));
+        self.call.is_none_or(named)
+    }
+
+    /// Whether the holder of a relayed address of ours is somebody to talk to: another party of the same call, or
+    /// nobody's call on both sides.
+    pub(super) fn meets(&self, holder: &Holder) -> bool {
+        match (self.call, holder.call) {
+            (Some(call), Some(other)) => call.id() == other && self.party != holder.party,
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        }
     }
 }

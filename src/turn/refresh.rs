@@ -41,7 +41,7 @@ impl Relay {
             }
             return Ok(Body::Refreshed(Lifetime::ZERO));
         }
-        let (lifetime, cause) = self.granted(asked, &request.grant(), now);
+        let (lifetime, cause) = self.granted(asked, request.grant(), now);
         if let Some(allocation) = self.table.get_mut(index) {
             for each in [Family::V4, Family::V6].into_iter().filter(|each| family.is_none_or(|one| one == *each)) {
                 if let Some(relayed) = allocation.relayed_mut(each) {

@@ -15,6 +15,7 @@ use crate::time::{Moment, Now};
 use crate::wire::{FrameKind, kind_of};
 
 use super::farewell::Farewells;
+use super::peer::Reach;
 use super::supply::Supply;
 use super::table::Table;
 use super::wheel::Wheel;
@@ -194,7 +195,8 @@ impl Relay {
         self.common.set_challenges(self.policy.challenges_per_second, budget_key);
         let (rules, common) = (&self.policy.peers, &self.common);
         for allocation in self.table.iter_mut() {
-            allocation.permissions.retain_mut(|permission| match super::peer::reach_ip(rules, common, permission.ip) {
+            let reach = Reach { rules, common, party: allocation.party, call: allocation.call.as_ref() };
+            allocation.permissions.retain_mut(|permission| match reach.ip(permission.ip) {
                 Ok(own) => {
                     permission.own = own;
                     true
@@ -202,7 +204,7 @@ impl Relay {
                 Err(_) => false,
             });
             // A channel to our own address may wait for the port to be relayed again; any other one needs its port too.
-            allocation.channels.retain(|channel| match super::peer::reach_ip(rules, common, channel.peer.ip()) {
+            allocation.channels.retain(|channel| match reach.ip(channel.peer.ip()) {
                 Ok(own) => own || rules.permits_port(channel.peer.port()).is_ok(),
                 Err(_) => false,
             });

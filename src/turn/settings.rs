@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 
+use crate::auth::token::Region;
 use crate::time::Lifetime;
 
 /// Lifetimes and bounds. Built by `config` from `hilum.toml`, or by tests.
@@ -28,6 +29,10 @@ pub struct Settings {
     /// Where clients are sent while this relay drains (RFC 8489 §10: 300 with ALTERNATE-SERVER), one of each family at
     /// most; without one of the client's family they get 508.
     pub alternate: Vec<SocketAddr>,
+    /// The region of this relay; call tokens for other regions begin nothing here. `None` takes all of them.
+    pub region: Option<Region>,
+    /// Relays of other regions, where a client whose token is for one of them is sent (300).
+    pub other_regions: Vec<(Region, SocketAddr)>,
 }
 
 impl Default for Settings {
@@ -43,6 +48,8 @@ impl Default for Settings {
             spare_ports: 64,
             spare_pairs: 2,
             alternate: Vec::new(),
+            region: None,
+            other_regions: Vec::new(),
         }
     }
 }

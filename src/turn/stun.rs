@@ -1,7 +1,7 @@
 //! A STUN message from a client: read, proven if it must be, given to its method, answered.
 
 use crate::addr::FiveTuple;
-use crate::auth::{Claim, Request, Signer};
+use crate::auth::{Claim, Request, Signer, Unproven};
 use crate::time::Now;
 use crate::wire::{Class, ErrorCode, Malformed, Message, Method};
 
@@ -44,6 +44,9 @@ impl Relay {
                     return self.over_budget();
                 }
                 let code = why.code();
+                if let Unproven::Token(refusal) = why {
+                    self.tally.token_refused(refusal);
+                }
                 self.tally.request(claim.method, Answer::Error(code));
                 self.tally.challenges += u64::from(code != ErrorCode::BAD_REQUEST);
                 let written = slot.rewrite(|buffer| self.authenticator.refuse(buffer, claim, why, now));

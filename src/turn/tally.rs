@@ -1,6 +1,8 @@
 //! The counters of one shard: plain numbers, written by one thread, published once a second.
 
 use crate::addr::Transport;
+use crate::auth::token::TokenRefusal;
+use crate::policy::PeerRefusal;
 use crate::policy::seal::{Fact, Profile, Reason, SuiteClass, Version};
 use crate::wire::{ErrorCode, Method};
 
@@ -85,6 +87,10 @@ pub struct Tally {
     seal_discards: [u64; Reason::ALL.len()],
     seal_reported: [u64; Reason::ALL.len()],
     live: [u64; Transport::ALL.len()],
+    peer_refusals: [u64; PeerRefusal::ALL.len()],
+    token_refusals: [u64; TokenRefusal::LABELS.len()],
+    /// Allocations refused because the token is for other regions.
+    pub wrong_region: u64,
     /// Challenges sent: 401 and 438.
     pub challenges: u64,
     /// Answers to strangers that their source's budget did not allow.
@@ -174,6 +180,30 @@ impl Tally {
     #[must_use]
     pub fn seal_reported(&self, reason: Reason) -> u64 {
         self.seal_reported.get(reason as usize).copied().unwrap_or(0)
+    }
+
+    /// Counts a peer that was refused.
+    pub fn peer_refused(&mut self, refusal: PeerRefusal) {
+        bump(self.peer_refusals.get_mut(refusal as usize));
+    }
+
+    /// How many peers were refused for this reason.
+    #[must_use]
+    pub fn peer_refusals(&self, refusal: PeerRefusal) -> u64 {
+        self.peer_refusals.get(refusal as usize).copied().unwrap_or(0)
+    }
+
+    /// Counts a call token that was not believed, or not now.
+    pub fn token_refused(&mut self, refusal: TokenRefusal) {
+        let label = TokenRefusal::LABELS.iter().position(|&label| label == refusal.label());
+        bump(label.and_then(|label| self.token_refusals.get_mut(label)));
+    }
+
+    /// How many call tokens were refused, by one of [`TokenRefusal::LABELS`].
+    #[must_use]
+    pub fn token_refusals(&self, label: &str) -> u64 {
+        let index = TokenRefusal::LABELS.iter().position(|&each| each == label);
+        index.and_then(|index| self.token_refusals.get(index)).copied().unwrap_or(0)
     }
 
     /// Counts a packet.

@@ -61,6 +61,7 @@ discards! {
     MissingAttribute = "missing_attribute", "A Send indication without XOR-PEER-ADDRESS or DATA.";
     PeerForbidden = "peer_forbidden", "Policy does not allow this peer or port.";
     Seal = "seal", "The seal lets it not pass: hilum_seal_discards_total says why.";
+    OtherCall = "other_call", "The peer is not of the call that the allocation is bound to, or it is bound to one.";
     IcmpType = "icmp_type", "The network said something that is not passed on (RFC 8656 §11.5).";
     PeerFamily = "peer_family", "The allocation has no relayed address of the peer's family.";
     NoRelayedPort = "no_relayed_port", "Data for a relayed address whose allocation is gone.";

@@ -43,13 +43,19 @@ impl PeerRange {
     /// Whether a canonical address and a port are in it.
     #[must_use]
     pub fn contains(&self, address: IpAddr, port: u16) -> bool {
+        self.ports.contains(&port) && self.covers(address)
+    }
+
+    /// Whether an address is in it, whatever the port.
+    #[must_use]
+    pub fn covers(&self, address: IpAddr) -> bool {
         let prefix = u32::from(self.prefix);
         let inside = match (self.first, address) {
             (IpAddr::V4(first), IpAddr::V4(address)) => (first.to_bits() ^ address.to_bits()).leading_zeros() >= prefix,
             (IpAddr::V6(first), IpAddr::V6(address)) => (first.to_bits() ^ address.to_bits()).leading_zeros() >= prefix,
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
         };
-        inside && self.ports.contains(&port)
+        inside
     }
 }
 

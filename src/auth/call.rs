@@ -1,0 +1,124 @@
+//! Call tokens at the door: which ones are accepted, and what a proven one grants.
+
+use core::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use super::token::{Claims, Password, Region, TokenRefusal, TokenRules, Use, VerifiedTokens};
+use super::Grant;
+use crate::time::UnixTime;
+
+/// Verified tokens that are remembered: those of a few thousand calls at once, 12 MiB at most.
+const REMEMBERED: usize = 16_384;
+
+/// A call, as a hash of its issuer and name: enough to compare, too little to print.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId([u8; 16]);
+
+impl CallId {
+    fn of(claims: &Claims) -> Self {
+        let mut hash = Sha256::new();
+        // Neither part can hold a line break, so no two pairs read alike.
+        for part in ["call", claims.issuer.as_str(), claims.call.as_str()] {
+            hash.update(part);
+            hash.update(b"\n");
+        }
+        let hash: [u8; 32] = hash.finalize().into();
+        Self(hash.first_chunk::<16>().copied().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for CallId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("CallId(redacted)")
+    }
+}
+
+/// What a call token grants beside what every credential does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallGrant {
+    id: CallId,
+    claims: Arc<Claims>,
+    skew: u64,
+}
+
+impl CallGrant {
+    /// The one call that may be reached.
+    #[must_use]
+    pub const fn id(&self) -> CallId {
+        self.id
+    }
+
+    /// What the token says.
+    #[must_use]
+    pub fn claims(&self) -> &Arc<Claims> {
+        &self.claims
+    }
+
+    /// Whether a new allocation may begin now.
+    ///
+    /// # Errors
+    /// [`TokenRefusal::Expired`] and the like.
+    pub fn may_begin(&self, now: UnixTime) -> Result<(), TokenRefusal> {
+        self.claims.check(Use::Begin, now, self.skew)
+    }
+
+    /// Whether the token is for a relay of this region.
+    #[must_use]
+    pub fn is_for(&self, region: &Region) -> bool {
+        self.claims.regions.contains(region)
+    }
+}
+
+/// Which call tokens are accepted. One for all shards: what one has verified, all have.
+pub struct CallTokens {
+    rules: TokenRules,
+    verified: Mutex<VerifiedTokens>,
+}
+
+impl CallTokens {
+    /// Tokens by these rules; none has been seen yet.
+    #[must_use]
+    pub const fn new(rules: TokenRules) -> Self {
+        Self { rules, verified: Mutex::new(VerifiedTokens::new(REMEMBERED)) }
+    }
+
+    /// The rules.
+    #[must_use]
+    pub const fn rules(&self) -> &TokenRules {
+        &self.rules
+    }
+
+    /// Reads a username as a token. `proves` is asked whether the sender knows the password, which costs a hash; only
+    /// then is the signature worth its 50 µs.
+    ///
+    /// # Errors
+    /// Why the token is not to be believed. `None` inside: the password was wrong.
+    pub(super) fn grant(
+        &self,
+        username: &[u8],
+        now: UnixTime,
+        proves: impl FnOnce(&Password) -> bool,
+    ) -> Result<Option<Grant>, TokenRefusal> {
+        let candidate = self.rules.candidate(username, now)?;
+        if !proves(&candidate.password()) {
+            return Ok(None);
+        }
+        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        let claims = candidate.verify_cached(&mut verified, now)?;
+        drop(verified);
+        Ok(Some(Grant {
+            subject: claims.subject(),
+            party: claims.party(),
+            until: Some(claims.end),
+            call: Some(CallGrant { id: CallId::of(&claims), skew: self.rules.skew, claims }),
+        }))
+    }
+}
+
+impl fmt::Debug for CallTokens {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("CallTokens(redacted)")
+    }
+}
