@@ -136,7 +136,7 @@ mod tests {
     fn a_place_given_back_can_be_taken_again_and_leaves_nothing_behind() {
         let ledger = ledger(2, 1);
         for number in 0..1000_u32 {
-            let one = ledger.reserve(Subject::of(&number.to_be_bytes())).unwrap();
+            let one = ledger.reserve(Subject::of(&number.to_be_bytes()), usize::MAX).unwrap();
             let two = ledger.reserve(Subject::of(BOB), usize::MAX).unwrap();
             assert_eq!(ledger.live(), 2);
             drop((one, two));

@@ -62,7 +62,7 @@ fn login(username: &[u8], password: &[u8], nonce: &[u8]) -> Vec<u8> {
 }
 
 fn prove(authenticator: &Authenticator, bytes: &[u8], from: ClientAddr, now: Now) -> Result<Grant, Unproven> {
-    authenticator.prove(Message::parse(bytes).unwrap(), from, now).map(|request| request.grant())
+    authenticator.prove(Message::parse(bytes).unwrap(), from, now).map(|request| request.grant().clone())
 }
 
 /// A request with every attribute chosen by the test.
