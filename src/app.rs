@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::addr::Transport;
 use crate::admin::{self, Health, Metrics, ShardReading};
-use crate::auth::{Authenticator, NonceKey};
+use crate::auth::{Authenticator, CallTokens, NonceKey};
 use crate::clock::SystemClock;
 use crate::config::{self, Change, Config};
 use crate::listen::{self, Listeners, Running, Tls};
@@ -180,6 +180,7 @@ impl App {
     /// reload speaks of it again.
     fn take_over(&mut self, new: Config) {
         let running = &mut self.config;
+        running.tokens = new.tokens;
         running.realm = new.realm;
         running.drain = new.drain;
         running.tls = new.tls;
@@ -280,7 +281,9 @@ impl admin::Source for View {
 
 fn authenticator(config: &Config, nonce_key: [u8; 32]) -> Arc<Authenticator> {
     let key = NonceKey::new(nonce_key);
-    Arc::new(Authenticator::new(&config.realm, config.credentials.clone(), key, config.nonce_lifetime))
+    let tokens = config.tokens.rules.clone().map(|rules| Arc::new(CallTokens::new(rules)));
+    let authenticator = Authenticator::new(&config.realm, config.credentials.clone(), key, config.nonce_lifetime);
+    Arc::new(authenticator.with_tokens(tokens))
 }
 
 fn load_tls(files: &config::TlsFiles) -> anyhow::Result<Arc<Tls>> {

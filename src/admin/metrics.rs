@@ -10,6 +10,8 @@ use prometheus::{
 
 use super::names::{self, Name};
 use crate::addr::Transport;
+use crate::auth::token::TokenRefusal;
+use crate::policy::PeerRefusal;
 use crate::policy::seal::{Fact, Mode, Profile, Reason, SuiteClass, Version};
 use crate::time::UnixTime;
 use crate::turn::{Answer, Direction, Discard, EndCause, Event, Tally};
@@ -145,7 +147,7 @@ struct Readings {
 }
 
 impl Readings {
-    const NAMES: [Name; 25] = [
+    const NAMES: [Name; 28] = [
         names::ALLOCATIONS,
         names::ALLOCATIONS_BEGUN,
         names::ALLOCATIONS_ENDED,
@@ -164,6 +166,9 @@ impl Readings {
         names::BATCHES,
         names::SPARE_PORTS,
         names::FACTS_LOST,
+        names::TOKEN_REFUSALS,
+        names::TOKENS_ELSEWHERE,
+        names::PEER_REFUSALS,
         names::SEAL_MODE,
         names::SEAL_OPENED,
         names::SEAL_CLOSED,
@@ -236,6 +241,13 @@ impl Readings {
 
     fn seal(&self, page: &mut Page, shards: &[ShardReading]) -> Result<(), prometheus::Error> {
         let sum = |value: &dyn Fn(&Tally) -> u64| shards.iter().map(|shard| value(&shard.tally)).sum::<u64>();
+        let refused =
+            TokenRefusal::LABELS.map(|label| (vec![label.to_owned()], sum(&|tally| tally.token_refusals(label))));
+        page.counters(names::TOKEN_REFUSALS, refused)?;
+        page.counters(names::TOKENS_ELSEWHERE, [(vec![], sum(&|tally| tally.wrong_region))])?;
+        let refused =
+            PeerRefusal::ALL.map(|one| (vec![one.label().to_owned()], sum(&|tally| tally.peer_refusals(one))));
+        page.counters(names::PEER_REFUSALS, refused)?;
         let mode = self.source.seal_mode();
         page.gauges(names::SEAL_MODE, Mode::ALL.map(|one| (vec![one.label().to_owned()], u64::from(one == mode))))?;
         let opened = seals().map(|(version, profile, suite)| {

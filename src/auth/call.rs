@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use super::token::{Claims, Password, Region, TokenRefusal, TokenRules, Use, VerifiedTokens};
 use super::Grant;
+use super::token::{Claims, Password, Region, TokenRefusal, TokenRules, Use, VerifiedTokens};
 use crate::time::UnixTime;
 
 /// Verified tokens that are remembered: those of a few thousand calls at once, 12 MiB at most.

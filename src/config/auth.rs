@@ -14,8 +14,9 @@ pub(super) const USER: [&str; 3] = ["name", "password_file", "password_env"];
 /// Faults of users that are listed: who has more can mend these first.
 const MOST_USER_FAULTS: usize = 100;
 
-/// Reads everybody who may ask, and the secret that makes new credentials. `None` only with a fault noted.
-pub(super) fn read(reader: &Reader<'_>) -> Option<(Credentials, Option<SharedSecret>)> {
+/// Reads everybody who may ask, and the secret that makes new credentials. `tokens`: call tokens are accepted as well.
+/// `None` only with a fault noted.
+pub(super) fn read(reader: &Reader<'_>, tokens: bool) -> Option<(Credentials, Option<SharedSecret>)> {
     let section = reader.section("auth", &KEYS);
     let mut secrets = Vec::new();
     for source in [Source::File, Source::Variable] {
@@ -31,9 +32,9 @@ pub(super) fn read(reader: &Reader<'_>) -> Option<(Credentials, Option<SharedSec
     let issuing = secrets.first().cloned();
     let named = [Source::File, Source::Variable].iter().any(|source| section.value(source.list()).is_some_and(has_any))
         || section.value("user").is_some_and(has_any);
-    if !named {
+    if !named && !tokens {
         let message = "nobody may ask: a relay needs credentials, else it would be open to the world; name a file under \
-                       shared_secret_files, or a user under [[auth.user]]";
+                       shared_secret_files, a user under [[auth.user]], or a keyring under [tokens]";
         reader.faults.add(section.place(), "auth", message);
         return None;
     }

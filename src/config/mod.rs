@@ -18,6 +18,7 @@ mod seal;
 mod section;
 mod server;
 mod tls;
+mod tokens;
 
 use core::time::Duration;
 use std::io;
@@ -39,6 +40,7 @@ pub use keyring::{DEFAULT_KEYRING, parse_keyring, read_keyring, write_keyring};
 pub use peers::Peers;
 pub use relay::Relay;
 pub use tls::TlsFiles;
+pub use tokens::Tokens;
 
 use fault::Collector;
 use section::Section;
@@ -47,13 +49,14 @@ use section::Section;
 pub const DEFAULT_PATH: &str = "/etc/hilum/hilum.toml";
 
 /// Every table and its keys. `auth.user` repeats.
-pub const TABLES: [(&str, &[&str]); 12] = [
+pub const TABLES: [(&str, &[&str]); 13] = [
     ("server", &server::SERVER),
     ("listen", &listen::KEYS),
     ("tls", &tls::KEYS),
     ("relay", &relay::KEYS),
     ("auth", &auth::KEYS),
     ("auth.user", &auth::USER),
+    ("tokens", &tokens::KEYS),
     ("peers", &peers::KEYS),
     ("seal", &seal::KEYS),
     ("limits", &limits::LIMITS),
@@ -82,6 +85,8 @@ pub struct Config {
     pub relay: Relay,
     /// Who may ask; never empty.
     pub credentials: Credentials,
+    /// Which call tokens are accepted, and the region.
+    pub tokens: Tokens,
     /// The secret that makes new time-limited credentials: the first one configured.
     pub issuing_secret: Option<SharedSecret>,
     /// What [`Self::policy`] says about peers, as written.
@@ -171,7 +176,8 @@ impl<'d> Reader<'d> {
         let seal = seal::read(&self.section("seal", &seal::KEYS));
         let limits = limits::limits(&self.section("limits", &limits::LIMITS));
         let lifetimes = limits::lifetimes(&self.section("lifetimes", &limits::LIFETIMES));
-        let auth = auth::read(self);
+        let tokens = tokens::read(self);
+        let auth = auth::read(self, tokens.keyring.is_some());
 
         let mut own = host.addresses;
         own.extend(relay.addresses.iter().map(|address| address.external));
@@ -186,6 +192,7 @@ impl<'d> Reader<'d> {
             tls,
             relay,
             credentials,
+            tokens: tokens.clone(),
             issuing_secret,
             peers,
             accept_unsealed: seal.accept_unsealed,
@@ -203,6 +210,8 @@ impl<'d> Reader<'d> {
                 max_permissions: limits.permissions,
                 max_channels: limits.channels,
                 alternate: server.alternate,
+                region: tokens.region,
+                other_regions: tokens.elsewhere.clone(),
                 ..turn::Settings::default()
             },
             nonce_lifetime: lifetimes.nonce,

@@ -75,7 +75,8 @@ impl Relay {
         let settings = &self.policy.seal;
         let Some(conversations) = self.common.conversations() else { return Err(Discard::Unjudged) };
         let Some(allocation) = self.table.get_mut(index) else { return Err(Discard::NoAllocation) };
-        let judgement = match flow(allocation, &self.policy.peers, &self.common, conversations, peer, own, now.moment)? {
+        let judgement = match flow(allocation, &self.policy.peers, &self.common, conversations, peer, own, now.moment)?
+        {
             Ok(flow) => conversations.judge(flow, way, datagram, now.moment, settings),
             Err(reason) => Judgement { refused: Some(reason), fact: None },
         };

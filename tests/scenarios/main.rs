@@ -13,6 +13,7 @@ mod allocate;
 mod authentication;
 mod bad_input;
 mod binding;
+mod call_tokens;
 mod channel_bind;
 mod channel_data;
 mod coverage;
