@@ -26,28 +26,29 @@ impl Reach<'_> {
     /// only live relayed ports may be reached: two clients of this relay must reach each other, and nobody anything
     /// else here.
     pub(super) fn ip(&self, ip: IpAddr) -> Result<bool, PeerRefusal> {
-        if self.call.is_some() && self.common.is_own(ip) {
-            return Ok(true);
-        }
         let own = match self.rules.permits_ip(ip) {
-            Ok(()) => false,
+            // Whoever is bound to a call reaches its parties at our address, and no other service there.
+            Ok(()) => self.call.is_some() && self.common.is_own(ip),
             Err(PeerRefusal::OwnAddress) if self.common.is_own(ip) => true,
             Err(refusal) => return Err(refusal),
         };
         let named = |call: &CallGrant| call.claims().peers.iter().any(|range| range.covers(ip));
-        if self.call.is_none_or(named) { Ok(own) } else { Err(PeerRefusal::OtherCall) }
+        if own || self.call.is_none_or(named) { Ok(own) } else { Err(PeerRefusal::OtherCall) }
     }
 
     /// The same with the port.
     pub(super) fn peer(&self, peer: PeerAddr) -> Result<bool, PeerRefusal> {
-        if let Some(holder) = self.common.holder(peer) {
-            return if self.meets(&holder) { Ok(true) } else { Err(PeerRefusal::OtherCall) };
-        }
-        if self.call.is_some() && self.common.is_own(peer.ip()) {
-            return Err(PeerRefusal::OwnAddress);
-        }
-        self.rules.permits(peer)?;
-        if self.is_named(peer) { Ok(false) } else { Err(PeerRefusal::OtherCall) }
+        let holder = self.common.holder(peer);
+        let own = match self.rules.permits(peer) {
+            Ok(()) => self.call.is_some() && self.common.is_own(peer.ip()),
+            Err(PeerRefusal::OwnAddress) if holder.is_some() => true,
+            Err(refusal) => return Err(refusal),
+        };
+        let reached = match holder {
+            Some(holder) => self.meets(&holder),
+            None => !own && self.is_named(peer),
+        };
+        if reached { Ok(own) } else { Err(PeerRefusal::OtherCall) }
     }
 
     /// Whether the token, if there is one, names a peer outside.

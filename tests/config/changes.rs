@@ -6,7 +6,7 @@ use crate::format::restarts;
 use crate::world::{check, config};
 
 /// For every key a line that differs from the default, and the key that is reported.
-const EDITS: [(&str, &str, &str); 34] = [
+const EDITS: [(&str, &str, &str); 38] = [
     ("server", "realm", "\"clinic\""),
     ("server", "shards", "7"),
     ("server", "drain", "11"),
@@ -20,6 +20,10 @@ const EDITS: [(&str, &str, &str); 34] = [
     ("relay", "addresses", "[\"10.0.0.5\"]"),
     ("relay", "external", "{ \"10.0.0.5\" = \"203.0.113.5\" }"),
     ("relay", "ports", "\"50000-60000\""),
+    ("tokens", "cluster", "\"clinic\""),
+    ("tokens", "skew", "11"),
+    ("tokens", "region", "\"north\""),
+    ("tokens", "elsewhere", "[\"south=203.0.113.7:3478\"]"),
     ("peers", "allow", "[\"10.0.0.0/8\"]"),
     ("peers", "deny", "[\"10.0.0.0/8\"]"),
     ("peers", "lowest_port", "1"),
@@ -58,7 +62,7 @@ fn each_key_reports_itself_and_whether_it_waits_for_a_restart() {
         assert!(matches!(found[..], [Change { key, effect: is }] if key == name && is == effect), "{name}: {found:?}");
     }
     // Those that need more than one line have tests of their own.
-    let elsewhere = ["listen.tls", "tls.certificate", "tls.key"];
+    let elsewhere = ["listen.tls", "tls.certificate", "tls.key", "tokens.keyring"];
     for (table, keys) in TABLES.iter().filter(|(table, _)| !table.starts_with("auth")) {
         for key in *keys {
             let name = format!("{table}.{key}");
@@ -75,6 +79,16 @@ fn a_tls_listener_waits_and_its_certificate_does_not() {
     assert_eq!(changes(&old, &new), [Change { key: "listen.tls", effect: Effect::NeedsRestart }]);
     let applied = |key| Change { key, effect: Effect::Applied };
     assert_eq!(changes(&config(""), &old), [applied("tls.certificate"), applied("tls.key")]);
+}
+
+#[test]
+fn a_keyring_applies_at_once_and_again_when_its_keys_change() {
+    let tokens = "[tokens]\ncluster = \"clinic\"\n";
+    let (old, new) = (config(tokens), config(&format!("{tokens}keyring = \"/s/keyring.toml\"\n")));
+    let applied = [Change { key: "tokens.keyring", effect: Effect::Applied }];
+    assert_eq!(changes(&old, &new), applied);
+    let other = config(&format!("{tokens}keyring = \"/s/other-keyring.toml\"\n"));
+    assert_eq!(changes(&new, &other), applied);
 }
 
 #[test]

@@ -102,7 +102,10 @@ fn an_unknown_key_is_refused_and_the_nearest_named() {
         ("[limits]\nnonce = 3", &[(2, "limits.nonce", "is unknown here; it belongs under [lifetimes]")]),
         ("realm = \"x\"", &[(1, "realm", "is unknown here; it belongs under [server]")]),
         ("[log]\ncolour = true", &[(2, "log.colour", "is unknown; known are format, level")]),
-        ("[kubernetes]\na = 1", &[(1, "kubernetes", "is unknown; known are server, listen, tls, relay, auth, peers")]),
+        (
+            "[kubernetes]\na = 1",
+            &[(1, "kubernetes", "is unknown; known are server, listen, tls, relay, auth, tokens, peers")],
+        ),
         (
             "[auth]\nshared_secret_files = [\"/s/secret\"]\nshared_secret = \"open sesame, said Ali Baba\"",
             &[(3, "auth.shared_secret", "secrets stay outside this file")],
@@ -299,6 +302,25 @@ fn a_network_that_opens_everything_is_refused_with_the_reason() {
         ("[peers]\ndeny = [\"10.0.0.1/8\"]", &[(2, "peers.deny[0]", "10.0.0.0/8")]),
     ]);
     assert!(check(&format!("[peers]\ndeny = [\"0.0.0.0/0\", \"::/0\"]\n{AUTH}")).is_ok());
+}
+
+#[test]
+fn call_tokens_need_keys_that_can_be_read_and_a_cluster() {
+    let key = |file: &str| format!("[tokens]\ncluster = \"clinic\"\nkeyring = \"{file}\"\n");
+    for (text, place, words) in [
+        ("[tokens]\nkeyring = \"/s/keyring.toml\"\n".to_owned(), (2, "tokens.keyring"), "without a cluster"),
+        (key("/s/nowhere.toml"), (3, "tokens.keyring"), "cannot be read"),
+        (key("/s/open-keyring.toml"), (3, "tokens.keyring"), "may be used by everyone on this host (mode 644)"),
+        (key("/s/secret"), (3, "tokens.keyring"), "/s/secret"),
+        ("[tokens]\ncluster = \"a b\"\n".to_owned(), (2, "tokens.cluster"), "is out of form"),
+        ("[tokens]\nregion = \"a b\"\n".to_owned(), (2, "tokens.region"), "is out of form"),
+        ("[tokens]\nskew = 601\n".to_owned(), (2, "tokens.skew"), "600"),
+        ("[tokens]\nelsewhere = [\"south\"]\n".to_owned(), (2, "tokens.elsewhere[0]"), "is no region and address"),
+    ] {
+        holds(&[(&format!("{text}{AUTH}"), &[(place.0, place.1, words)])]);
+    }
+    // Tokens alone are enough to ask with.
+    assert!(check(&key("/s/keyring.toml")).is_ok());
 }
 
 #[test]

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use ed25519_dalek::SigningKey;
+use hilum::auth::token::{Algorithm, PasswordKey};
+use hilum::auth::{Key, Keyring, PublicKey, Validity};
 use hilum::config::{self, Config, Environment, Faults, Host, Material};
+use hilum::time::UnixTime;
 use zeroize::Zeroizing;
 
 /// What makes an otherwise empty configuration complete.
@@ -37,7 +41,18 @@ impl Environment for World {
 pub fn world() -> World {
     let pair = |name: &str| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let (ours, other) = (pair("relay.example"), pair("other.example"));
-    let files: [(&str, Vec<u8>, u32); 11] = [
+    let keyring = |kid: &str| {
+        let public =
+            PublicKey::new(Algorithm::EdDsa, SigningKey::from_bytes(&[9; 32]).verifying_key().as_bytes()).unwrap();
+        let start = UnixTime::from_secs(1_700_000_000);
+        let validity = Validity { created: start, not_before: start, not_after: None };
+        let key = Key::new(kid.parse().unwrap(), public, PasswordKey::new([5; 32]), validity, None).unwrap();
+        config::write_keyring(&Keyring::new(vec![key]).unwrap()).as_bytes().to_vec()
+    };
+    let files: [(&str, Vec<u8>, u32); 14] = [
+        ("/s/keyring.toml", keyring("one"), 0o640),
+        ("/s/other-keyring.toml", keyring("two"), 0o640),
+        ("/s/open-keyring.toml", keyring("one"), 0o644),
         ("/s/secret", b"open sesame, said Ali Baba\n".to_vec(), 0o640),
         ("/s/rotation", b"the new sesame of this year\n\nthe old sesame of last year\r\n".to_vec(), 0o600),
         ("/s/empty", b" \n\n".to_vec(), 0o640),

@@ -4,14 +4,9 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ed25519_dalek::{Signer as _, SigningKey};
 use hilum::addr::{ClientAddr, ConnectionId, Family, FiveTuple, Link, PeerAddr, RelayedAddr, Transport};
-use hilum::auth::token::{Algorithm, PasswordKey, TokenRules};
-use hilum::auth::{
-    Authenticator, CallTokens, Credentials, Key, Keyring, NonceKey, PublicKey, SharedSecret, StaticUser, Validity,
-};
+use hilum::auth::token::PasswordKey;
+use hilum::auth::{Authenticator, CallTokens, Credentials, NonceKey, SharedSecret, StaticUser};
 use hilum::policy::{PeerRules, Policy, Quota, seal};
 use hilum::time::{Lifetime, Moment, Now, UnixTime};
 use hilum::turn::{Common, Discard, Event, Opened, Origin, Pool, Port, PortKey, Relay, Settings, Slot, Tally, Verdict};
@@ -20,6 +15,9 @@ use hilum::wire::{
     AttributeType, Class, ErrorCode, IntegrityKey, IntegrityKind, Message, MessageWriter, Method, PasswordAlgorithm,
     TransactionId,
 };
+
+pub use super::issuer::Token;
+use super::issuer::{PASSWORD_KEY, rules};
 
 pub const REALM: &str = "hilum";
 pub const ALICE: &str = "alice";
@@ -116,58 +114,8 @@ pub fn authenticator(nonce_lifetime: Lifetime) -> Authenticator {
     let user = |name: &str| StaticUser { name: name.into(), password: PASSWORD.into() };
     let secret = SharedSecret::new(SECRET.to_vec()).unwrap();
     let credentials = Credentials::new(vec![user(ALICE), user(BOB)], vec![secret]).unwrap();
-    let tokens = Arc::new(CallTokens::new(token_rules()));
+    let tokens = Arc::new(CallTokens::new(rules()));
     Authenticator::new(REALM, credentials, NonceKey::new([7; 32]), nonce_lifetime).with_tokens(Some(tokens))
-}
-
-/// Whoever mints the call tokens of the scenarios.
-fn issuer() -> SigningKey {
-    SigningKey::from_bytes(&[9; 32])
-}
-
-const KID: &str = "2023-11";
-
-fn token_rules() -> TokenRules {
-    let public = PublicKey::new(Algorithm::EdDsa, issuer().verifying_key().as_bytes()).unwrap();
-    let long_ago = UnixTime::from_secs(1_600_000_000);
-    let validity = Validity { created: long_ago, not_before: long_ago, not_after: None };
-    let key = Key::new(KID.parse().unwrap(), public, PasswordKey::new([5; 32]), validity, None).unwrap();
-    TokenRules { keyring: Keyring::new(vec![key]).unwrap(), audience: "cluster".parse().unwrap(), skew: 60 }
-}
-
-/// A call token as its issuer means it: good from a minute ago, for new allocations for ten minutes, for an hour in all.
-#[derive(Clone, Debug)]
-pub struct Token {
-    pub call: &'static str,
-    pub party: &'static str,
-    pub id: &'static str,
-    pub region: &'static str,
-    pub not_before: u64,
-    pub expires: u64,
-    pub end: u64,
-    /// More claims, as JSON members behind the others.
-    pub more: &'static str,
-}
-
-impl Token {
-    pub fn new(call: &'static str, party: &'static str) -> Self {
-        let start = START.as_secs();
-        let (not_before, expires, end) = (start - 60, start + 600, start + 3600);
-        Self { call, party, id: party, region: "north", not_before, expires, end, more: "" }
-    }
-
-    /// The username that carries it.
-    pub fn username(&self) -> String {
-        let Self { call, party, id, region, not_before, expires, end, more } = self;
-        let header = format!("{{\"alg\":\"EdDSA\",\"kid\":\"{KID}\"}}");
-        let claims = format!(
-            "{{\"iss\":\"clinic\",\"aud\":\"cluster\",\"jti\":\"{id}\",\"nbf\":{not_before},\"exp\":{expires},\"end\":{end},\
-             \"call\":\"{call}\",\"party\":\"{party}\",\"reg\":[\"{region}\"]{more}}}"
-        );
-        let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
-        let signature = issuer().sign(input.as_bytes());
-        format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
-    }
 }
 
 impl World {
@@ -406,7 +354,7 @@ impl Client {
 
     /// With any username, and the password that belongs to it.
     pub fn with_username(mut self, username: String) -> Self {
-        self.password = PasswordKey::new([5; 32]).password(username.as_bytes()).as_str().to_owned();
+        self.password = PasswordKey::new(PASSWORD_KEY).password(username.as_bytes()).as_str().to_owned();
         self.username = username;
         self
     }
