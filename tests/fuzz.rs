@@ -131,6 +131,17 @@ fn mutation_reaches_into_the_hellos() {
 }
 
 #[test]
+fn mutation_reaches_into_the_tokens() {
+    let inputs: Vec<Vec<u8>> = corpus("auth_token").into_values().collect();
+    let mut chance = Chance::new(SEED);
+    let mut tokens = [0; 2];
+    for _ in 0..1000 {
+        tokens[usize::from(targets::read_token(&mutate(&inputs, &mut chance)))] += 1;
+    }
+    assert!(tokens.iter().all(|count| *count > 50), "{tokens:?} refused at the door and read in 1000 mutations");
+}
+
+#[test]
 fn the_programs_of_the_corpus_reach_every_part_of_the_relay() {
     // A program that is refused at the door would let the relay targets pass whatever is behind it.
     let mut answers = BTreeSet::new();

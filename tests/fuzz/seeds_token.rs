@@ -1,4 +1,4 @@
-//! Seeds of call tokens: behind one byte a username, or the JSON of claims.
+//! Seeds of call tokens: behind one byte a username, the JSON of claims, or changes to good claims.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -42,5 +42,9 @@ pub fn tokens() -> Vec<(&'static str, Vec<u8>)> {
         ("claims_with_an_escape", json(&CLAIMS.replace("clinic", "cl\\u0069nic"))),
         ("claims_nested", json(&format!("{}{}", r#"{"lim":{"#, r#""lim":{"#.repeat(20)))),
         ("claims_empty", json("{}")),
+        ("changes_all_good", vec![2, 0, 1, 1, 1, 2, 1, 3, 1, 4, 1, 8, 1, 9, 1]),
+        ("changes_bad_times", vec![2, 3, 0, 4, 2, 5, 3]),
+        ("changes_twice_and_missing", vec![2, 0, 0xfe, 1, 0xff, 10, 0xff]),
+        ("changes_of_lists", vec![2, 8, 3, 9, 2, 10, 2]),
     ]
 }

@@ -38,7 +38,7 @@ pub use seal::seal;
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use seal_datagrams::seal_datagrams;
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
-pub use token::auth_token;
+pub use token::{auth_token, read_token};
 
 /// A fuzz target.
 pub type Target = fn(&[u8]);

@@ -41,13 +41,67 @@ fn rules() -> TokenRules {
     }
 }
 
-/// The first byte says what the rest is: an even one for a username, an odd one for the JSON of claims.
+/// The first byte says what the rest is, by its remainder of three: a username, the JSON of claims, or changes to good
+/// claims.
 pub fn auth_token(bytes: &[u8]) {
-    let Some((kind, rest)) = bytes.split_first() else { return };
-    if kind % 2 == 0 { username(rest) } else { claims(rest) }
+    read_token(bytes);
 }
 
-fn username(username: &[u8]) {
+/// The same, and whether there was something to believe or to read.
+pub fn read_token(bytes: &[u8]) -> bool {
+    let Some((kind, rest)) = bytes.split_first() else { return false };
+    match kind % 3 {
+        0 => username(rest),
+        1 => claims(rest),
+        _ => changed(rest),
+    }
+}
+
+/// A member of claims, its values, and how many of them, from the first, are good.
+type Member = (&'static str, &'static [&'static str], usize);
+
+/// The good values fit each other, whichever are taken.
+const MEMBERS: [Member; 11] = [
+    ("iss", &[r#""clinic""#, r#""A.b-c_9""#, r#""""#, r#""a b""#, "7", "null"], 2),
+    ("aud", &[r#""turn-eu""#, r#""x""#, r#""thirty-three-characters-are-1-more""#, "[]"], 2),
+    ("jti", &[r#""1""#, r#""123e4567-e89b-12d3-a456-426614174000""#, r#""\u0031""#, "1"], 2),
+    ("nbf", &["1795795200", " 1795795201 ", "1795795200.0", "-1", "01795795200", "1e9", r#""1795795200""#, "0"], 2),
+    ("exp", &["1795798800", "1795795202", "1795795200", "9007199254740992", "1795798800,", "true"], 2),
+    ("end", &["1795809600", "1796400000", "1795795201", "1796400002", "99999999999999999999", "{}"], 2),
+    ("call", &[r#""7""#, r#""q7Hf2LxT9sKd0WvYbR3mZg""#, r#""7/8""#, "7"], 2),
+    ("party", &[r#""a""#, r#""sixteen-letters-""#, r#""seventeen-letters""#, r#"'a'"#], 2),
+    ("reg", &[r#"["eu"]"#, "[ \"eu\" ,\n\"us\" ]", "[]", r#"["eu",]"#, r#""eu""#, r#"[["eu"]]"#, r#"["eu" "us"]"#], 2),
+    ("lim", &["{}", r#"{"kbps":1,"alloc":1024}"#, r#"{"kbps":0}"#, r#"{"kbps":1,"kbps":1}"#, r#"{"x":1}"#, "[]"], 2),
+    ("peers", &[r#"["10.0.0.0/8","[::1]:1-2"]"#, r#"["::/0:1"]"#, r#"["10.0.0.1/8"]"#, "[]"], 1),
+];
+
+/// Good claims with changes: each is two bytes, which member and how. Whether the result is good is known by counting.
+fn changed(changes: &[u8]) -> bool {
+    let mut members: Vec<(usize, usize)> = (0..MEMBERS.len()).map(|member| (member, 0)).collect();
+    for change in changes.chunks_exact(2).take(8) {
+        let member = usize::from(change[0]) % MEMBERS.len();
+        match change[1] {
+            0xff => members.retain(|(other, _)| *other != member),
+            0xfe => members.push((member, 0)),
+            value => {
+                let value = usize::from(value) % MEMBERS[member].1.len();
+                members.iter_mut().filter(|(other, _)| *other == member).for_each(|place| place.1 = value);
+            }
+        }
+    }
+    let written =
+        members.iter().map(|(member, value)| format!("\"{}\":{}", MEMBERS[*member].0, MEMBERS[*member].1[*value]));
+    let json = format!("{{{}}}", written.collect::<Vec<_>>().join(","));
+    let once = |member| members.iter().filter(|(other, _)| *other == member).count();
+    // The last two may be left out.
+    let counted = (0..MEMBERS.len()).all(|member| once(member) == 1 || member >= 9 && once(member) == 0);
+    let good = counted && members.iter().all(|(member, value)| *value < MEMBERS[*member].2);
+    assert_eq!(claims(json.as_bytes()), good, "{json}");
+    true
+}
+
+/// Whether it is a token of a key that the keyring holds.
+fn username(username: &[u8]) -> bool {
     let token = Token::parse(username);
     assert_eq!(Token::peek_kid(username).ok(), token.ok().map(|token| token.kid()));
     let rules = rules();
@@ -55,7 +109,7 @@ fn username(username: &[u8]) {
         Ok(candidate) => candidate,
         Err(why) => {
             assert!(token.is_err() || matches!(why, TokenRefusal::UnknownKey | TokenRefusal::Algorithm));
-            return;
+            return false;
         }
     };
     let token = token.expect("a candidate is a token");
@@ -77,16 +131,17 @@ fn username(username: &[u8]) {
         assert_eq!(cached.map(|claims| (*claims).clone()), verified);
     }
     assert_eq!(cache.len(), usize::from(believed));
+    true
 }
 
 /// What can be read can be written, and is then read as the same.
-fn claims(json: &[u8]) {
+fn claims(json: &[u8]) -> bool {
     let read = |claims: &[u8]| -> Result<Claims, TokenRefusal> {
         let header = encode(br#"{"alg":"EdDSA","kid":"k"}"#);
         let username = format!("{header}.{}.AA", encode(claims));
         Token::parse(username.as_bytes())?.claims()
     };
-    let Ok(claims) = read(json) else { return };
+    let Ok(claims) = read(json) else { return false };
     let kid = "k".parse().expect("a kid");
     assert!(json.is_ascii() && !json.contains(&b'\\'));
     assert!(claims.not_before < claims.expires && claims.expires <= claims.end);
@@ -97,4 +152,5 @@ fn claims(json: &[u8]) {
         }
         Err(why) => assert_eq!(why, TokenRefusal::Form, "too long is the only reason"),
     }
+    true
 }
