@@ -53,7 +53,7 @@ pub const TARGETS: &[(&str, Target, u64)] = &[
     ("wire_dtls", wire_dtls, 20_000),
     ("wire_rtp", wire_rtp, 20_000),
     ("peer_address", peer_address, 20_000),
-    ("auth_token", auth_token, 2_000),
+    ("auth_token", auth_token, 10_000),
     ("seal", seal, 5_000),
     ("seal_datagrams", seal_datagrams, 2_000),
     ("relay_unauthenticated", relay_unauthenticated, 2_000),

@@ -204,11 +204,10 @@ fn base64url_has_one_spelling() {
 
 #[test]
 fn a_byte_that_is_altered_anywhere_is_seen() {
-    // ECDSA takes its time without optimisation: every seventh byte of that one.
-    for (username, step) in [(token(CLAIMS), 1), (signed_es256(r#"{"alg":"ES256","kid":"hsm"}"#, CLAIMS), 7)] {
+    for username in [token(CLAIMS), signed_es256(r#"{"alg":"ES256","kid":"hsm"}"#, CLAIMS)] {
         let rules = rules();
         assert!(hilum::auth::token::verify(username.as_bytes(), &rules, at(START)).is_ok());
-        for place in (0..username.len()).step_by(step) {
+        for place in 0..username.len() {
             for other in [b'A', b'w', b'.', 0] {
                 let mut bytes = username.clone().into_bytes();
                 if bytes[place] == other {
