@@ -43,14 +43,15 @@ pub const FLOORS: &[Floor] = &[
     server("clock", 5),
     server("log", 5),
     server("mint", 5),
-    server("plane", 6),
-    server("explain", 7),
-    server("admin", 8),
-    server("client", 8),
-    server("listen", 8),
-    server("config", 9),
-    server("app", 10),
-    server("cli", 11),
+    server("audit", 6),
+    server("plane", 7),
+    server("explain", 8),
+    server("admin", 9),
+    server("client", 9),
+    server("listen", 9),
+    server("config", 10),
+    server("app", 11),
+    server("cli", 12),
 ];
 
 fn floor(module: &str) -> Option<&'static Floor> {
