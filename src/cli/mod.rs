@@ -3,6 +3,7 @@
 //! The exit code says whose turn it is: 0, all is well; 1, something failed while running; 2, the command line or the
 //! configuration is wrong.
 
+pub mod audit;
 pub mod check;
 pub mod credentials;
 pub mod demo;
@@ -31,6 +32,7 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Audit(audit::AuditArgs),
     Check(check::CheckArgs),
     Credentials(credentials::CredentialsArgs),
     Demo(demo::DemoArgs),
@@ -45,6 +47,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Audit(args) => audit::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Credentials(args) => credentials::run(&args),
         Command::Demo(args) => demo::run(&args),

@@ -8,6 +8,7 @@
     reason = "a test that panics has failed"
 )]
 
+mod commands;
 mod disk;
 mod kill;
 mod rotation;

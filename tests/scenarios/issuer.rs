@@ -7,7 +7,7 @@ use hilum::auth::token::{Algorithm, PasswordKey, TokenRules};
 use hilum::auth::{Key, Keyring, PublicKey, Validity};
 use hilum::time::UnixTime;
 
-use super::world::START;
+use super::START;
 
 /// What passwords are made with.
 pub const PASSWORD_KEY: [u8; 32] = [5; 32];

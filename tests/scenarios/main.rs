@@ -21,7 +21,6 @@ mod create_permission;
 mod credential_end;
 mod dual_allocation;
 mod icmp;
-mod issuer;
 mod quota_and_capacity;
 mod refresh;
 mod reload_and_drain;

@@ -16,8 +16,11 @@ use hilum::wire::{
     TransactionId,
 };
 
-pub use super::issuer::Token;
-use super::issuer::{PASSWORD_KEY, rules};
+#[path = "issuer.rs"]
+mod issuer;
+
+pub use issuer::Token;
+use issuer::{PASSWORD_KEY, rules};
 
 pub const REALM: &str = "hilum";
 pub const ALICE: &str = "alice";
