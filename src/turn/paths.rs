@@ -49,7 +49,7 @@ impl Relay {
         if settings.mode == Mode::Off {
             // It is still asked which call the two ends are of, where there may be one.
             let bound = self.table.get(index).is_some_and(|allocation| allocation.call.is_some());
-            let asks = bound || self.common.is_own(peer.ip());
+            let asks = bound || self.common.serial(peer).is_some();
             return if asks { self.pass_other(index, way, peer, own, datagram, now) } else { Ok(()) };
         }
         // Nearly all there is: media, to and from somebody outside. What it does not need is kept out of its way.
