@@ -198,6 +198,7 @@ fn base64url_has_one_spelling() {
     }
     // A general form of JWS, and a byte that is no text.
     assert_eq!(judge(r#"{"payload":"","signatures":[]}"#), Err(TokenRefusal::Form));
+    assert_eq!(judge(&format!("{}.{}.\u{425}", parts[0], parts[1])), Err(TokenRefusal::Form));
     assert_eq!(rules().candidate(b"\xff.a.b", at(START)).unwrap_err(), TokenRefusal::Form);
     assert_eq!(rules().candidate(&[b'.'; LONGEST_TOKEN + 1], at(START)).unwrap_err(), TokenRefusal::Form);
 }

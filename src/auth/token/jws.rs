@@ -82,7 +82,7 @@ impl<'u> Token<'u> {
         if username.len() > LONGEST_TOKEN {
             return Err(TokenRefusal::Form);
         }
-        let username = core::str::from_utf8(username).map_err(|_| TokenRefusal::Form)?;
+        let username = core::str::from_utf8(username).ok().filter(|name| name.is_ascii()).ok_or(TokenRefusal::Form)?;
         let (signed, signature) = username.rsplit_once('.').ok_or(TokenRefusal::Form)?;
         let (header, claims) = signed.split_once('.').ok_or(TokenRefusal::Form)?;
         if [header, claims, signature].iter().any(|part| part.is_empty() || part.contains('.')) {

@@ -7,7 +7,7 @@ use super::{InvalidJson, InvalidPeerRange, InvalidWord};
 /// Why a username proves no token, or a token does not hold now. It shows nothing of the token, so a log may hold it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenRefusal {
-    /// Not three parts with dots between, or more than [`super::LONGEST_TOKEN`] bytes.
+    /// Not three parts with dots between, or more than [`super::LONGEST_TOKEN`] bytes, or not ASCII.
     Form,
     /// A part is not base64url in its one spelling: padding, other characters, bits left over (RFC 7515 §2, RFC 4648
     /// §3.5), or a signature that is not 64 bytes.
