@@ -126,6 +126,13 @@ fn last_recorded(records: &[hilum::audit::verify::Record]) -> u64 {
     })
 }
 
+/// Whether the process was killed before its first record was whole.
+fn is_empty(directory: &Path) -> bool {
+    let segments = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
+    let mut segments = segments.filter(|entry| entry.file_name().to_string_lossy().ends_with(".jsonl"));
+    segments.all(|entry| entry.metadata().unwrap().len() == 0)
+}
+
 /// Issue 4, what it must show, 5.
 #[test]
 fn killed_a_hundred_times_the_chain_verifies_and_at_most_the_last_second_is_missing() {
@@ -138,6 +145,10 @@ fn killed_a_hundred_times_the_chain_verifies_and_at_most_the_last_second_is_miss
         // Opening makes the end good, as the next start of a node would.
         let settings = settings(&directory, rotation(), WhenFailing::Continue);
         Audit::open(settings).unwrap().close();
+        if is_empty(&directory) {
+            assert_eq!(said.safe, 0, "round {round}: what was safe is gone");
+            continue;
+        }
         let records = good(&directory);
         let cut = |fact: &Fact| matches!(fact, Fact::Recovered(Recovered { kept: None, .. }));
         torn += records.iter().rev().take(4).filter(|record| cut(&record.fact)).count();
