@@ -50,12 +50,11 @@ impl PeerRange {
     #[must_use]
     pub fn covers(&self, address: IpAddr) -> bool {
         let prefix = u32::from(self.prefix);
-        let inside = match (self.first, address) {
+        match (self.first, address) {
             (IpAddr::V4(first), IpAddr::V4(address)) => (first.to_bits() ^ address.to_bits()).leading_zeros() >= prefix,
             (IpAddr::V6(first), IpAddr::V6(address)) => (first.to_bits() ^ address.to_bits()).leading_zeros() >= prefix,
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-        };
-        inside
+        }
     }
 }
 
