@@ -1,6 +1,6 @@
 //! The audit log: what the node did, on record, in a form that shows when somebody has changed it.
 //!
-//! A record is a line of JSON that holds the hash of the line before ([`line`]). Signed checkpoints say at least once a
+//! A record is a line of JSON that holds the hash of the line before ([`mod@line`]). Signed checkpoints say at least once a
 //! minute that all this stood when the node held its key. [`verify`] finds whatever was changed, taken out, moved or
 //! cut; only the very end of a log can be cut unseen, down to the last head that was written down elsewhere.
 //!
