@@ -5,6 +5,7 @@ use crate::policy::seal::Way;
 use crate::time::Now;
 use crate::wire::{CHANNEL_HEADER, ChannelData};
 
+use super::paths::Crossing;
 use super::{Discard, Relay, Slot, Verdict};
 
 impl Relay {
@@ -25,8 +26,8 @@ impl Relay {
         let Some(port) = allocation.relayed(peer.family()).map(|relayed| relayed.port.key()) else {
             return Verdict::Discard(Discard::PeerFamily);
         };
-        let own = permission.own;
-        if let Err(discard) = self.pass(index, Way::Up, peer, own, data, now) {
+        let crossing = Crossing { index, way: Way::Up, peer, own: permission.own };
+        if let Err(discard) = self.pass(crossing, data, now) {
             return Verdict::Discard(discard);
         }
         self.carry(index, Way::Up, length);

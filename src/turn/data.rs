@@ -7,6 +7,7 @@ use crate::time::Now;
 use crate::wire::attribute::Icmp;
 use crate::wire::{AttributeType, Class, HEADER, MessageWriter, Method, TransactionId, padded, write_channel_header};
 
+use super::paths::Crossing;
 use super::{Direction, Discard, PortKey, Relay, Slot, Verdict};
 
 impl Relay {
@@ -17,7 +18,8 @@ impl Relay {
         };
         let length = slot.message().len();
         self.tally.packet(client.link.transport(), Direction::FromPeer, length);
-        if let Err(discard) = self.pass(index, Way::Down, peer, own, slot.message(), now) {
+        let crossing = Crossing { index, way: Way::Down, peer, own };
+        if let Err(discard) = self.pass(crossing, slot.message(), now) {
             return Verdict::Discard(discard);
         }
         let channel = self.table.get(index).and_then(|allocation| allocation.channel_of(peer, now.moment));

@@ -32,25 +32,28 @@ struct Path {
     flow: Flow,
 }
 
+/// Where a datagram crosses the relay.
+#[derive(Clone, Copy)]
+pub(super) struct Crossing {
+    /// The place of the allocation in the table.
+    pub(super) index: u32,
+    pub(super) way: Way,
+    pub(super) peer: PeerAddr,
+    /// Whether the peer's address is one of ours.
+    pub(super) own: bool,
+}
+
 impl Relay {
-    /// Asks both questions about a datagram between the client of an allocation and a peer. `own`: the peer's address is
-    /// one of ours.
+    /// Asks both questions about a datagram.
     #[inline]
-    pub(super) fn pass(
-        &mut self,
-        index: u32,
-        way: Way,
-        peer: PeerAddr,
-        own: bool,
-        datagram: &[u8],
-        now: Now,
-    ) -> Result<(), Discard> {
+    pub(super) fn pass(&mut self, crossing: Crossing, datagram: &[u8], now: Now) -> Result<(), Discard> {
+        let Crossing { index, way, peer, .. } = crossing;
         let settings = &self.policy.seal;
         if settings.mode == Mode::Off {
             // It is still asked which call the two ends are of, where there may be one.
             let bound = self.table.get(index).is_some_and(|allocation| allocation.call.is_some());
             let asks = bound || self.common.serial(peer).is_some();
-            return if asks { self.pass_other(index, way, peer, own, datagram, now) } else { Ok(()) };
+            return if asks { self.pass_other(crossing, datagram, now) } else { Ok(()) };
         }
         // Nearly all there is: media, to and from somebody outside. What it does not need is kept out of its way.
         let allocation = self.table.get_mut(index);
@@ -58,20 +61,13 @@ impl Relay {
         match flow.and_then(|flow| flow.media_passes(way, datagram, now.moment, settings)) {
             Some(Ok(())) => Ok(()),
             Some(Err(reason)) => self.refuse(index, peer, reason, now),
-            None => self.pass_other(index, way, peer, own, datagram, now),
+            None => self.pass_other(crossing, datagram, now),
         }
     }
 
     #[inline(never)]
-    fn pass_other(
-        &mut self,
-        index: u32,
-        way: Way,
-        peer: PeerAddr,
-        own: bool,
-        datagram: &[u8],
-        now: Now,
-    ) -> Result<(), Discard> {
+    fn pass_other(&mut self, crossing: Crossing, datagram: &[u8], now: Now) -> Result<(), Discard> {
+        let Crossing { index, way, peer, own } = crossing;
         let settings = &self.policy.seal;
         let Some(conversations) = self.common.conversations() else { return Err(Discard::Unjudged) };
         let Some(allocation) = self.table.get_mut(index) else { return Err(Discard::NoAllocation) };

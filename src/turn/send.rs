@@ -5,6 +5,7 @@ use crate::policy::seal::Way;
 use crate::time::Now;
 use crate::wire::{AttributeType, Message};
 
+use super::paths::Crossing;
 use super::{Discard, Relay, Slot, Verdict};
 
 impl Relay {
@@ -40,9 +41,9 @@ impl Relay {
         if !reachable {
             return Verdict::Discard(Discard::PeerForbidden);
         }
-        let own = permission.own;
+        let crossing = Crossing { index, way: Way::Up, peer, own: permission.own };
         let payload = slot.message().get(offset..offset + length).unwrap_or_default();
-        if let Err(discard) = self.pass(index, Way::Up, peer, own, payload, now) {
+        if let Err(discard) = self.pass(crossing, payload, now) {
             return Verdict::Discard(discard);
         }
         self.carry(index, Way::Up, length);
