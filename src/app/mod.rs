@@ -1,25 +1,29 @@
 //! The only place that knows everyone: a checked configuration goes in, a running relay comes out.
 
+mod notes;
+mod view;
+
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::task::JoinHandle;
 
 use crate::addr::Transport;
-use crate::admin::{self, Health, Metrics, ShardReading};
+use crate::admin::{self, Health, Metrics};
 use crate::auth::{Authenticator, CallTokens, NonceKey};
 use crate::clock::SystemClock;
 use crate::config::{self, Change, Config};
 use crate::listen::{self, Listeners, Running, Tls};
-use crate::plane::{self, Fact, Mail, Plane, ShardHandle};
+use crate::plane::{self, Mail, Plane, ShardHandle};
 use crate::policy::seal;
-use crate::redact::PseudonymKey;
-use crate::time::UnixTime;
-use crate::turn::{Common, Event, Relay};
+use crate::turn::{Common, Relay};
+
+use notes::note_facts;
+use view::View;
 
 /// How long shards may take to stop: they look up once a second.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -238,47 +242,6 @@ impl App {
     }
 }
 
-/// What the metrics look at.
-#[derive(Debug)]
-struct View {
-    shards: Vec<ShardHandle>,
-    common: Arc<Common>,
-    seal_mode: ArcSwap<seal::Mode>,
-    connections: OnceLock<Arc<listen::Connections>>,
-    certificate_expires: ArcSwapOption<UnixTime>,
-}
-
-impl admin::Source for View {
-    fn shards(&self) -> Vec<ShardReading> {
-        let reading = |shard: &ShardHandle| ShardReading { tally: shard.tally(), facts_lost: shard.facts_lost() };
-        self.shards.iter().map(reading).collect()
-    }
-
-    fn connections(&self, transport: Transport) -> u64 {
-        self.connections.get().map_or(0, |open| u64::try_from(open.live(transport)).unwrap_or(u64::MAX))
-    }
-
-    fn connections_refused(&self) -> u64 {
-        self.connections.get().map_or(0, |connections| connections.refused())
-    }
-
-    fn handshakes_failed(&self) -> u64 {
-        self.connections.get().map_or(0, |connections| connections.failed_handshakes())
-    }
-
-    fn seal_mode(&self) -> seal::Mode {
-        **self.seal_mode.load()
-    }
-
-    fn conversations(&self) -> u64 {
-        self.common.conversations().map_or(0, |known| u64::try_from(known.len()).unwrap_or(u64::MAX))
-    }
-
-    fn certificate_expires(&self) -> Option<UnixTime> {
-        self.certificate_expires.load().as_deref().copied()
-    }
-}
-
 fn authenticator(config: &Config, nonce_key: [u8; 32]) -> Arc<Authenticator> {
     let key = NonceKey::new(nonce_key);
     let tokens = config.tokens.rules.clone().map(|rules| Arc::new(CallTokens::new(rules)));
@@ -305,50 +268,4 @@ fn plane_settings(config: &Config) -> plane::Settings {
         ports: config.relay.ports.clone(),
         shards: config.shards,
     }
-}
-
-/// Notes facts as they come, until the last shard has stopped. Addresses and users show as pseudonyms only.
-fn note_facts(facts: std::sync::mpsc::Receiver<Fact>, metrics: Arc<Metrics>) -> anyhow::Result<()> {
-    let key = PseudonymKey::new(plane::seed()?);
-    let note = move || {
-        for Fact { shard, event, .. } in facts {
-            metrics.observe(&event);
-            let transport = event.transport().map_or("none", Transport::label);
-            match event {
-                Event::Allocated { client, subject, families } => {
-                    let (client, user) = (key.pseudonym(&client), key.pseudonym(&subject));
-                    tracing::debug!(shard, %client, %user, transport, ?families, "allocation began");
-                }
-                Event::Ended { client, subject, cause, age, carried } => {
-                    let (client, user, seconds) = (key.pseudonym(&client), key.pseudonym(&subject), age.as_secs());
-                    let (up, down) = (carried.up.packets, carried.down.packets);
-                    let cause = cause.label();
-                    tracing::debug!(shard, %client, %user, transport, cause, seconds, up, down, "allocation ended");
-                }
-                Event::Seal { client, fact } => {
-                    let client = client.map_or_else(String::new, |client| key.pseudonym(&client).to_string());
-                    match fact {
-                        seal::Fact::Opened { version, profile, suite, after } => {
-                            let profile = profile.map_or("encrypted", seal::Profile::label);
-                            let (version, suite, seconds) = (version.label(), suite.label(), after.as_secs_f64());
-                            tracing::debug!(shard, client, transport, version, profile, suite, seconds, "seal opened");
-                        }
-                        seal::Fact::Refused { reason } => {
-                            let (reason, why) = (reason.label(), reason.explanation());
-                            tracing::debug!(shard, client, transport, reason, why, "seal refused");
-                        }
-                        seal::Fact::Closed { age } => {
-                            tracing::debug!(shard, seconds = age.as_secs(), "conversation over");
-                        }
-                    }
-                }
-                Event::Refused { client, method, code } => {
-                    let (client, method, code) = (key.pseudonym(&client), method.label(), code.number());
-                    tracing::debug!(shard, %client, transport, method, code, "request refused");
-                }
-            }
-        }
-    };
-    let thread = std::thread::Builder::new().name("facts".to_owned()).spawn(note);
-    thread.map(drop).map_err(|error| anyhow!("the system gives no thread: {error}"))
 }

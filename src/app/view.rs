@@ -1,0 +1,54 @@
+//! What the metrics look at.
+
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+
+use crate::addr::Transport;
+use crate::admin::{self, ShardReading};
+use crate::listen;
+use crate::plane::ShardHandle;
+use crate::policy::seal;
+use crate::time::UnixTime;
+use crate::turn::Common;
+
+/// What is published about a running relay.
+#[derive(Debug)]
+pub(super) struct View {
+    pub(super) shards: Vec<ShardHandle>,
+    pub(super) common: Arc<Common>,
+    pub(super) seal_mode: ArcSwap<seal::Mode>,
+    pub(super) connections: OnceLock<Arc<listen::Connections>>,
+    pub(super) certificate_expires: ArcSwapOption<UnixTime>,
+}
+
+impl admin::Source for View {
+    fn shards(&self) -> Vec<ShardReading> {
+        let reading = |shard: &ShardHandle| ShardReading { tally: shard.tally(), facts_lost: shard.facts_lost() };
+        self.shards.iter().map(reading).collect()
+    }
+
+    fn connections(&self, transport: Transport) -> u64 {
+        self.connections.get().map_or(0, |open| u64::try_from(open.live(transport)).unwrap_or(u64::MAX))
+    }
+
+    fn connections_refused(&self) -> u64 {
+        self.connections.get().map_or(0, |connections| connections.refused())
+    }
+
+    fn handshakes_failed(&self) -> u64 {
+        self.connections.get().map_or(0, |connections| connections.failed_handshakes())
+    }
+
+    fn seal_mode(&self) -> seal::Mode {
+        **self.seal_mode.load()
+    }
+
+    fn conversations(&self) -> u64 {
+        self.common.conversations().map_or(0, |known| u64::try_from(known.len()).unwrap_or(u64::MAX))
+    }
+
+    fn certificate_expires(&self) -> Option<UnixTime> {
+        self.certificate_expires.load().as_deref().copied()
+    }
+}
