@@ -75,7 +75,8 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
         None => None,
     };
     let externals: Vec<IpAddr> = config.relay.addresses.iter().map(|address| address.external).collect();
-    let common = Common::new(config.policy.quota, &externals);
+    let (opened, closed) = (&config.relay.ports, &config.relay.closed);
+    let common = Common::with_addresses(config.policy.quota, &externals, opened, closed);
     let nonce_key = plane::seed().context("the system has no randomness")?;
     let authenticator = authenticator(&config, nonce_key);
     let policy = Arc::new(config.policy.clone());
@@ -84,7 +85,9 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
     let mut plane = plane::start(plane_settings(&config), clock, |shard| {
         let seed = seeds.get(shard).copied().unwrap_or_default();
         let (authenticator, policy) = (Arc::clone(&authenticator), Arc::clone(&policy));
-        Relay::new(config.turn.clone(), authenticator, policy, Arc::clone(&common), seed)
+        let relay = Relay::new(config.turn.clone(), authenticator, policy, Arc::clone(&common), seed);
+        // 256 shards at most.
+        relay.in_shard(u8::try_from(shard).unwrap_or(u8::MAX))
     })?;
 
     let view = Arc::new(View {
@@ -244,7 +247,11 @@ impl App {
 
 fn authenticator(config: &Config, nonce_key: [u8; 32]) -> Arc<Authenticator> {
     let key = NonceKey::new(nonce_key);
-    let tokens = config.tokens.rules.clone().map(|rules| Arc::new(CallTokens::new(rules)));
+    let tokens = config
+        .tokens
+        .rules
+        .clone()
+        .map(|rules| Arc::new(CallTokens::new(rules).reaching_outside(config.tokens.outside)));
     let authenticator = Authenticator::new(&config.realm, config.credentials.clone(), key, config.nonce_lifetime);
     Arc::new(authenticator.with_tokens(tokens))
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 
 use super::Grant;
-use super::token::{Claims, Password, Region, TokenRefusal, TokenRules, Use, VerifiedTokens};
+use super::token::{Claims, Password, PeerRange, Region, TokenRefusal, TokenRules, Use, VerifiedTokens};
 use crate::time::UnixTime;
 
 /// Verified tokens that are remembered: those of a few thousand calls at once, 12 MiB at most.
@@ -41,6 +41,7 @@ pub struct CallGrant {
     id: CallId,
     claims: Arc<Claims>,
     skew: u64,
+    outside: bool,
 }
 
 impl CallGrant {
@@ -54,6 +55,13 @@ impl CallGrant {
     #[must_use]
     pub fn claims(&self) -> &Arc<Claims> {
         &self.claims
+    }
+
+    /// The peers outside of the call that may be reached where the peer rules allow them as well: those that the token
+    /// names, where this relay heeds them.
+    #[must_use]
+    pub fn peers(&self) -> &[PeerRange] {
+        if self.outside { &self.claims.peers } else { &[] }
     }
 
     /// Whether a new allocation may begin now.
@@ -74,14 +82,22 @@ impl CallGrant {
 /// Which call tokens are accepted. One for all shards: what one has verified, all have.
 pub struct CallTokens {
     rules: TokenRules,
+    outside: bool,
     verified: Mutex<VerifiedTokens>,
 }
 
 impl CallTokens {
-    /// Tokens by these rules; none has been seen yet.
+    /// Tokens by these rules; none has been seen yet. What they say about peers outside of the call is not heeded.
     #[must_use]
     pub const fn new(rules: TokenRules) -> Self {
-        Self { rules, verified: Mutex::new(VerifiedTokens::new(REMEMBERED)) }
+        Self { rules, outside: false, verified: Mutex::new(VerifiedTokens::new(REMEMBERED)) }
+    }
+
+    /// Whether the peers outside that a token names may be reached.
+    #[must_use]
+    pub const fn reaching_outside(mut self, outside: bool) -> Self {
+        self.outside = outside;
+        self
     }
 
     /// The rules.
@@ -112,7 +128,7 @@ impl CallTokens {
             subject: claims.subject(),
             party: claims.party(),
             until: Some(claims.end),
-            call: Some(CallGrant { id: CallId::of(&claims), skew: self.rules.skew, claims }),
+            call: Some(CallGrant { id: CallId::of(&claims), skew: self.rules.skew, outside: self.outside, claims }),
         }))
     }
 }

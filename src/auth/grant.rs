@@ -79,6 +79,12 @@ impl Grant {
         self.call.as_ref()
     }
 
+    /// Whether nobody outside of this relay may be reached with it, so that its relayed addresses need no socket.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.call.as_ref().is_some_and(|call| call.peers().is_empty())
+    }
+
     /// When the credential ends; `None` for a static user.
     #[must_use]
     pub const fn until(&self) -> Option<UnixTime> {

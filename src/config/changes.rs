@@ -57,12 +57,14 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
     ]);
     compared.extend(table! {
         "relay.ports" NeedsRestart relay.ports;
+        "relay.closed_addresses" NeedsRestart relay.closed;
         "auth" Applied credentials;
         "tokens.keyring" Applied tokens.keyring;
         "tokens.cluster" Applied tokens.cluster;
         "tokens.skew" Applied tokens.skew;
         "tokens.region" Applied tokens.region;
         "tokens.elsewhere" Applied tokens.elsewhere;
+        "tokens.outside" Applied tokens.outside;
         "peers.allow" Applied peers.allow;
         "peers.deny" Applied peers.deny;
         "peers.lowest_port" Applied peers.lowest_port;

@@ -181,8 +181,13 @@ impl<'d> Reader<'d> {
 
         let mut own = host.addresses;
         own.extend(relay.addresses.iter().map(|address| address.external));
+        own.extend(&relay.closed);
         let rules = PeerRules::new(peers.allow.clone(), peers.deny.clone(), peers.lowest_port, own);
+        if tokens.keyring.is_some() {
+            relay::leaves_numbers(&self.section("relay", &relay::KEYS), &relay);
+        }
         let (credentials, issuing_secret) = auth?;
+        let opens_ports = !credentials.is_empty() || tokens.outside;
         Some(Config {
             realm: server.realm,
             shards: server.shards,
@@ -212,6 +217,7 @@ impl<'d> Reader<'d> {
                 alternate: server.alternate,
                 region: tokens.region,
                 other_regions: tokens.elsewhere.clone(),
+                opens_ports,
                 ..turn::Settings::default()
             },
             nonce_lifetime: lifetimes.nonce,

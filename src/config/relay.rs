@@ -10,12 +10,19 @@ use super::host::Host;
 use super::section::{Item, Section, kind};
 use crate::plane::RelayAddress;
 
-pub(super) const KEYS: [&str; 3] = ["addresses", "external", "ports"];
+pub(super) const KEYS: [&str; 4] = ["addresses", "external", "ports", "closed_addresses"];
 
 /// The dynamic ports (RFC 6335 §6), which RFC 8656 §7.2 asks for.
 const PORTS: RangeInclusive<u16> = 49_152..=65_535;
 /// Ports are drawn at random and closed ones rest: a smaller range would run dry, and could be guessed.
 const FEWEST_PORTS: u16 = 64;
+
+/// Numbers from 1024 on.
+const NUMBERS: u32 = 64_512;
+/// Numbers that calls with tokens need: they are drawn at random, and should be hard to guess.
+const FEWEST_NUMBERS: u32 = 1024;
+/// Each has a table of its ports, of half a megabyte. Sixteen have numbers for a million allocations.
+const MOST_CLOSED: usize = 16;
 
 /// Where relayed ports are opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +31,8 @@ pub struct Relay {
     pub addresses: Vec<RelayAddress>,
     /// The numbers of relayed ports.
     pub ports: RangeInclusive<u16>,
+    /// More addresses for relayed ports that are never opened.
+    pub closed: Vec<IpAddr>,
 }
 
 pub(super) fn read(section: &Section<'_>, host: &Host) -> Relay {
@@ -36,7 +45,31 @@ pub(super) fn read(section: &Section<'_>, host: &Host) -> Relay {
             RelayAddress { local: local.value, external }
         })
         .collect();
-    Relay { addresses, ports: ports(section) }
+    Relay { addresses, ports: ports(section), closed: closed(section) }
+}
+
+/// Addresses that no packet bears: two clients of this relay know them, and nobody else.
+fn closed(section: &Section<'_>) -> Vec<IpAddr> {
+    let mut addresses = Vec::new();
+    for (index, Item { value, place }) in section.texts("closed_addresses").unwrap_or_default().into_iter().enumerate()
+    {
+        let fault = |message: &str| section.fault(place, &format!("closed_addresses[{index}]"), message);
+        let Ok(address) = value.parse::<IpAddr>() else {
+            fault("is not an IP address; write it without a port, as \"192.0.2.1\" or \"2001:db8::1\"");
+            continue;
+        };
+        if let Some(message) = unfit(address) {
+            fault(message);
+        } else if addresses.contains(&address) {
+            fault("stands there twice; once is enough");
+        } else if addresses.len() >= MOST_CLOSED {
+            fault("is one too many; sixteen have numbers for a million allocations");
+            break;
+        } else {
+            addresses.push(address);
+        }
+    }
+    addresses
 }
 
 fn addresses(section: &Section<'_>, host: &Host) -> Vec<Item<IpAddr>> {
@@ -111,6 +144,20 @@ fn external(section: &Section<'_>, locals: &[Item<IpAddr>]) -> Vec<(IpAddr, IpAd
         }
     }
     pairs
+}
+
+/// Closed calls need numbers that no opened port can have.
+pub(super) fn leaves_numbers(section: &Section<'_>, relay: &Relay) {
+    let opened = u32::from(*relay.ports.end()) - u32::from(*relay.ports.start()) + 1;
+    let left = NUMBERS.saturating_sub(opened);
+    if relay.closed.is_empty() && left < FEWEST_NUMBERS {
+        let place = section.value("ports").and_then(|item| item.place);
+        let message = format!(
+            "leaves {left} numbers to calls with tokens, whose ports are not opened; leave {FEWEST_NUMBERS} of {NUMBERS}, \
+             or name more addresses under closed_addresses"
+        );
+        section.fault(place, "ports", message);
+    }
 }
 
 fn ports(section: &Section<'_>) -> RangeInclusive<u16> {

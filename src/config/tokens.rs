@@ -9,7 +9,7 @@ use super::section::{Item, Section};
 use super::{Reader, keyring, listen, reason};
 use crate::auth::token::{Audience, Region, TokenRules, Word};
 
-pub(super) const KEYS: [&str; 5] = ["keyring", "cluster", "skew", "region", "elsewhere"];
+pub(super) const KEYS: [&str; 6] = ["keyring", "cluster", "skew", "region", "elsewhere", "outside"];
 
 /// What `[tokens]` says.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +26,8 @@ pub struct Tokens {
     pub region: Option<Region>,
     /// Relays of other regions.
     pub elsewhere: Vec<(Region, SocketAddr)>,
+    /// Whether the peers outside that a token names may be reached.
+    pub outside: bool,
 }
 
 pub(super) fn read(reader: &Reader<'_>) -> Tokens {
@@ -34,7 +36,8 @@ pub(super) fn read(reader: &Reader<'_>) -> Tokens {
     let region = word(&section, "region");
     let skew = section.number("skew", 0..=600, 60);
     let elsewhere = elsewhere(&section);
-    let mut tokens = Tokens { rules: None, keyring: None, cluster, skew, region, elsewhere };
+    let outside = section.flag("outside", false);
+    let mut tokens = Tokens { rules: None, keyring: None, cluster, skew, region, elsewhere, outside };
     let Some(Item { value: path, place }) = section.text("keyring").filter(|path| !path.value.is_empty()) else {
         return tokens;
     };

@@ -7,6 +7,7 @@
 mod net;
 mod outbox;
 mod ports;
+mod rings;
 mod shard;
 pub mod sim;
 mod sockets;

@@ -246,6 +246,15 @@ impl World {
         }
     }
 
+    /// From shard to shard: nothing on that way fails.
+    fn cross(&mut self, shard: usize, arrival: Arrival) {
+        self.arrivals += 1;
+        let key = (self.now.moment, self.arrivals);
+        if let Some(queue) = self.arriving.get_mut(shard) {
+            queue.insert(key, arrival);
+        }
+    }
+
     fn owner(&self, relayed: SocketAddr) -> Option<(PortKey, usize)> {
         let port = *self.keys.get(&relayed)?;
         Some((port, self.open.get(&port)?.owner?))
@@ -374,6 +383,10 @@ impl Net for SimNet {
                     }
                     Link::Udp(_) => Some(Sent::ToClient { client, bytes }),
                 },
+                Verdict::ToShard { shard, from, to } => {
+                    world.cross(usize::from(shard), Arrival { origin: Origin::Shard { from, to }, bytes });
+                    continue;
+                }
                 Verdict::ToPeer { port, peer, dont_fragment } => {
                     let open = world.open.get(&port).filter(|open| open.relayed.family() == peer.family());
                     open.map(|open| Sent::ToPeer { from: open.relayed, to: peer, bytes, dont_fragment })

@@ -12,10 +12,12 @@ use std::thread::JoinHandle;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::ports::{Chance, SystemRandom};
+use super::rings::Rings;
 use super::shard::{Fact, Shard, ShardHandle};
 use super::sockets::{Ports, bind_listener, check_free};
 use super::stream::StreamGate;
 use super::udp::UdpNet;
+use super::wake::Waker;
 use super::{Settings, sys};
 use crate::clock::SystemClock;
 use crate::turn::Relay;
@@ -116,10 +118,12 @@ pub fn start(
     let (facts, receiver) = sync_channel(WAITING_FACTS);
     let (mut shards, mut handles, mut gates) = (Vec::new(), Vec::new(), Vec::new());
     let (udp, sockets) = bind_all(&settings)?;
-    for listeners in sockets {
+    let wakers = sockets.iter().map(|_| Waker::new()).collect::<io::Result<Vec<_>>>().map_err(StartError::System)?;
+    let ways = wakers.iter().cloned().zip(Rings::connect(&wakers));
+    for (listeners, (waker, rings)) in sockets.into_iter().zip(ways) {
         let index = shards.len();
-        let (net, gate) = UdpNet::new(clock, listeners, ports.clone()).map_err(StartError::System)?;
-        let waker = net.waker();
+        let net = UdpNet::new(clock, listeners, ports.clone(), waker.clone(), rings);
+        let (net, gate) = net.map_err(StartError::System)?;
         let (mut shard, handle) = Shard::new(index, net, make_relay(index), waker, facts.clone());
         shard.fill();
         shards.push(shard);

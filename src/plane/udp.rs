@@ -9,6 +9,7 @@ use std::sync::Arc;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use super::net::Net;
+use super::rings::Rings;
 use super::sockets::{Ports, RelaySocket};
 use super::stream::{StreamGate, Streams};
 use super::sys::{self, BATCH, Batch, QueuedError};
@@ -46,6 +47,7 @@ pub struct UdpNet {
     readied: usize,
     waker: Waker,
     streams: Streams,
+    rings: Rings,
     listeners: Vec<OwnedFd>,
     /// The relayed ports that allocations of this shard own, by descriptor.
     relays: Vec<Option<RelaySocket>>,
@@ -58,17 +60,18 @@ pub struct UdpNet {
 }
 
 impl UdpNet {
-    /// Over listening sockets that are bound already.
+    /// Over listening sockets that are bound already. `waker` wakes this shard, `rings` lead to the others.
     pub(super) fn new(
         clock: SystemClock,
         listeners: Vec<OwnedFd>,
         ports: Arc<Ports>,
+        waker: Waker,
+        rings: Rings,
     ) -> io::Result<(Self, StreamGate)> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         for (token, listener) in (LISTENER..).zip(&listeners) {
             epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, token))?;
         }
-        let waker = Waker::new()?;
         if let Some(bell) = waker.watched() {
             epoll.add(bell, EpollEvent::new(EpollFlags::EPOLLIN, BELL))?;
         }
@@ -81,6 +84,7 @@ impl UdpNet {
             readied: 0,
             waker,
             streams,
+            rings,
             listeners,
             relays: Vec::new(),
             ports,
@@ -92,13 +96,8 @@ impl UdpNet {
         Ok((net, gate))
     }
 
-    /// What wakes this shard.
-    pub(super) fn waker(&self) -> Waker {
-        self.waker.clone()
-    }
-
     fn timeout(&self, until: Option<Moment>) -> EpollTimeout {
-        if self.streams.waiting() {
+        if self.streams.waiting() || self.rings.waiting() {
             return EpollTimeout::ZERO;
         }
         let sleep = until.map_or(LONGEST_SLEEP, |until| until.since(self.now.moment).min(LONGEST_SLEEP));
@@ -157,7 +156,7 @@ impl UdpNet {
 
     /// Says for each slot with which others it leaves, and to which address.
     fn address(&mut self, keys: &mut [u64; BATCH], to: &mut [SocketAddr; BATCH], tally: &mut Tally) {
-        for ((slot, key), to) in self.slots.iter().take(self.filled).zip(keys).zip(to) {
+        for ((slot, key), to) in self.slots.iter_mut().take(self.filled).zip(keys).zip(to) {
             match slot.verdict() {
                 Verdict::Discard(_) => {}
                 Verdict::ToClient(client) => match client.link {
@@ -167,6 +166,11 @@ impl UdpNet {
                         *to = client.client.socket();
                     }
                 },
+                Verdict::ToShard { shard, from, to } => {
+                    if !self.rings.push(shard, from, to, slot) {
+                        tally.discard(Discard::ShardFull);
+                    }
+                }
                 Verdict::ToPeer { port, peer, dont_fragment } => match relay_at(&self.relays, port) {
                     Some(relay) if relay.family == peer.family() => {
                         *key = u64::from(port.0) | if dont_fragment { DONT_FRAGMENT } else { 0 };
@@ -231,6 +235,7 @@ impl Net for UdpNet {
             self.waker.heard();
         }
         self.filled = self.streams.receive(&mut self.slots);
+        self.filled += self.rings.receive(self.slots.get_mut(self.filled..).unwrap_or_default());
         // Listeners first: they speak for all clients. Each socket that has not had its turn is left one slot.
         let mut turns = ready.len();
         for event in ready.iter().filter(|event| event.data() & LISTENER != 0) {
@@ -256,6 +261,7 @@ impl Net for UdpNet {
         let mut keys = [NOWHERE; BATCH];
         let mut to = [nobody(); BATCH];
         self.address(&mut keys, &mut to, tally);
+        self.rings.wake();
         let mut order = [0_u8; BATCH];
         for first in 0..self.filled {
             let key = keys.get(first).copied().unwrap_or(NOWHERE);

@@ -12,11 +12,12 @@ use crate::wire::attribute::{
 use crate::wire::{AttributeType, Message};
 
 use super::allocation::{Allocation, Relayed};
-use super::common::Holder;
+use super::own::Holder;
 use super::paths::Paths;
+use super::port::Held;
 use super::refusal::Refusal;
 use super::reply::{Allocated, Body};
-use super::{Carried, Event, Families, Port, Relay};
+use super::{Carried, Event, Families, Relay};
 
 /// What an Allocate asks for, its attributes checked one by one and beside each other.
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +47,8 @@ enum Parity {
 /// Ports taken out of the supply for one allocation.
 #[derive(Debug, Default)]
 struct Taken {
-    v4: Option<Port>,
-    v6: Option<Port>,
+    v4: Option<Held>,
+    v6: Option<Held>,
     token: Option<[u8; 8]>,
     missing: Option<(Family, Refusal)>,
 }
@@ -79,8 +80,8 @@ impl Relay {
         let (lifetime, cause) = self.granted(wish.lifetime, request.grant(), now);
         let taken = self.take_ports(wish.ports, request, now)?;
         let expires = now.moment + lifetime;
-        let relayed = |port: Option<Port>| port.map(|port| Relayed { port, expires, cause });
-        let address = |port: &Option<Port>| port.as_ref().map(Port::relayed);
+        let relayed = |held: Option<Held>| held.map(|held| Relayed { held, expires, cause });
+        let address = |held: &Option<Held>| held.as_ref().map(Held::relayed);
         let answer = Allocated {
             v4: address(&taken.v4),
             v6: address(&taken.v6),
@@ -129,18 +130,21 @@ impl Relay {
     fn begin(&mut self, allocation: Allocation) -> Result<(), Refusal> {
         let Allocation { five_tuple: client, subject, party, answer, .. } = allocation;
         let holder = Holder { party, call: allocation.call.as_ref().map(CallGrant::id) };
-        let keys = [&allocation.v4, &allocation.v6].map(|relayed| relayed.as_ref().map(|relayed| relayed.port.key()));
+        let held = [&allocation.v4, &allocation.v6].map(|relayed| relayed.as_ref().map(|relayed| &relayed.held));
+        let keys = held.map(|held| held.and_then(Held::key));
+        let addresses = held.map(|held| held.map(|held| (held.relayed(), held.key().is_none())));
         let index = match self.table.insert(allocation) {
             Ok(index) => index,
             Err(allocation) => {
-                let ports = [allocation.v4, allocation.v6].into_iter().flatten().map(|relayed| relayed.port);
-                self.closed.extend(ports);
+                for relayed in [allocation.v4, allocation.v6].into_iter().flatten() {
+                    self.give_back(relayed.held);
+                }
                 return Err(Refusal::InsufficientCapacity);
             }
         };
         self.owned.extend(keys.into_iter().flatten());
-        for relayed in [answer.v4, answer.v6].into_iter().flatten() {
-            self.common.begun(relayed, holder);
+        for (relayed, is_virtual) in addresses.into_iter().flatten() {
+            self.common.own().begun(relayed, holder, self.shard, index, is_virtual);
         }
         self.schedule(index);
         self.tally.begun(client.link.transport());
@@ -155,72 +159,91 @@ impl Relay {
 
     fn take_ports(&mut self, ports: Ports, request: &Request<'_>, now: Now) -> Result<Taken, Refusal> {
         let mut taken = Taken::default();
+        let closed = request.grant().is_closed();
         match ports {
             Ports::Reserved(token) => {
-                let port = self.common.claim(token, request.grant().subject(), now.moment);
-                let port = port.ok_or(Refusal::InsufficientCapacity)?;
-                match port.relayed().family() {
-                    Family::V4 => taken.v4 = Some(port),
-                    Family::V6 => taken.v6 = Some(port),
+                let held = self.common.claim(token, request.grant().subject(), now.moment);
+                let held = held.ok_or(Refusal::InsufficientCapacity)?;
+                match held.relayed().family() {
+                    Family::V4 => taken.v4 = Some(held),
+                    Family::V6 => taken.v6 = Some(held),
                 }
             }
             Ports::One(family, parity) => {
-                let port = match parity {
+                let held = match parity {
                     Parity::EvenAndNext => {
-                        let (port, token) = self.take_pair(family, request, now)?;
+                        let (held, token) = self.take_pair(family, request, now)?;
                         taken.token = Some(token);
-                        port
+                        held
                     }
-                    Parity::Any | Parity::Even => self.take_port(family, parity)?,
+                    Parity::Any | Parity::Even => self.take_port(family, parity, closed)?,
                 };
                 match family {
-                    Family::V4 => taken.v4 = Some(port),
-                    Family::V6 => taken.v6 = Some(port),
+                    Family::V4 => taken.v4 = Some(held),
+                    Family::V6 => taken.v6 = Some(held),
                 }
             }
-            Ports::Both(parity) => match (self.take_port(Family::V4, parity), self.take_port(Family::V6, parity)) {
-                (Err(refusal), Err(Refusal::AddressFamilyNotSupported)) | (Err(_), Err(refusal)) => {
-                    return Err(refusal);
+            Ports::Both(parity) => {
+                let [v4, v6] = [Family::V4, Family::V6].map(|family| self.take_port(family, parity, closed));
+                match (v4, v6) {
+                    (Err(refusal), Err(Refusal::AddressFamilyNotSupported)) | (Err(_), Err(refusal)) => {
+                        return Err(refusal);
+                    }
+                    (v4, v6) => {
+                        let missing = v4.as_ref().err().map(|&refusal| (Family::V4, refusal));
+                        taken.missing = missing.or(v6.as_ref().err().map(|&refusal| (Family::V6, refusal)));
+                        taken.v4 = v4.ok();
+                        taken.v6 = v6.ok();
+                    }
                 }
-                (v4, v6) => {
-                    let missing = v4.as_ref().err().map(|&refusal| (Family::V4, refusal));
-                    taken.missing = missing.or(v6.as_ref().err().map(|&refusal| (Family::V6, refusal)));
-                    taken.v4 = v4.ok();
-                    taken.v6 = v6.ok();
-                }
-            },
+            }
         }
         self.count_spare_ports();
         Ok(taken)
     }
 
-    fn take_port(&mut self, family: Family, parity: Parity) -> Result<Port, Refusal> {
-        if !self.common.relays(family) {
-            return Err(Refusal::AddressFamilyNotSupported);
-        }
-        let port = match parity {
-            Parity::Any => self.supply.take(family),
-            Parity::Even | Parity::EvenAndNext => self.supply.take_even(family),
+    /// A relayed address: with a socket from the supply, or `closed` and virtual.
+    fn take_port(&mut self, family: Family, parity: Parity, closed: bool) -> Result<Held, Refusal> {
+        let even = parity != Parity::Any;
+        let held = if closed {
+            may_relay(self.common.own().has_virtual(family))?;
+            self.common.own().draw(family, even, &mut self.random).map(Held::Virtual)
+        } else {
+            may_relay(self.common.relays(family))?;
+            let port = if even { self.supply.take_even(family) } else { self.supply.take(family) };
+            port.map(Held::Open)
         };
-        port.ok_or(Refusal::InsufficientCapacity)
+        held.ok_or(Refusal::InsufficientCapacity)
     }
 
     /// An even port, and a token for the next higher one.
-    fn take_pair(&mut self, family: Family, request: &Request<'_>, now: Now) -> Result<(Port, [u8; 8]), Refusal> {
-        if !self.common.relays(family) {
-            return Err(Refusal::AddressFamilyNotSupported);
-        }
-        let (even, odd) = self.supply.take_pair(family).ok_or(Refusal::InsufficientCapacity)?;
+    fn take_pair(&mut self, family: Family, request: &Request<'_>, now: Now) -> Result<(Held, [u8; 8]), Refusal> {
+        let pair = if request.grant().is_closed() {
+            may_relay(self.common.own().has_virtual(family))?;
+            let pair = self.common.own().draw_pair(family, &mut self.random);
+            pair.map(|(even, odd)| (Held::Virtual(even), Held::Virtual(odd)))
+        } else {
+            may_relay(self.common.relays(family))?;
+            self.supply.take_pair(family).map(|(even, odd)| (Held::Open(even), Held::Open(odd)))
+        };
+        let (even, odd) = pair.ok_or(Refusal::InsufficientCapacity)?;
         let mut token = [0; 8];
         self.random.fill_bytes(&mut token);
         match self.common.reserve(token, request.grant().subject(), odd, now.moment) {
             Ok(()) => Ok((even, token)),
             Err(odd) => {
-                self.supply.put(super::Opened::Pair(even, odd));
+                match (even, odd) {
+                    (Held::Open(even), Held::Open(odd)) => self.supply.put(super::Opened::Pair(even, odd)),
+                    (even, odd) => [even, odd].into_iter().for_each(|held| self.give_back(held)),
+                }
                 Err(Refusal::InsufficientCapacity)
             }
         }
     }
+}
+
+const fn may_relay(has_addresses: bool) -> Result<(), Refusal> {
+    if has_addresses { Ok(()) } else { Err(Refusal::AddressFamilyNotSupported) }
 }
 
 impl Wish {

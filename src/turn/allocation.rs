@@ -9,14 +9,15 @@ use crate::time::Moment;
 use crate::wire::{ChannelNumber, TransactionId};
 
 use super::paths::Paths;
+use super::port::Held;
 use super::reply::Allocated;
-use super::{Carried, EndCause, Port};
+use super::{Carried, EndCause};
 
 /// One relayed transport address of an allocation. In a dual allocation each family has its own lifetime
 /// (RFC 8656 §8.1).
 #[derive(Debug)]
 pub(super) struct Relayed {
-    pub(super) port: Port,
+    pub(super) held: Held,
     pub(super) expires: Moment,
     /// Why it ends when it expires: the client's silence, or its credential.
     pub(super) cause: EndCause,

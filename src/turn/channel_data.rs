@@ -20,18 +20,28 @@ impl Relay {
         let Some(permission) = allocation.permission(peer.ip(), now.moment) else {
             return Verdict::Discard(Discard::NoPermission);
         };
-        if permission.own && !self.common.is_live(peer) {
+        let located = self.common.own().locate(peer);
+        if permission.own && located.is_none() {
             return Verdict::Discard(Discard::PeerForbidden);
         }
-        let Some(port) = allocation.relayed(peer.family()).map(|relayed| relayed.port.key()) else {
-            return Verdict::Discard(Discard::PeerFamily);
+        let Some(relayed) = allocation.relayed(peer.family()) else { return Verdict::Discard(Discard::PeerFamily) };
+        let (port, inside) = (relayed.held.key(), Self::way_inside(&relayed.held, located));
+        let crossing = Crossing {
+            index,
+            way: Way::Up,
+            peer,
+            serial: located.map_or(0, |located| located.serial),
+            own: permission.own,
         };
-        let crossing = Crossing { index, way: Way::Up, peer, own: permission.own };
         if let Err(discard) = self.pass(crossing, data, now) {
             return Verdict::Discard(discard);
         }
         self.carry(index, Way::Up, length);
         slot.narrow(CHANNEL_HEADER, length);
-        Verdict::ToPeer { port, peer, dont_fragment: false }
+        match (inside, port) {
+            (Some(inside), _) => self.send_inside(slot, inside, peer, now),
+            (None, Some(port)) => Verdict::ToPeer { port, peer, dont_fragment: false },
+            (None, None) => Verdict::Discard(Discard::PeerForbidden),
+        }
     }
 }

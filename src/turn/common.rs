@@ -1,25 +1,27 @@
 //! What the shards share: the quota ledger, the budget of answers to strangers, which relayed addresses of ours are in
-//! use, and ports reserved by token. Media reads one bit of it at most.
+//! use, and ports reserved by token. Media reads one word of it at most.
 
 use core::net::IpAddr;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use core::ops::RangeInclusive;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use hashbrown::HashMap;
-
-use crate::addr::{ClientAddr, Family, PeerAddr, RelayedAddr};
-use crate::auth::{CallId, Party, Subject};
+use crate::addr::{ClientAddr, Family, PeerAddr};
+use crate::auth::Subject;
 use crate::policy::seal::Conversations;
 use crate::policy::{ChallengeBudget, Ledger, Quota};
 use crate::time::{Lifetime, Moment};
 
-use super::Port;
+use super::own::OwnAddresses;
+use super::port::Held;
 
 /// How long a port stays reserved for the holder of a RESERVATION-TOKEN (RFC 8656 §7.2: 30 s at least).
 const RESERVED_FOR: Lifetime = Lifetime::from_secs(30);
 /// Ports that may wait for their token's holder at once. EVEN-PORT with R = 1 is rare (RTP without multiplexing); beyond
 /// this the request is refused with 508.
 const MOST_RESERVED: usize = 1024;
+/// The dynamic ports (RFC 6335 §6), which RFC 8656 §7.2 asks for.
+const DYNAMIC: RangeInclusive<u16> = 49_152..=65_535;
 /// The value of `next` when nothing is reserved.
 const NEVER: u64 = u64::MAX;
 
@@ -31,30 +33,9 @@ pub struct Common {
     budget: OnceLock<Mutex<ChallengeBudget>>,
     /// Made by the first shard, with its seeds.
     conversations: OnceLock<Conversations>,
-    own: Vec<OwnAddress>,
-    /// Numbers the times that relayed ports have been taken into use.
-    serials: AtomicU32,
+    own: OwnAddresses,
     reserved: Mutex<Vec<Reserved>>,
     next: AtomicU64,
-}
-
-/// One address of ours and, for each port number, the serial number of its use by a live allocation, 0 for none: 256 KiB.
-#[derive(Debug)]
-struct OwnAddress {
-    ip: IpAddr,
-    ports: Box<[AtomicU32]>,
-    /// Whose allocations have ports; asked when a flow to one begins.
-    holders: Mutex<Holders>,
-}
-
-type Holders = HashMap<u16, Holder, ahash::RandomState>;
-
-/// Whose allocation has a relayed transport address.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Holder {
-    pub(super) party: Party,
-    /// The call that the allocation is bound to.
-    pub(super) call: Option<CallId>,
 }
 
 #[derive(Debug)]
@@ -62,20 +43,30 @@ struct Reserved {
     token: [u8; 8],
     subject: Subject,
     until: Moment,
-    port: Port,
+    port: Held,
 }
 
 impl Common {
-    /// For a relay whose relayed addresses are `relayed`, as the world sees them.
+    /// For a relay whose relayed addresses are `relayed`, as the world sees them, with the dynamic ports opened there.
     #[must_use]
     pub fn new(quota: Quota, relayed: &[IpAddr]) -> Arc<Self> {
-        let own = relayed.iter().map(|&ip| OwnAddress::new(ip)).collect();
+        Self::with_addresses(quota, relayed, &DYNAMIC, &[])
+    }
+
+    /// The same, where ports with numbers of `opened` are opened on the relayed addresses, and `closed` are more
+    /// addresses for virtual ports.
+    #[must_use]
+    pub fn with_addresses(
+        quota: Quota,
+        relayed: &[IpAddr],
+        opened: &RangeInclusive<u16>,
+        closed: &[IpAddr],
+    ) -> Arc<Self> {
         Arc::new(Self {
             ledger: Ledger::new(quota),
             budget: OnceLock::new(),
             conversations: OnceLock::new(),
-            own,
-            serials: AtomicU32::new(0),
+            own: OwnAddresses::new(relayed, opened, closed),
             reserved: Mutex::default(),
             next: AtomicU64::new(NEVER),
         })
@@ -102,50 +93,24 @@ impl Common {
     /// Whether there is a relayed address of this family.
     #[must_use]
     pub fn relays(&self, family: Family) -> bool {
-        self.own.iter().any(|own| Family::of(own.ip) == family)
+        self.own.opens(family)
     }
 
     /// Whether this is one of our relayed IP addresses.
     #[must_use]
     pub fn is_own(&self, ip: IpAddr) -> bool {
-        self.own.iter().any(|own| own.ip == ip)
+        self.own.contains(ip)
     }
 
     /// Whether this is the relayed transport address of a live allocation, on any shard.
     #[must_use]
     pub fn is_live(&self, peer: PeerAddr) -> bool {
-        self.serial(peer).is_some()
+        self.own.locate(peer).is_some()
     }
 
-    /// The serial number of a relayed transport address's present use; `None` when no live allocation has it. The same
-    /// address in other hands has another one.
-    pub(super) fn serial(&self, peer: PeerAddr) -> Option<u32> {
-        let own = self.own.iter().find(|own| own.ip == peer.ip())?;
-        let serial = own.ports.get(usize::from(peer.port()))?.load(Ordering::Acquire);
-        (serial != 0).then_some(serial)
-    }
-
-    /// Whose allocation has this relayed transport address.
-    pub(super) fn holder(&self, peer: PeerAddr) -> Option<Holder> {
-        self.own.iter().find(|own| own.ip == peer.ip())?.holders().get(&peer.port()).copied()
-    }
-
-    pub(super) fn begun(&self, relayed: RelayedAddr, holder: Holder) {
-        let Some(own) = self.own.iter().find(|own| own.ip == relayed.socket().ip()) else { return };
-        own.holders().insert(relayed.port(), holder);
-        // 0 means that nobody has the port. Four thousand million uses later a number comes again.
-        let serial = self.serials.fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1);
-        if let Some(place) = own.ports.get(usize::from(relayed.port())) {
-            place.store(serial, Ordering::Release);
-        }
-    }
-
-    pub(super) fn ended(&self, relayed: RelayedAddr) {
-        let Some(own) = self.own.iter().find(|own| own.ip == relayed.socket().ip()) else { return };
-        if let Some(place) = own.ports.get(usize::from(relayed.port())) {
-            place.store(0, Ordering::Release);
-        }
-        own.holders().remove(&relayed.port());
+    /// Our own addresses, and who has which of their ports.
+    pub(super) const fn own(&self) -> &OwnAddresses {
+        &self.own
     }
 
     /// The conversations of the seal; the first shard's `seeds` stay.
@@ -160,7 +125,7 @@ impl Common {
     }
 
     /// Reserves an open port for whoever shows the token. The port comes back when too many are reserved.
-    pub(super) fn reserve(&self, token: [u8; 8], subject: Subject, port: Port, now: Moment) -> Result<(), Port> {
+    pub(super) fn reserve(&self, token: [u8; 8], subject: Subject, port: Held, now: Moment) -> Result<(), Held> {
         let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
         if reserved.len() >= MOST_RESERVED {
             return Err(port);
@@ -171,7 +136,7 @@ impl Common {
     }
 
     /// Hands out the port that the token stands for, to the user who reserved it and within its time.
-    pub(super) fn claim(&self, token: [u8; 8], subject: Subject, now: Moment) -> Option<Port> {
+    pub(super) fn claim(&self, token: [u8; 8], subject: Subject, now: Moment) -> Option<Held> {
         let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
         let index =
             reserved.iter().position(|each| each.token == token && each.subject == subject && now < each.until)?;
@@ -181,7 +146,7 @@ impl Common {
     }
 
     /// A reserved port that nobody came for.
-    pub(super) fn unclaimed(&self, now: Moment) -> Option<Port> {
+    pub(super) fn unclaimed(&self, now: Moment) -> Option<Held> {
         if self.next_unclaimed().is_none_or(|next| now < next) {
             return None;
         }
@@ -203,19 +168,6 @@ impl Common {
     fn publish_next(&self, reserved: &[Reserved]) {
         let next = reserved.iter().map(|each| each.until.as_nanos()).min().unwrap_or(NEVER);
         self.next.store(next, Ordering::Release);
-    }
-}
-
-impl OwnAddress {
-    fn new(ip: IpAddr) -> Self {
-        let ports = (0..=u16::MAX).map(|_| AtomicU32::new(0)).collect();
-        // Port numbers are ours, so nobody can choose ones that collide.
-        let holders = HashMap::with_hasher(ahash::RandomState::with_seeds(0, 0, 0, 0));
-        Self { ip, ports, holders: Mutex::new(holders) }
-    }
-
-    fn holders(&self) -> MutexGuard<'_, Holders> {
-        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

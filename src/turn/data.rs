@@ -16,12 +16,31 @@ impl Relay {
             Ok(receiver) => receiver,
             Err(discard) => return Verdict::Discard(discard),
         };
-        let length = slot.message().len();
-        self.tally.packet(client.link.transport(), Direction::FromPeer, length);
-        let crossing = Crossing { index, way: Way::Down, peer, own };
+        self.tally.packet(client.link.transport(), Direction::FromPeer, slot.message().len());
+        // An operator may have allowed our own address by name; whoever has a relayed address there is a party.
+        let located = self.common.own().locate(peer);
+        // What a virtual port sends never comes in through a socket: somebody out there forges its address.
+        if located.is_some_and(|located| located.is_virtual) {
+            return Verdict::Discard(Discard::PeerForbidden);
+        }
+        let serial = located.map_or(0, |located| located.serial);
+        let crossing = Crossing { index, way: Way::Down, peer, serial, own };
         if let Err(discard) = self.pass(crossing, slot.message(), now) {
             return Verdict::Discard(discard);
         }
+        self.deliver(slot, index, client, peer, now)
+    }
+
+    /// Writes what a client gets of a peer's datagram that has been let through, in front of it.
+    pub(super) fn deliver(
+        &mut self,
+        slot: &mut Slot,
+        index: u32,
+        client: FiveTuple,
+        peer: PeerAddr,
+        now: Now,
+    ) -> Verdict {
+        let length = slot.message().len();
         let channel = self.table.get(index).and_then(|allocation| allocation.channel_of(peer, now.moment));
         let fits = match channel {
             Some(channel) => {

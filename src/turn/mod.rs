@@ -13,6 +13,8 @@ mod create_permission;
 mod data;
 mod event;
 mod farewell;
+mod inside;
+mod own;
 mod paths;
 mod peer;
 mod port;

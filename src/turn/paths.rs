@@ -24,8 +24,6 @@ pub(super) struct Paths(Vec<Path>);
 #[derive(Debug)]
 struct Path {
     peer: PeerAddr,
-    /// Its address is not one of ours, and nobody else can come to have it.
-    outside: bool,
     /// Which use of a relayed address of ours this is; 0 for a peer outside.
     serial: u32,
     used: Moment,
@@ -39,7 +37,9 @@ pub(super) struct Crossing {
     pub(super) index: u32,
     pub(super) way: Way,
     pub(super) peer: PeerAddr,
-    /// Whether the peer's address is one of ours.
+    /// Which use of a relayed address of ours the peer's address is; 0 when it is nobody's.
+    pub(super) serial: u32,
+    /// Whether it is an address of ours, where whoever has no relayed address is nobody to talk to.
     pub(super) own: bool,
 }
 
@@ -47,43 +47,42 @@ impl Relay {
     /// Asks both questions about a datagram.
     #[inline]
     pub(super) fn pass(&mut self, crossing: Crossing, datagram: &[u8], now: Now) -> Result<(), Discard> {
-        let Crossing { index, way, peer, .. } = crossing;
+        let Crossing { index, way, peer, serial, own } = crossing;
         let settings = &self.policy.seal;
         if settings.mode == Mode::Off {
             // It is still asked which call the two ends are of, where there may be one.
             let bound = self.table.get(index).is_some_and(|allocation| allocation.call.is_some());
-            let asks = bound || self.common.serial(peer).is_some();
-            return if asks { self.pass_other(crossing, datagram, now) } else { Ok(()) };
+            return if bound || serial != 0 { self.pass_other(crossing, datagram, now) } else { Ok(()) };
         }
-        // Nearly all there is: media, to and from somebody outside. What it does not need is kept out of its way.
-        let allocation = self.table.get_mut(index);
-        let flow = allocation.and_then(|allocation| allocation.paths.outside(peer, now.moment));
+        // Nearly all there is: media, on a path that is known. What it does not need is kept out of its way.
+        let allocation = if own && serial == 0 { None } else { self.table.get_mut(index) };
+        let flow = allocation.and_then(|allocation| allocation.paths.known(peer, serial, now.moment));
         match flow.and_then(|flow| flow.media_passes(way, datagram, now.moment, settings)) {
             Some(Ok(())) => Ok(()),
-            Some(Err(reason)) => self.refuse(index, peer, reason, now),
+            Some(Err(reason)) => self.refuse(crossing, reason, now),
             None => self.pass_other(crossing, datagram, now),
         }
     }
 
     #[inline(never)]
     fn pass_other(&mut self, crossing: Crossing, datagram: &[u8], now: Now) -> Result<(), Discard> {
-        let Crossing { index, way, peer, own } = crossing;
+        let Crossing { index, way, .. } = crossing;
         let settings = &self.policy.seal;
         let Some(conversations) = self.common.conversations() else { return Err(Discard::Unjudged) };
         let Some(allocation) = self.table.get_mut(index) else { return Err(Discard::NoAllocation) };
-        let judgement = match flow(allocation, &self.policy.peers, &self.common, conversations, peer, own, now.moment)?
-        {
+        let judgement = match flow(allocation, &self.policy.peers, &self.common, conversations, crossing, now.moment)? {
             Ok(flow) => conversations.judge(flow, way, datagram, now.moment, settings),
             Err(reason) => Judgement { refused: Some(reason), fact: None },
         };
         self.act(index, &judgement)
     }
 
-    /// Media of somebody outside that must not pass.
+    /// Media on a path that is known, which must not pass.
     #[cold]
-    fn refuse(&mut self, index: u32, peer: PeerAddr, reason: seal::Reason, now: Now) -> Result<(), Discard> {
+    fn refuse(&mut self, crossing: Crossing, reason: seal::Reason, now: Now) -> Result<(), Discard> {
+        let Crossing { index, peer, serial, .. } = crossing;
         let allocation = self.table.get_mut(index);
-        let flow = allocation.and_then(|allocation| allocation.paths.outside(peer, now.moment));
+        let flow = allocation.and_then(|allocation| allocation.paths.known(peer, serial, now.moment));
         let judgement = flow.map(|flow| flow.refuse(reason));
         self.act(index, &judgement.unwrap_or(Judgement { refused: Some(reason), fact: None }))
     }
@@ -119,10 +118,10 @@ impl Relay {
 }
 
 impl Paths {
-    /// The flow to a peer outside, if there is one: what most media takes.
+    /// The flow to a peer, if there is one: what most media takes.
     #[inline]
-    fn outside(&mut self, peer: PeerAddr, now: Moment) -> Option<&mut Flow> {
-        let path = self.0.iter_mut().find(|path| path.outside && path.peer == peer)?;
+    fn known(&mut self, peer: PeerAddr, serial: u32, now: Moment) -> Option<&mut Flow> {
+        let path = self.0.iter_mut().find(|path| path.serial == serial && path.peer == peer)?;
         path.used = now;
         Some(&mut path.flow)
     }
@@ -134,15 +133,13 @@ fn flow<'a>(
     rules: &PeerRules,
     common: &Common,
     conversations: &Conversations,
-    peer: PeerAddr,
-    own: bool,
+    crossing: Crossing,
     now: Moment,
 ) -> Result<Result<&'a mut Flow, seal::Reason>, Discard> {
-    // An operator may have allowed our own address by name; whoever has a relayed address there is a party all the same.
-    let serial = match common.serial(peer) {
-        None if own => return Err(Discard::PeerForbidden),
-        serial => serial.unwrap_or(0),
-    };
+    let Crossing { peer, serial, own, .. } = crossing;
+    if own && serial == 0 {
+        return Err(Discard::PeerForbidden);
+    }
     let paths = &mut allocation.paths.0;
     let index = match paths.iter().position(|path| path.peer == peer && path.serial == serial) {
         Some(index) => index,
@@ -151,12 +148,12 @@ fn flow<'a>(
                 Family::V4 => allocation.v4.as_ref(),
                 Family::V6 => allocation.v6.as_ref(),
             };
-            let relayed: SocketAddr = relayed.ok_or(Discard::PeerFamily)?.port.relayed().socket();
+            let relayed: SocketAddr = relayed.ok_or(Discard::PeerFamily)?.held.relayed().socket();
             let reach = Reach { rules, common, party: allocation.party, call: allocation.call.as_ref() };
             let (other, reached) = match serial {
                 0 => (Other::Address(peer.ip()), reach.is_named(peer)),
                 _ => {
-                    let holder = common.holder(peer).ok_or(Discard::PeerForbidden)?;
+                    let holder = common.own().holder(peer).ok_or(Discard::PeerForbidden)?;
                     (Other::Party(holder.party), reach.meets(&holder))
                 }
             };
@@ -175,7 +172,7 @@ fn flow<'a>(
             {
                 paths.swap_remove(quiet);
             }
-            paths.push(Path { peer, outside: !common.is_own(peer.ip()), serial, used: now, flow });
+            paths.push(Path { peer, serial, used: now, flow });
             paths.len() - 1
         }
     };

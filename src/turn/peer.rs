@@ -8,7 +8,7 @@ use crate::auth::{CallGrant, Party};
 use crate::policy::{PeerRefusal, PeerRules};
 
 use super::Common;
-use super::common::Holder;
+use super::own::Holder;
 
 /// What decides about the peers of one allocation.
 #[derive(Clone, Copy)]
@@ -32,13 +32,13 @@ impl Reach<'_> {
             Err(PeerRefusal::OwnAddress) if self.common.is_own(ip) => true,
             Err(refusal) => return Err(refusal),
         };
-        let named = |call: &CallGrant| call.claims().peers.iter().any(|range| range.covers(ip));
+        let named = |call: &CallGrant| call.peers().iter().any(|range| range.covers(ip));
         if own || self.call.is_none_or(named) { Ok(own) } else { Err(PeerRefusal::OtherCall) }
     }
 
     /// The same with the port.
     pub(super) fn peer(&self, peer: PeerAddr) -> Result<bool, PeerRefusal> {
-        let holder = self.common.holder(peer);
+        let holder = self.common.own().holder(peer);
         let own = match self.rules.permits(peer) {
             Ok(()) => self.call.is_some() && self.common.is_own(peer.ip()),
             Err(PeerRefusal::OwnAddress) if holder.is_some() => true,
@@ -53,7 +53,7 @@ impl Reach<'_> {
 
     /// Whether the token, if there is one, names a peer outside.
     pub(super) fn is_named(&self, peer: PeerAddr) -> bool {
-        let named = |call: &CallGrant| call.claims().peers.iter().any(|range| range.contains(peer.ip(), peer.port()));
+        let named = |call: &CallGrant| call.peers().iter().any(|range| range.contains(peer.ip(), peer.port()));
         self.call.is_none_or(named)
     }
 

@@ -1,5 +1,7 @@
 //! Ports that are already open. The world opens them; the core owns them and gives them back.
 
+use core::net::SocketAddr;
+
 use crate::addr::{Family, RelayedAddr};
 
 /// The world's name for an open port: small, dense numbers (a file descriptor, an index), so that tables can be flat.
@@ -30,6 +32,50 @@ impl Port {
     #[must_use]
     pub const fn relayed(&self) -> RelayedAddr {
         self.relayed
+    }
+}
+
+/// A relayed transport address without a socket: a number on an address of ours. What is sent to it stays inside the
+/// relay, and only allocations of the same relay can send to it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct VirtualPort(RelayedAddr);
+
+impl VirtualPort {
+    /// For a number that has been taken.
+    pub(super) const fn new(address: SocketAddr) -> Self {
+        Self(RelayedAddr::new(address))
+    }
+
+    /// Its relayed transport address.
+    pub(super) const fn relayed(&self) -> RelayedAddr {
+        self.0
+    }
+}
+
+/// A relayed transport address that somebody holds, of either kind.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// A socket is open for it.
+    Open(Port),
+    /// There is none.
+    Virtual(VirtualPort),
+}
+
+impl Held {
+    /// The address, as the world or the other clients of this relay see it.
+    pub(super) const fn relayed(&self) -> RelayedAddr {
+        match self {
+            Self::Open(port) => port.relayed(),
+            Self::Virtual(port) => port.relayed(),
+        }
+    }
+
+    /// The socket, if there is one.
+    pub(super) const fn key(&self) -> Option<PortKey> {
+        match self {
+            Self::Open(port) => Some(port.key()),
+            Self::Virtual(_) => None,
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::wire::{FrameKind, kind_of};
 
 use super::farewell::Farewells;
 use super::peer::Reach;
+use super::port::Held;
 use super::supply::Supply;
 use super::table::Table;
 use super::wheel::Wheel;
@@ -26,6 +27,8 @@ use super::{
 /// The TURN state machine of one shard.
 #[derive(Debug)]
 pub struct Relay {
+    /// Its number among the shards.
+    pub(super) shard: u8,
     pub(super) settings: Settings,
     pub(super) authenticator: Arc<Authenticator>,
     pub(super) policy: Arc<Policy>,
@@ -61,6 +64,7 @@ impl Relay {
         // Beside the conversation itself, an address and some username fragments lead to it.
         common.set_conversations([(); 4].map(|()| random.next_u64()), policy.quota.total.saturating_mul(4));
         Self {
+            shard: 0,
             settings,
             authenticator,
             policy,
@@ -78,12 +82,21 @@ impl Relay {
         }
     }
 
+    /// The same, as the shard with this number: what another shard has for one of its allocations is sent there. Shards
+    /// with one [`Common`] have different numbers, from 0 on.
+    #[must_use]
+    pub const fn in_shard(mut self, shard: u8) -> Self {
+        self.shard = shard;
+        self
+    }
+
     /// Judges one datagram: on return `slot.verdict()` says where `slot.message()` goes.
     pub fn handle(&mut self, slot: &mut Slot, now: Now) {
         let verdict = match slot.origin() {
             None => Verdict::Discard(Discard::Unjudged),
             Some(Origin::Client(client)) => self.hear_client(slot, client, now),
             Some(Origin::Peer { port, peer }) => self.hear_peer(slot, port, peer, now),
+            Some(Origin::Shard { from, to }) => self.hear_shard(slot, to, from, now),
             Some(Origin::PeerError { port, peer, icmp }) => self.hear_network(slot, port, peer, icmp, now),
         };
         match verdict {
@@ -93,10 +106,13 @@ impl Relay {
             Verdict::ToPeer { .. } => {
                 let transport = match slot.origin() {
                     Some(Origin::Client(client)) => client.link.transport(),
-                    Some(Origin::Peer { .. } | Origin::PeerError { .. }) | None => Transport::Udp,
+                    Some(Origin::Peer { .. } | Origin::Shard { .. } | Origin::PeerError { .. }) | None => {
+                        Transport::Udp
+                    }
                 };
                 self.tally.packet(transport, Direction::ToPeer, slot.message().len());
             }
+            Verdict::ToShard { .. } => {}
             Verdict::Discard(reason) => self.tally.discard(reason),
         }
         slot.judge(verdict);
@@ -119,8 +135,8 @@ impl Relay {
             }
         }
         self.sweep_conversations(now.moment);
-        while let Some(port) = self.common.unclaimed(now.moment) {
-            self.closed.push(port);
+        while let Some(held) = self.common.unclaimed(now.moment) {
+            self.give_back(held);
         }
     }
 
@@ -145,7 +161,11 @@ impl Relay {
             Pool::Single(family) => (family, self.settings.spare_ports),
             Pool::Pair(family) => (family, self.settings.spare_pairs),
         };
-        if self.common.relays(family) { target.saturating_sub(self.supply.stock(pool)) } else { 0 }
+        if self.settings.opens_ports && self.common.relays(family) {
+            target.saturating_sub(self.supply.stock(pool))
+        } else {
+            0
+        }
     }
 
     /// Takes an opened port (or pair) into the supply.
@@ -282,8 +302,7 @@ impl Relay {
         allocation.permissions.retain(|permission| Family::of(permission.ip) != family);
         allocation.channels.retain(|channel| channel.peer.family() != family);
         self.table.forget_port(&relayed);
-        self.common.ended(relayed.port.relayed());
-        self.closed.push(relayed.port);
+        self.give_back(relayed.held);
         self.schedule(index);
     }
 
@@ -297,12 +316,19 @@ impl Relay {
         }
     }
 
+    /// A relayed address is nobody's any more: the driver closes the socket, if there is one.
+    pub(super) fn give_back(&mut self, held: Held) {
+        self.common.own().ended(held.relayed());
+        if let Held::Open(port) = held {
+            self.closed.push(port);
+        }
+    }
+
     /// Ends an allocation: it, its permissions and its channels are gone when this returns.
     pub(super) fn end(&mut self, index: u32, cause: EndCause, now: Now) {
         let Some(allocation) = self.table.remove(index) else { return };
         for relayed in [allocation.v4, allocation.v6].into_iter().flatten() {
-            self.common.ended(relayed.port.relayed());
-            self.closed.push(relayed.port);
+            self.give_back(relayed.held);
         }
         self.tally.over(allocation.five_tuple.link.transport(), cause);
         self.events.push_back(Event::Ended {

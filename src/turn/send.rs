@@ -26,22 +26,25 @@ impl Relay {
         };
         let peer = PeerAddr::canonical(address);
         let Some(allocation) = self.table.get_mut(index) else { return Verdict::Discard(Discard::NoAllocation) };
-        let Some(port) = allocation.relayed(peer.family()).map(|relayed| relayed.port.key()) else {
-            return Verdict::Discard(Discard::PeerFamily);
-        };
+        let Some(relayed) = allocation.relayed(peer.family()) else { return Verdict::Discard(Discard::PeerFamily) };
+        let located = self.common.own().locate(peer);
+        let (port, inside) = (relayed.held.key(), Self::way_inside(&relayed.held, located));
         let Some(permission) = allocation.permission(peer.ip(), now.moment) else {
             return Verdict::Discard(Discard::NoPermission);
         };
         // The permission is for the IP address; what may be reached there is the port's own question.
-        let reachable = if permission.own {
-            self.common.is_live(peer)
-        } else {
-            self.policy.peers.permits_port(peer.port()).is_ok()
-        };
+        let reachable =
+            if permission.own { located.is_some() } else { self.policy.peers.permits_port(peer.port()).is_ok() };
         if !reachable {
             return Verdict::Discard(Discard::PeerForbidden);
         }
-        let crossing = Crossing { index, way: Way::Up, peer, own: permission.own };
+        let crossing = Crossing {
+            index,
+            way: Way::Up,
+            peer,
+            serial: located.map_or(0, |located| located.serial),
+            own: permission.own,
+        };
         let payload = slot.message().get(offset..offset + length).unwrap_or_default();
         if let Err(discard) = self.pass(crossing, payload, now) {
             return Verdict::Discard(discard);
@@ -52,6 +55,10 @@ impl Relay {
         // (RFC 8656 §13, §15).
         let heeded =
             client.link.transport().is_stream() || (client.client.socket().is_ipv4() && peer.family() == Family::V4);
-        Verdict::ToPeer { port, peer, dont_fragment: heeded && dont_fragment.is_some() }
+        match (inside, port) {
+            (Some(inside), _) => self.send_inside(slot, inside, peer, now),
+            (None, Some(port)) => Verdict::ToPeer { port, peer, dont_fragment: heeded && dont_fragment.is_some() },
+            (None, None) => Verdict::Discard(Discard::PeerForbidden),
+        }
     }
 }

@@ -22,6 +22,8 @@ pub struct Settings {
     pub max_channels: usize,
     /// How far a lifetime may reach past the end of the credential, 30 s at most.
     pub grace: Lifetime,
+    /// Whether there are credentials with which peers outside may be reached. Without them no port is opened.
+    pub opens_ports: bool,
     /// Single ports to keep open in advance, per family.
     pub spare_ports: usize,
     /// Pairs of ports to keep open in advance, per family.
@@ -45,6 +47,7 @@ impl Default for Settings {
             max_permissions: 64,
             max_channels: 64,
             grace: Lifetime::from_secs(30),
+            opens_ports: true,
             spare_ports: 64,
             spare_pairs: 2,
             alternate: Vec::new(),

@@ -1,6 +1,6 @@
 //! One datagram on its way through: buffer, where it came from, and the verdict written on it.
 
-use crate::addr::{FiveTuple, PeerAddr};
+use crate::addr::{FiveTuple, PeerAddr, RelayedAddr};
 use crate::wire::attribute::Icmp;
 
 use super::{Discard, PortKey, Verdict};
@@ -26,6 +26,13 @@ pub enum Origin {
         port: PortKey,
         /// Who sent it.
         peer: PeerAddr,
+    },
+    /// From an allocation on another shard of this relay.
+    Shard {
+        /// The relayed transport address of the sender's allocation.
+        from: RelayedAddr,
+        /// The relayed transport address of the receiver's allocation, which was on this shard.
+        to: RelayedAddr,
     },
     /// The network says by ICMP that a datagram to a peer did not arrive. The payload is empty.
     PeerError {

@@ -75,7 +75,8 @@ impl Table {
 
     /// Puts an allocation in. It comes back when a port key is out of range or no index is left.
     pub(super) fn insert(&mut self, allocation: Allocation) -> Result<u32, Box<Allocation>> {
-        let keys = [&allocation.v4, &allocation.v6].map(|relayed| relayed.as_ref().map(|relayed| relayed.port.key()));
+        let keys =
+            [&allocation.v4, &allocation.v6].map(|relayed| relayed.as_ref().and_then(|relayed| relayed.held.key()));
         let in_range = |key: &PortKey| usize::try_from(key.0).is_ok_and(|key| key < MOST_PORT_KEYS);
         if !keys.iter().flatten().all(in_range) {
             return Err(Box::new(allocation));
@@ -119,7 +120,9 @@ impl Table {
 
     /// Data that arrives at this relayed address belongs to nobody from now on.
     pub(super) fn forget_port(&mut self, relayed: &Relayed) {
-        self.set_port(relayed.port.key(), NOBODY);
+        if let Some(key) = relayed.held.key() {
+            self.set_port(key, NOBODY);
+        }
     }
 
     fn set_port(&mut self, key: PortKey, index: u32) {

@@ -19,11 +19,13 @@ pub enum Direction {
     FromPeer,
     /// Sent to a peer.
     ToPeer,
+    /// Received from another client of this relay, without leaving it.
+    Inside,
 }
 
 impl Direction {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 4] = [Self::FromClient, Self::ToClient, Self::FromPeer, Self::ToPeer];
+    pub const ALL: [Self; 5] = [Self::FromClient, Self::ToClient, Self::FromPeer, Self::ToPeer, Self::Inside];
 
     /// The metric label.
     #[must_use]
@@ -33,6 +35,7 @@ impl Direction {
             Self::ToClient => "to_client",
             Self::FromPeer => "from_peer",
             Self::ToPeer => "to_peer",
+            Self::Inside => "inside",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What becomes of a datagram. There is no empty case: whatever is not sent was discarded for a reason.
 
-use crate::addr::{FiveTuple, PeerAddr};
+use crate::addr::{FiveTuple, PeerAddr, RelayedAddr};
 
 use super::PortKey;
 
@@ -17,6 +17,15 @@ pub enum Verdict {
         peer: PeerAddr,
         /// Whether the IPv4 header's DF bit is set (RFC 8656 §11.3).
         dont_fragment: bool,
+    },
+    /// To an allocation on another shard of this relay, without leaving it.
+    ToShard {
+        /// The number of the shard.
+        shard: u8,
+        /// The relayed transport address of the sender's allocation.
+        from: RelayedAddr,
+        /// The relayed transport address of the receiver's allocation.
+        to: RelayedAddr,
     },
     /// Nowhere.
     Discard(Discard),
@@ -68,5 +77,6 @@ discards! {
     TooLarge = "too_large", "The message does not fit with its header, or the length field cannot say it.";
     SendFailed = "send_failed", "The system would not send it.";
     QueueFull = "queue_full", "A stream client reads too slowly; the oldest media made room.";
+    ShardFull = "shard_full", "The shard that it was for has too much waiting already.";
     ConnectionGone = "connection_gone", "The stream client has gone.";
 }

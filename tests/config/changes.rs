@@ -6,7 +6,7 @@ use crate::format::restarts;
 use crate::world::{check, config};
 
 /// For every key a line that differs from the default, and the key that is reported.
-const EDITS: [(&str, &str, &str); 38] = [
+const EDITS: [(&str, &str, &str); 40] = [
     ("server", "realm", "\"clinic\""),
     ("server", "shards", "7"),
     ("server", "drain", "11"),
@@ -20,10 +20,12 @@ const EDITS: [(&str, &str, &str); 38] = [
     ("relay", "addresses", "[\"10.0.0.5\"]"),
     ("relay", "external", "{ \"10.0.0.5\" = \"203.0.113.5\" }"),
     ("relay", "ports", "\"50000-60000\""),
+    ("relay", "closed_addresses", "[\"192.0.2.77\"]"),
     ("tokens", "cluster", "\"clinic\""),
     ("tokens", "skew", "11"),
     ("tokens", "region", "\"north\""),
     ("tokens", "elsewhere", "[\"south=203.0.113.7:3478\"]"),
+    ("tokens", "outside", "true"),
     ("peers", "allow", "[\"10.0.0.0/8\"]"),
     ("peers", "deny", "[\"10.0.0.0/8\"]"),
     ("peers", "lowest_port", "1"),

@@ -74,7 +74,7 @@ pub fn run_unauthenticated(bytes: &[u8]) -> Tally {
                 assert!(answer.len() <= 3 * sent.len(), "{} bytes for {}", answer.len(), sent.len());
                 assert_answers(&sent, &answer);
             }
-            Verdict::ToPeer { .. } => panic!("a stranger reached a peer"),
+            Verdict::ToPeer { .. } | Verdict::ToShard { .. } => panic!("a stranger reached a peer"),
             Verdict::Discard(_) => {}
         }
         world.turn();
@@ -287,6 +287,7 @@ fn from_client(world: &mut World, client: FiveTuple, sent: &[u8]) {
                 world.last_token = token.try_into().expect("eight bytes");
             }
         }
+        Verdict::ToShard { .. } => panic!("there is one shard"),
         Verdict::ToPeer { port, peer, .. } => {
             let from = *world.open.get(&port).expect("data leaves from an open port");
             world.model.assert_may_send(&client, from, peer.socket());
@@ -353,7 +354,7 @@ fn peer_sends(program: &mut Program<'_>, world: &mut World, client: FiveTuple) {
             assert_eq!(expected, Some(to), "data of a peer without a permission was delivered");
             assert_delivers(world, &to, peer, data, &bytes);
         }
-        Verdict::ToPeer { .. } => panic!("data of a peer went to a peer"),
+        Verdict::ToPeer { .. } | Verdict::ToShard { .. } => panic!("data of a peer went to a peer"),
         Verdict::Discard(reason) => assert_eq!(expected, None, "data was not delivered: {}", reason.label()),
     }
 }

@@ -24,7 +24,7 @@ fn is_error_or_silence(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::ToClient(_, bytes) => crate::world::Answer(bytes.clone()).message().class() == Class::Error,
         Outcome::Discarded(_) => true,
-        Outcome::ToPeer { .. } => false,
+        Outcome::ToPeer { .. } | Outcome::ToShard { .. } => false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use hilum::policy::PeerRefusal;
 use hilum::turn::{Discard, EndCause, Event};
-use hilum::wire::{ErrorCode, Method};
+use hilum::wire::{AttributeType, ErrorCode, Method};
 
 use super::world::*;
 
@@ -34,11 +34,11 @@ fn two_parties_of_one_call_reach_each_other() {
     let (of_ada, of_ben) = (world.allocate(&ada), world.allocate(&ben));
     assert_eq!(bind(&mut world, &ada, &of_ben.to_string()), None);
     assert_eq!(permit(&mut world, &ben, &of_ada.to_string()), None);
-    let sent = world.from_client(&ada, &channel_data(b"hello"));
-    let expected = Outcome::ToPeer { from: of_ada, to: of_ben, bytes: b"hello".to_vec(), dont_fragment: false };
-    assert_eq!(sent, expected);
-    let Outcome::ToClient(to, _) = world.from_peer(&of_ada.to_string(), of_ben, b"hello") else { panic!("it arrives") };
+    let Outcome::ToClient(to, bytes) = world.from_client(&ada, &channel_data(b"hello")) else { panic!("it arrives") };
     assert_eq!(to, ben.five_tuple);
+    let indication = Answer(bytes);
+    assert_eq!(indication.value(AttributeType::DATA).as_deref(), Some(&b"hello"[..]));
+    assert_eq!(indication.address(AttributeType::XOR_PEER_ADDRESS), Some(of_ada));
 }
 
 #[test]
@@ -53,8 +53,8 @@ fn a_party_of_another_call_is_out_of_reach_both_ways() {
     assert_eq!(permit(&mut world, &ada, &of_eve.to_string()), None);
     let send = send_indication(&mut world, &of_ada.to_string(), b"let me in");
     assert_eq!(world.from_client(&eve, &send), Outcome::Discarded(Discard::OtherCall));
-    let heard = world.from_peer(&of_eve.to_string(), of_ada, b"let me in");
-    assert_eq!(heard, Outcome::Discarded(Discard::OtherCall));
+    let send = send_indication(&mut world, &of_eve.to_string(), b"let me in");
+    assert_eq!(world.from_client(&ada, &send), Outcome::Discarded(Discard::OtherCall));
 }
 
 #[test]
@@ -82,10 +82,11 @@ fn a_party_does_not_reach_itself() {
 fn the_world_outside_is_closed_to_a_token_that_does_not_name_it() {
     let mut world = World::default();
     let ada = party(1, "visit", "a");
-    let of_ada = world.allocate(&ada);
+    world.allocate(&ada);
     assert_eq!(permit(&mut world, &ada, PEER), FORBIDDEN);
     assert_eq!(bind(&mut world, &ada, PEER), FORBIDDEN);
-    assert_eq!(world.from_peer(PEER, of_ada, b"hello"), Outcome::Discarded(Discard::NoPermission));
+    let send = send_indication(&mut world, PEER, b"hello");
+    assert_eq!(world.from_client(&ada, &send), Outcome::Discarded(Discard::NoPermission));
 }
 
 #[test]
@@ -105,11 +106,12 @@ fn a_peer_outside_needs_the_token_and_the_configuration() {
 
 #[test]
 fn a_relayed_address_in_other_hands_is_another_peer() {
-    let mut world = World::new(Setup { ports: Some(2), ..Setup::default() });
+    let mut world = World::default();
     let (ada, ben) = (party(1, "visit", "a"), party(2, "visit", "b"));
-    let (_, of_ben) = (world.allocate(&ada), world.allocate(&ben));
+    let (of_ada, of_ben) = (world.allocate(&ada), world.allocate(&ben));
     assert_eq!(bind(&mut world, &ada, &of_ben.to_string()), None);
-    assert!(matches!(world.from_client(&ada, &channel_data(b"to ben")), Outcome::ToPeer { .. }));
+    world.permit(&ben, &[&of_ada.to_string()]);
+    assert!(matches!(world.from_client(&ada, &channel_data(b"to ben")), Outcome::ToClient(..)));
     world.request(&ben, Request::new(Method::Refresh).lifetime(0)).expect_success();
     assert_eq!(world.from_client(&ada, &channel_data(b"to nobody")), Outcome::Discarded(Discard::PeerForbidden));
 }

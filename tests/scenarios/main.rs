@@ -28,4 +28,5 @@ mod reservation;
 mod retransmission;
 mod send_and_data;
 mod streams;
+mod virtual_ports;
 mod world;

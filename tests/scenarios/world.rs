@@ -77,6 +77,8 @@ pub enum Outcome {
     ToClient(FiveTuple, Vec<u8>),
     /// It went to a peer, from one of our relayed addresses.
     ToPeer { from: SocketAddr, to: SocketAddr, bytes: Vec<u8>, dont_fragment: bool },
+    /// It went to an allocation on another shard.
+    ToShard { shard: u8, from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
     /// It was discarded.
     Discarded(Discard),
 }
@@ -117,7 +119,7 @@ pub fn authenticator(nonce_lifetime: Lifetime) -> Authenticator {
     let user = |name: &str| StaticUser { name: name.into(), password: PASSWORD.into() };
     let secret = SharedSecret::new(SECRET.to_vec()).unwrap();
     let credentials = Credentials::new(vec![user(ALICE), user(BOB)], vec![secret]).unwrap();
-    let tokens = Arc::new(CallTokens::new(rules()));
+    let tokens = Arc::new(CallTokens::new(rules()).reaching_outside(true));
     Authenticator::new(REALM, credentials, NonceKey::new([7; 32]), nonce_lifetime).with_tokens(Some(tokens))
 }
 
@@ -132,13 +134,19 @@ impl World {
             })
             .collect();
         let common = Common::new(setup.quota, &relayed);
+        Self::shard(setup, common, 0)
+    }
+
+    /// One of several shards that have `common` in common.
+    pub fn shard(setup: Setup, common: Arc<Common>, shard: u8) -> Self {
         let relay = Relay::new(
             setup.settings.clone(),
             Arc::new(authenticator(setup.nonce_lifetime)),
             Arc::new(policy(&setup)),
             Arc::clone(&common),
-            [42; 32],
+            [42 + shard; 32],
         );
+        let relay = relay.in_shard(shard);
         let mut world = Self {
             relay,
             common,
@@ -211,6 +219,9 @@ impl World {
                 let from = self.open.get(&port).expect("data leaves from an open port").socket();
                 Outcome::ToPeer { from, to: peer.socket(), bytes, dont_fragment }
             }
+            Verdict::ToShard { shard, from, to } => {
+                Outcome::ToShard { shard, from: from.socket(), to: to.socket(), bytes }
+            }
             Verdict::Discard(reason) => Outcome::Discarded(reason),
         };
         self.turn();
@@ -231,6 +242,11 @@ impl World {
     pub fn from_peer(&mut self, peer: &str, relayed: SocketAddr, bytes: &[u8]) -> Outcome {
         let port = self.key_of(relayed);
         self.judge(bytes, Origin::Peer { port, peer: PeerAddr::canonical(peer.parse().unwrap()) })
+    }
+
+    /// Data from an allocation of another shard.
+    pub fn from_shard(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) -> Outcome {
+        self.judge(bytes, Origin::Shard { from: RelayedAddr::new(from), to: RelayedAddr::new(to) })
     }
 
     /// The network says that a datagram from a relayed address to a peer did not arrive.

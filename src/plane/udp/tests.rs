@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 
 use super::*;
-use crate::addr::Transport;
+use crate::addr::{RelayedAddr, Transport};
 use crate::plane::RelayAddress;
 use crate::plane::ports::{Chance, SystemRandom};
 use crate::plane::sockets::{bind_listener, check_free};
@@ -26,8 +26,16 @@ fn world(local: &str, external: &str) -> World {
     let chance = Chance::System(Box::new(SystemRandom::new().unwrap()));
     let ports = Arc::new(Ports::new(vec![address], &(20_000..=29_999), chance));
     let (socket, listener) = bind_listener((address.local, 0).into()).unwrap();
-    let (net, gate) = UdpNet::new(SystemClock::start(), vec![socket], ports).unwrap();
+    let mut ways = ways(1);
+    let (waker, rings) = ways.pop().unwrap();
+    let (net, gate) = UdpNet::new(SystemClock::start(), vec![socket], ports, waker, rings).unwrap();
     World { net, gate, listener, tally: Tally::default() }
+}
+
+/// What wakes each of some shards, and its rings to the others.
+fn ways(shards: usize) -> Vec<(Waker, Rings)> {
+    let wakers: Vec<_> = (0..shards).map(|_| Waker::new().unwrap()).collect();
+    wakers.iter().cloned().zip(Rings::connect(&wakers)).collect()
 }
 
 fn host() -> UdpSocket {
@@ -127,7 +135,8 @@ fn a_peer_is_heard_on_an_owned_port_and_not_on_a_spare_one() {
 #[test]
 fn a_port_opened_by_one_shard_can_be_owned_by_another() {
     let mut one = world("127.0.0.1", "127.0.0.1");
-    let (two, _gate) = UdpNet::new(one.net.clock, Vec::new(), one.net.ports.clone()).unwrap();
+    let (waker, rings) = ways(1).pop().unwrap();
+    let (two, _gate) = UdpNet::new(one.net.clock, Vec::new(), one.net.ports.clone(), waker, rings).unwrap();
     let Some(Opened::Pair(even, odd)) = one.net.open(Pool::Pair(V4)) else { panic!("no pair") };
     assert_eq!(even.relayed().port() % 2, 0);
     assert_eq!(odd.relayed().port(), even.relayed().port() + 1);
@@ -135,6 +144,29 @@ fn a_port_opened_by_one_shard_can_be_owned_by_another() {
     one.net.own(odd.key());
     host().send_to(b"data", odd.relayed().socket()).unwrap();
     assert!(matches!(one.relay(1, |_| ())[..], [(Origin::Peer { port, .. }, _)] if port == odd.key()));
+}
+
+// A datagram for an allocation on another shard crosses without a socket, and its shard is woken for it.
+#[test]
+fn a_datagram_for_another_shard_wakes_it_and_arrives_there() {
+    let mut one = world("127.0.0.1", "127.0.0.1");
+    let mut ways = ways(2);
+    let (waker, rings) = ways.pop().unwrap();
+    let (mut two, _gate) = UdpNet::new(one.net.clock, Vec::new(), one.net.ports.clone(), waker, rings).unwrap();
+    one.net.rings = ways.pop().unwrap().1;
+    let relayed = |port| RelayedAddr::new(([127, 0, 0, 1], port).into());
+    let (from, to) = (relayed(2000), relayed(3000));
+    host().send_to(b"data", one.listener).unwrap();
+    one.relay(1, |slot| slot.judge(Verdict::ToShard { shard: 1, from, to }));
+    let woken = two.wait(Some(two.now.moment + Duration::from_secs(3600)));
+    let slots = two.recv();
+    assert_eq!(slots.len(), 1);
+    assert_eq!((slots[0].origin(), slots[0].message()), (Some(Origin::Shard { from, to }), &b"data"[..]));
+    assert!(woken.moment.since(one.net.now.moment) < Duration::from_secs(1), "nobody woke it");
+    assert_eq!(one.tally.discards(Discard::ShardFull), 0);
+    host().send_to(b"data", one.listener).unwrap();
+    one.relay(1, |slot| slot.judge(Verdict::ToShard { shard: 7, from, to }));
+    assert_eq!(one.tally.discards(Discard::ShardFull), 1);
 }
 
 #[test]

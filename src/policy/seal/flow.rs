@@ -23,6 +23,12 @@ pub enum Way {
     Down,
 }
 
+/// Whether a datagram is media by its first byte: RTP or RTCP, encrypted or not (RFC 7983 §7).
+#[must_use]
+pub const fn is_media(datagram: &[u8]) -> bool {
+    matches!(datagram, [128..=191, ..])
+}
+
 /// What became of a datagram.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Judgement {
@@ -142,10 +148,7 @@ impl Flow {
         now: Moment,
         settings: &Settings,
     ) -> Option<Result<(), Reason>> {
-        match datagram.first() {
-            Some(128..=191) => Some(self.media(way, datagram, now, settings)),
-            _ => None,
-        }
+        if is_media(datagram) { Some(self.media(way, datagram, now, settings)) } else { None }
     }
 
     /// The judgement of a datagram that must not pass for this reason.

@@ -24,7 +24,7 @@ mod reassembly;
 mod suite;
 
 pub use conversations::{Conversations, Local, Other};
-pub use flow::{Flow, Judgement, Way};
+pub use flow::{Flow, Judgement, Way, is_media};
 pub use profile::{Profile, Profiles};
 pub use reason::Reason;
 pub use suite::SuiteClass;
