@@ -8,7 +8,9 @@ use super::credential::{ephemeral_password_bytes, expiry_of, is_clean};
 use super::nonce::{Features, Form, Nonces};
 use super::token::Token;
 use super::users::{UserHash, Users};
-use super::{CallTokens, Credentials, Grant, NonceKey, Party, Request, SharedSecret, Signer, Subject, Unproven};
+use super::{
+    CallTokens, Credentials, Destinations, Grant, NonceKey, Party, Request, SharedSecret, Signer, Subject, Unproven,
+};
 use crate::addr::ClientAddr;
 use crate::time::{Lifetime, Now, UnixTime};
 use crate::wire::{AttributeType, IntegrityKey, IntegrityKind, Message, PasswordAlgorithm};
@@ -97,8 +99,18 @@ impl Authenticator {
         let (entry, known) = self.users.find(hash);
         let key = entry.key(algorithm);
         let verified = Choice::from(u8::from(key.verify(proof.kind, message)));
-        bool::from(known & verified)
-            .then(|| (Grant { subject: entry.subject, party: entry.party, until: None, call: None }, key.clone()))
+        bool::from(known & verified).then(|| {
+            (
+                Grant {
+                    subject: entry.subject,
+                    party: entry.party,
+                    until: None,
+                    call: None,
+                    reach: Destinations::Anywhere,
+                },
+                key.clone(),
+            )
+        })
     }
 
     /// Every secret is tried, whichever fits: the time tells nothing about which one, or whether any did.
@@ -119,7 +131,7 @@ impl Authenticator {
             }
         }
         let (subject, party) = (Subject::of(username), Party::of(username));
-        proven.map(|key| (Grant { subject, party, until: Some(until), call: None }, key))
+        proven.map(|key| (Grant { subject, party, until: Some(until), call: None, reach: Destinations::Anywhere }, key))
     }
 
     /// A call token: the password first, which costs two hashes, and the signature for whoever knows it.

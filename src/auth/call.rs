@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use super::Grant;
 use super::token::{Claims, Password, PeerRange, Region, TokenRefusal, TokenRules, Use, VerifiedTokens};
+use super::{Destinations, Grant};
 use crate::time::UnixTime;
 
 /// Verified tokens that are remembered: those of a few thousand calls at once, 12 MiB at most.
@@ -124,11 +124,14 @@ impl CallTokens {
         let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
         let claims = candidate.verify_cached(&mut verified, now)?;
         drop(verified);
+        let id = CallId::of(&claims);
+        let call = CallGrant { id, skew: self.rules.skew, outside: self.outside, claims: Arc::clone(&claims) };
         Ok(Some(Grant {
             subject: claims.subject(),
             party: claims.party(),
             until: Some(claims.end),
-            call: Some(CallGrant { id: CallId::of(&claims), skew: self.rules.skew, outside: self.outside, claims }),
+            reach: if call.peers().is_empty() { Destinations::Clients } else { Destinations::Anywhere },
+            call: Some(call),
         }))
     }
 }

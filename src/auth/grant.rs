@@ -51,6 +51,17 @@ impl fmt::Debug for Party {
     }
 }
 
+/// Which peers a credential may reach.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Destinations {
+    /// Other clients of this relay at their live relayed addresses, and nothing else: those of the same call, or without
+    /// a call those that have none either.
+    Clients,
+    /// Those, and outside what the rules about peers and the token, if it is one, allow.
+    #[default]
+    Anywhere,
+}
+
 /// What a proven credential allows. Only `auth` makes one, and the core accepts no other proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
@@ -58,6 +69,7 @@ pub struct Grant {
     pub(super) party: Party,
     pub(super) until: Option<UnixTime>,
     pub(super) call: Option<CallGrant>,
+    pub(super) reach: Destinations,
 }
 
 impl Grant {
@@ -79,15 +91,22 @@ impl Grant {
         self.call.as_ref()
     }
 
-    /// Whether nobody outside of this relay may be reached with it, so that its relayed addresses need no socket.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.call.as_ref().is_some_and(|call| call.peers().is_empty())
-    }
-
     /// When the credential ends; `None` for a static user.
     #[must_use]
     pub const fn until(&self) -> Option<UnixTime> {
         self.until
+    }
+
+    /// Which peers may be reached.
+    #[must_use]
+    pub const fn reach(&self) -> Destinations {
+        self.reach
+    }
+
+    /// Whether nothing outside this relay can be reached, whatever the rules about peers allow: then no datagram of it
+    /// ever leaves through a relayed port, or comes in through one.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.reach == Destinations::Clients
     }
 }

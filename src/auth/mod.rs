@@ -22,7 +22,7 @@ pub use challenge::{Claim, ReplyTooLarge, Unproven};
 pub use credential::{
     Credentials, InvalidCredential, SharedSecret, StaticUser, ephemeral_password, ephemeral_username,
 };
-pub use grant::{Grant, Party, Subject};
+pub use grant::{Destinations, Grant, Party, Subject};
 pub use keyring::{InvalidKey, Key, KeyState, Keyring, PublicKey, Validity};
 pub use nonce::NonceKey;
 pub use request::{Request, Signer};
