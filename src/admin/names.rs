@@ -38,7 +38,7 @@ names! {
     SEAL_OPENED = "hilum_seal_opened_total", ["version", "profile", "suite"], "Handshakes that opened a seal, by what they chose.";
     SEAL_CLOSED = "hilum_seal_closed_total", [], "Conversations that had been sealed and are over.";
     TOKEN_REFUSALS = "hilum_token_refusals_total", ["reason"], "Call tokens that were not believed, or not now, by reason.";
-    TOKENS_ELSEWHERE = "hilum_tokens_elsewhere_total", [], "Allocations refused because the token is for other regions.";
+    TOKENS_ELSEWHERE = "hilum_tokens_elsewhere_total", [], "Allocations refused because the credential is for other regions.";
     PEER_REFUSALS = "hilum_peer_refusals_total", ["reason"], "Peers that permissions or channels were refused for, by reason.";
     SEAL_DISCARDS = "hilum_seal_discards_total", ["reason"], "Datagrams that the seal stopped, by reason.";
     SEAL_REPORTED = "hilum_seal_reported_total", ["reason"], "Datagrams that passed and would have been stopped if the seal were enforced.";

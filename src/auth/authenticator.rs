@@ -8,9 +8,7 @@ use super::credential::{ephemeral_password_bytes, expiry_of, is_clean};
 use super::nonce::{Features, Form, Nonces};
 use super::token::Token;
 use super::users::{UserHash, Users};
-use super::{
-    CallTokens, Credentials, Destinations, Grant, NonceKey, Party, Request, SharedSecret, Signer, Subject, Unproven,
-};
+use super::{CallTokens, Credentials, Grant, NonceKey, Party, Request, SharedSecret, Signer, Subject, Terms, Unproven};
 use crate::addr::ClientAddr;
 use crate::time::{Lifetime, Now, UnixTime};
 use crate::wire::{AttributeType, IntegrityKey, IntegrityKind, Message, PasswordAlgorithm};
@@ -22,6 +20,7 @@ pub struct Authenticator {
     users: Users,
     secrets: Vec<SharedSecret>,
     tokens: Option<Arc<CallTokens>>,
+    terms: Terms,
 }
 
 impl core::fmt::Debug for Authenticator {
@@ -43,6 +42,7 @@ impl Authenticator {
             users: Users::new(&credentials.users, realm.as_bytes()),
             secrets: credentials.secrets,
             tokens: None,
+            terms: Terms::default(),
         }
     }
 
@@ -55,6 +55,20 @@ impl Authenticator {
         }
         self.tokens = tokens;
         self
+    }
+
+    /// The same, with these terms for static users and time-limited credentials. Without it they reach any peer that the
+    /// rules allow, in every region.
+    #[must_use]
+    pub fn with_terms(mut self, terms: Terms) -> Self {
+        self.terms = terms;
+        self
+    }
+
+    /// The terms of static users and time-limited credentials.
+    #[must_use]
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     /// Checks the proof of a request, in this order: integrity attribute (401), the attributes it needs (400), nonce
@@ -99,18 +113,7 @@ impl Authenticator {
         let (entry, known) = self.users.find(hash);
         let key = entry.key(algorithm);
         let verified = Choice::from(u8::from(key.verify(proof.kind, message)));
-        bool::from(known & verified).then(|| {
-            (
-                Grant {
-                    subject: entry.subject,
-                    party: entry.party,
-                    until: None,
-                    call: None,
-                    reach: Destinations::Anywhere,
-                },
-                key.clone(),
-            )
-        })
+        bool::from(known & verified).then(|| (self.grant(entry.subject, entry.party, None), key.clone()))
     }
 
     /// Every secret is tried, whichever fits: the time tells nothing about which one, or whether any did.
@@ -131,7 +134,13 @@ impl Authenticator {
             }
         }
         let (subject, party) = (Subject::of(username), Party::of(username));
-        proven.map(|key| (Grant { subject, party, until: Some(until), call: None, reach: Destinations::Anywhere }, key))
+        proven.map(|key| (self.grant(subject, party, Some(until)), key))
+    }
+
+    /// What a credential grants that says nothing of itself.
+    fn grant(&self, subject: Subject, party: Party, until: Option<UnixTime>) -> Grant {
+        let Terms { reach, regions } = &self.terms;
+        Grant { subject, party, until, call: None, reach: *reach, regions: Arc::clone(regions) }
     }
 
     /// A call token: the password first, which costs two hashes, and the signature for whoever knows it.

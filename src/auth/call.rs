@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use super::token::{Claims, Password, PeerRange, Region, TokenRefusal, TokenRules, Use, VerifiedTokens};
+use super::token::{Claims, Password, PeerRange, TokenRefusal, TokenRules, Use, VerifiedTokens};
 use super::{Destinations, Grant};
 use crate::time::UnixTime;
 
@@ -71,12 +71,6 @@ impl CallGrant {
     pub fn may_begin(&self, now: UnixTime) -> Result<(), TokenRefusal> {
         self.claims.check(Use::Begin, now, self.skew)
     }
-
-    /// Whether the token is for a relay of this region.
-    #[must_use]
-    pub fn is_for(&self, region: &Region) -> bool {
-        self.claims.regions.contains(region)
-    }
 }
 
 /// Which call tokens are accepted. One for all shards: what one has verified, all have.
@@ -131,6 +125,7 @@ impl CallTokens {
             party: claims.party(),
             until: Some(claims.end),
             reach: if call.peers().is_empty() { Destinations::Clients } else { Destinations::Anywhere },
+            regions: Arc::default(),
             call: Some(call),
         }))
     }

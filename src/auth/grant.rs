@@ -1,10 +1,12 @@
 //! What a proven credential allows.
 
 use core::fmt;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::CallGrant;
+use super::token::Region;
+use super::{CallGrant, Destinations};
 use crate::time::UnixTime;
 
 /// Who a credential speaks for, as the hash of its username: enough to compare and to count, too little to print.
@@ -51,17 +53,6 @@ impl fmt::Debug for Party {
     }
 }
 
-/// Which peers a credential may reach.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Destinations {
-    /// Other clients of this relay at their live relayed addresses, and nothing else: those of the same call, or without
-    /// a call those that have none either.
-    Clients,
-    /// Those, and outside what the rules about peers and the token, if it is one, allow.
-    #[default]
-    Anywhere,
-}
-
 /// What a proven credential allows. Only `auth` makes one, and the core accepts no other proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
@@ -70,6 +61,8 @@ pub struct Grant {
     pub(super) until: Option<UnixTime>,
     pub(super) call: Option<CallGrant>,
     pub(super) reach: Destinations,
+    /// The regions that it is for; empty: all. A token has them among its claims.
+    pub(super) regions: Arc<[Region]>,
 }
 
 impl Grant {
@@ -101,6 +94,15 @@ impl Grant {
     #[must_use]
     pub const fn reach(&self) -> Destinations {
         self.reach
+    }
+
+    /// Whether it is for a relay of this region.
+    #[must_use]
+    pub fn is_for(&self, region: &Region) -> bool {
+        match &self.call {
+            Some(call) => call.claims().regions.contains(region),
+            None => self.regions.is_empty() || self.regions.contains(region),
+        }
     }
 
     /// Whether nothing outside this relay can be reached, whatever the rules about peers allow: then no datagram of it

@@ -11,6 +11,7 @@ mod grant;
 mod keyring;
 mod nonce;
 mod request;
+mod terms;
 #[cfg(test)]
 mod tests;
 pub mod token;
@@ -22,7 +23,8 @@ pub use challenge::{Claim, ReplyTooLarge, Unproven};
 pub use credential::{
     Credentials, InvalidCredential, SharedSecret, StaticUser, ephemeral_password, ephemeral_username,
 };
-pub use grant::{Destinations, Grant, Party, Subject};
+pub use grant::{Grant, Party, Subject};
 pub use keyring::{InvalidKey, Key, KeyState, Keyring, PublicKey, Validity};
 pub use nonce::NonceKey;
 pub use request::{Request, Signer};
+pub use terms::{Destinations, Terms};

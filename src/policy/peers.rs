@@ -24,11 +24,14 @@ pub enum PeerRefusal {
     /// The credential is bound to a call, and this is not another party of it; or it is a party of a call, and the
     /// credential is bound to none.
     OtherCall,
+    /// It is outside, and the credential reaches other clients of this relay only.
+    Outside,
 }
 
 impl PeerRefusal {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 5] = [Self::Special, Self::Denied, Self::OwnAddress, Self::LowPort, Self::OtherCall];
+    pub const ALL: [Self; 6] =
+        [Self::Special, Self::Denied, Self::OwnAddress, Self::LowPort, Self::OtherCall, Self::Outside];
 
     /// The metric label.
     #[must_use]
@@ -39,6 +42,7 @@ impl PeerRefusal {
             Self::OwnAddress => "own_address",
             Self::LowPort => "low_port",
             Self::OtherCall => "other_call",
+            Self::Outside => "outside",
         }
     }
 }

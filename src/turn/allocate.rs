@@ -3,7 +3,7 @@
 use rand_core::RngCore;
 
 use crate::addr::{Family, FiveTuple};
-use crate::auth::{CallGrant, Request};
+use crate::auth::{CallGrant, Grant, Request};
 use crate::time::{Lifetime, Now};
 use crate::wire::attribute::{
     TRANSPORT_UDP, decode_dont_fragment, decode_even_port, decode_family, decode_lifetime, decode_requested_transport,
@@ -71,13 +71,10 @@ impl Relay {
             return Err(alternate.next().map_or(Refusal::InsufficientCapacity, Refusal::TryAlternate));
         }
         let call = request.grant().call().cloned();
-        let mut most = usize::MAX;
-        if let Some(call) = &call {
-            self.may_begin(call, client, now)?;
-            most = call.claims().limits.allocations.map_or(most, usize::from);
-        }
+        self.may_begin(request.grant(), client, now)?;
+        let most = call.as_ref().and_then(|call| call.claims().limits.allocations).map_or(usize::MAX, usize::from);
         let reservation = self.common.ledger().reserve(subject, most)?;
-        let (lifetime, cause) = self.granted(wish.lifetime, request.grant(), now);
+        let (lifetime, cause) = self.granted(wish.lifetime, request.grant(), now)?;
         let taken = self.take_ports(wish.ports, request, now)?;
         let expires = now.moment + lifetime;
         let relayed = |held: Option<Held>| held.map(|held| Relayed { held, expires, cause });
@@ -94,6 +91,7 @@ impl Relay {
             subject,
             party: request.grant().party(),
             call,
+            destinations: request.grant().reach(),
             transaction: message.transaction(),
             answer,
             begun: now.moment,
@@ -110,20 +108,20 @@ impl Relay {
         Ok(Body::Allocated(answer))
     }
 
-    /// Whether a call token begins an allocation now and here: within its window, in one of its regions.
-    fn may_begin(&mut self, call: &CallGrant, client: FiveTuple, now: Now) -> Result<(), Refusal> {
-        if let Err(refusal) = call.may_begin(now.unix) {
+    /// Whether a credential begins an allocation now and here: within its window, in one of its regions.
+    fn may_begin(&mut self, grant: &Grant, client: FiveTuple, now: Now) -> Result<(), Refusal> {
+        if let Some(Err(refusal)) = grant.call().map(|call| call.may_begin(now.unix)) {
             self.tally.token_refused(refusal);
             return Err(Refusal::Forbidden);
         }
         let Some(region) = &self.settings.region else { return Ok(()) };
-        if call.is_for(region) {
+        if grant.is_for(region) {
             return Ok(());
         }
         self.tally.wrong_region += 1;
         let v4 = client.client.socket().is_ipv4();
         let mut elsewhere = self.settings.other_regions.iter();
-        let elsewhere = elsewhere.find(|(region, server)| call.is_for(region) && server.is_ipv4() == v4);
+        let elsewhere = elsewhere.find(|(region, server)| grant.is_for(region) && server.is_ipv4() == v4);
         Err(elsewhere.map_or(Refusal::Forbidden, |(_, server)| Refusal::TryAlternate(*server)))
     }
 

@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use crate::addr::{Family, FiveTuple, PeerAddr};
-use crate::auth::{CallGrant, Party, Subject};
+use crate::auth::{CallGrant, Destinations, Party, Subject};
 use crate::policy::Reservation;
 use crate::time::Moment;
 use crate::wire::{ChannelNumber, TransactionId};
@@ -48,6 +48,8 @@ pub(super) struct Allocation {
     pub(super) party: Party,
     /// The call that it is bound to.
     pub(super) call: Option<CallGrant>,
+    /// Whether it may reach peers outside; a reload may narrow it, and never widens it.
+    pub(super) destinations: Destinations,
     /// The Allocate that made it; the same one again is a retransmission.
     pub(super) transaction: TransactionId,
     /// What that one was answered.
@@ -67,6 +69,11 @@ pub(super) struct Allocation {
 }
 
 impl Allocation {
+    /// Whether it keeps to clients of this relay, apart from what a token names.
+    pub(super) const fn is_bound(&self) -> bool {
+        self.call.is_some() || matches!(self.destinations, Destinations::Clients)
+    }
+
     /// The relayed address of a family.
     pub(super) const fn relayed(&self, family: Family) -> Option<&Relayed> {
         match family {

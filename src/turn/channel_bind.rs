@@ -31,7 +31,13 @@ impl Relay {
             return Err(Refusal::PeerAddressFamilyMismatch);
         }
         let (rules, common) = (&self.policy.peers, &*self.common);
-        let reach = Reach { rules, common, party: allocation.party, call: allocation.call.as_ref() };
+        let reach = Reach {
+            rules,
+            common,
+            party: allocation.party,
+            call: allocation.call.as_ref(),
+            destinations: allocation.destinations,
+        };
         let own = reach.peer(peer).inspect_err(|&refusal| self.tally.peer_refused(refusal))?;
         // What has run out makes room, and must not answer for its number or peer.
         allocation.channels.retain(|channel| now.moment < channel.expires);

@@ -51,7 +51,7 @@ impl Relay {
         let settings = &self.policy.seal;
         if settings.mode == Mode::Off {
             // It is still asked which call the two ends are of, where there may be one.
-            let bound = self.table.get(index).is_some_and(|allocation| allocation.call.is_some());
+            let bound = self.table.get(index).is_some_and(Allocation::is_bound);
             return if bound || serial != 0 { self.pass_other(crossing, datagram, now) } else { Ok(()) };
         }
         // Nearly all there is: media, on a path that is known. What it does not need is kept out of its way.
@@ -149,7 +149,13 @@ fn flow<'a>(
                 Family::V6 => allocation.v6.as_ref(),
             };
             let relayed: SocketAddr = relayed.ok_or(Discard::PeerFamily)?.held.relayed().socket();
-            let reach = Reach { rules, common, party: allocation.party, call: allocation.call.as_ref() };
+            let reach = Reach {
+                rules,
+                common,
+                party: allocation.party,
+                call: allocation.call.as_ref(),
+                destinations: allocation.destinations,
+            };
             let (other, reached) = match serial {
                 0 => (Other::Address(peer.ip()), reach.is_named(peer)),
                 _ => {

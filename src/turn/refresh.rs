@@ -1,6 +1,7 @@
 //! Refresh: a longer life, or the end (RFC 8656 §8.2).
 
 use crate::addr::{Family, FiveTuple};
+use crate::auth::token::TokenRefusal;
 use crate::auth::{Grant, Request};
 use crate::time::{Lifetime, Now};
 use crate::wire::AttributeType;
@@ -41,7 +42,7 @@ impl Relay {
             }
             return Ok(Body::Refreshed(Lifetime::ZERO));
         }
-        let (lifetime, cause) = self.granted(asked, request.grant(), now);
+        let (lifetime, cause) = self.granted(asked, request.grant(), now)?;
         if let Some(allocation) = self.table.get_mut(index) {
             for each in [Family::V4, Family::V6].into_iter().filter(|each| family.is_none_or(|one| one == *each)) {
                 if let Some(relayed) = allocation.relayed_mut(each) {
@@ -56,15 +57,27 @@ impl Relay {
 
     /// The lifetime to grant, and why it will end if nobody refreshes it: what was asked for, within the operator's
     /// bounds (RFC 8656 §7.2), and not past the end of the credential by more than the grace.
-    pub(super) fn granted(&self, asked: Option<Lifetime>, grant: &Grant, now: Now) -> (Lifetime, EndCause) {
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`] for a token that the skew of clocks still lets in, when nothing is left to grant.
+    pub(super) fn granted(
+        &mut self,
+        asked: Option<Lifetime>,
+        grant: &Grant,
+        now: Now,
+    ) -> Result<(Lifetime, EndCause), Refusal> {
         let wish = asked.map_or(self.settings.default_lifetime, |asked| {
             asked.max(self.settings.default_lifetime).min(self.settings.max_lifetime)
         });
-        let Some(until) = grant.until() else { return (wish, EndCause::Expired) };
-        let left = now.unix.seconds_until(until).saturating_add(u64::from(self.settings.grace.as_secs()));
+        let Some(until) = grant.until() else { return Ok((wish, EndCause::Expired)) };
+        let left = now.unix.seconds_until(until.plus_secs(self.settings.grace.as_secs().into()));
         match u32::try_from(left) {
-            Ok(left) if left < wish.as_secs() => (Lifetime::from_secs(left), EndCause::CredentialEnded),
-            _ => (wish, EndCause::Expired),
+            Ok(0) => {
+                self.tally.token_refused(TokenRefusal::Ended);
+                Err(Refusal::Forbidden)
+            }
+            Ok(left) if left < wish.as_secs() => Ok((Lifetime::from_secs(left), EndCause::CredentialEnded)),
+            _ => Ok((wish, EndCause::Expired)),
         }
     }
 }

@@ -215,7 +215,16 @@ impl Relay {
         self.common.set_challenges(self.policy.challenges_per_second, budget_key);
         let (rules, common) = (&self.policy.peers, &self.common);
         for allocation in self.table.iter_mut() {
-            let reach = Reach { rules, common, party: allocation.party, call: allocation.call.as_ref() };
+            if allocation.call.is_none() {
+                allocation.destinations = allocation.destinations.min(self.authenticator.terms().reach);
+            }
+            let reach = Reach {
+                rules,
+                common,
+                party: allocation.party,
+                call: allocation.call.as_ref(),
+                destinations: allocation.destinations,
+            };
             allocation.permissions.retain_mut(|permission| match reach.ip(permission.ip) {
                 Ok(own) => {
                     permission.own = own;

@@ -31,9 +31,9 @@ pub struct Settings {
     /// Where clients are sent while this relay drains (RFC 8489 §10: 300 with ALTERNATE-SERVER), one of each family at
     /// most; without one of the client's family they get 508.
     pub alternate: Vec<SocketAddr>,
-    /// The region of this relay; call tokens for other regions begin nothing here. `None` takes all of them.
+    /// The region of this relay; credentials for other regions begin nothing here. `None` takes all of them.
     pub region: Option<Region>,
-    /// Relays of other regions, where a client whose token is for one of them is sent (300).
+    /// Relays of other regions, where a client whose credential is for one of them is sent (300).
     pub other_regions: Vec<(Region, SocketAddr)>,
 }
 

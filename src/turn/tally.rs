@@ -92,7 +92,7 @@ pub struct Tally {
     live: [u64; Transport::ALL.len()],
     peer_refusals: [u64; PeerRefusal::ALL.len()],
     token_refusals: [u64; TokenRefusal::LABELS.len()],
-    /// Allocations refused because the token is for other regions.
+    /// Allocations refused because the credential is for other regions.
     pub wrong_region: u64,
     /// Challenges sent: 401 and 438.
     pub challenges: u64,

@@ -28,5 +28,7 @@ mod reservation;
 mod retransmission;
 mod send_and_data;
 mod streams;
+mod terms;
+mod token_window;
 mod virtual_ports;
 mod world;

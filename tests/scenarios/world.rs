@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hilum::addr::{ClientAddr, ConnectionId, Family, FiveTuple, Link, PeerAddr, RelayedAddr, Transport};
 use hilum::auth::token::PasswordKey;
-use hilum::auth::{Authenticator, CallTokens, Credentials, NonceKey, SharedSecret, StaticUser};
+use hilum::auth::{Authenticator, CallTokens, Credentials, NonceKey, SharedSecret, StaticUser, Terms};
 use hilum::policy::{PeerRules, Policy, Quota, seal};
 use hilum::time::{Lifetime, Moment, Now, UnixTime};
 use hilum::turn::{Common, Discard, Event, Opened, Origin, Pool, Port, PortKey, Relay, Settings, Slot, Tally, Verdict};
@@ -48,6 +48,8 @@ pub struct Setup {
     pub challenges_per_second: u32,
     pub seal: seal::Settings,
     pub nonce_lifetime: Lifetime,
+    /// What static users and time-limited credentials may do.
+    pub terms: Terms,
     /// Ports that the system will still open; `None` is no end of them.
     pub ports: Option<usize>,
 }
@@ -65,6 +67,7 @@ impl Default for Setup {
             // What is relayed here are plain words; the seal has scenarios of its own.
             seal: seal::Settings { mode: seal::Mode::Off, ..seal::Settings::default() },
             nonce_lifetime: Lifetime::from_secs(600),
+            terms: Terms::default(),
             ports: None,
         }
     }
@@ -141,7 +144,7 @@ impl World {
     pub fn shard(setup: Setup, common: Arc<Common>, shard: u8) -> Self {
         let relay = Relay::new(
             setup.settings.clone(),
-            Arc::new(authenticator(setup.nonce_lifetime)),
+            Arc::new(authenticator(setup.nonce_lifetime).with_terms(setup.terms.clone())),
             Arc::new(policy(&setup)),
             Arc::clone(&common),
             [42 + shard; 32],

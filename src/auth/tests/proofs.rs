@@ -235,3 +235,17 @@ fn a_relay_without_credentials_lets_nobody_in() {
         assert_eq!(prove(&authenticator, &bytes, client(1), NOW), Err(Unproven::Unauthenticated), "{name:?}");
     }
 }
+
+#[test]
+fn a_grant_has_the_terms_of_the_operator() {
+    let plain = authenticator(&[]);
+    let login =
+        |by: &Authenticator| prove(by, &alice(&short_nonce(by)).sign(&key(PasswordAlgorithm::Md5)), client(1), NOW);
+    let grant = login(&plain).unwrap();
+    assert!(!grant.is_closed() && grant.is_for(&"south".parse().unwrap()));
+    let regions = ["north".parse().unwrap()].into();
+    let bound = authenticator(&[]).with_terms(Terms { reach: Destinations::Clients, regions });
+    let grant = login(&bound).unwrap();
+    assert!(grant.is_closed());
+    assert_eq!(["north", "south"].map(|region| grant.is_for(&region.parse().unwrap())), [true, false]);
+}
