@@ -192,6 +192,7 @@ impl App {
         running.drain = new.drain;
         running.tls = new.tls;
         running.credentials = new.credentials;
+        running.terms = new.terms;
         running.issuing_secret = new.issuing_secret;
         running.peers = new.peers;
         running.accept_unsealed = new.accept_unsealed;
@@ -253,7 +254,7 @@ fn authenticator(config: &Config, nonce_key: [u8; 32]) -> Arc<Authenticator> {
         .clone()
         .map(|rules| Arc::new(CallTokens::new(rules).reaching_outside(config.tokens.outside)));
     let authenticator = Authenticator::new(&config.realm, config.credentials.clone(), key, config.nonce_lifetime);
-    Arc::new(authenticator.with_tokens(tokens))
+    Arc::new(authenticator.with_tokens(tokens).with_terms(config.terms.clone()))
 }
 
 fn load_tls(files: &config::TlsFiles) -> anyhow::Result<Arc<Tls>> {

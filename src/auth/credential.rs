@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use super::token::Token;
 use crate::time::UnixTime;
 use crate::wire::legacy;
 
@@ -82,6 +83,9 @@ impl Credentials {
             if !secrets.is_empty() && expiry_of(name.as_bytes()).is_some() {
                 return Err(InvalidCredential::LooksTimeLimited { index });
             }
+            if Token::resembles(name.as_bytes()) {
+                return Err(InvalidCredential::LooksLikeToken { index });
+            }
             if !names.insert(name) {
                 return Err(InvalidCredential::DuplicateName { index });
             }
@@ -144,6 +148,11 @@ pub enum InvalidCredential {
         /// Which user.
         index: usize,
     },
+    /// A name that reads as a call token.
+    LooksLikeToken {
+        /// Which user.
+        index: usize,
+    },
     /// A name that an earlier user has.
     DuplicateName {
         /// Which user.
@@ -166,6 +175,7 @@ impl InvalidCredential {
             | Self::LongName { index }
             | Self::ControlCharacter { index }
             | Self::LooksTimeLimited { index }
+            | Self::LooksLikeToken { index }
             | Self::DuplicateName { index }
             | Self::EmptyPassword { index } => Some(index),
         }
@@ -191,6 +201,9 @@ impl fmt::Display for InvalidCredential {
             Self::LooksTimeLimited { .. } => {
                 "the name reads as a time-limited one, digits alone or before a colon, which the shared secrets claim; \
                  start it with a letter"
+            }
+            Self::LooksLikeToken { .. } => {
+                "the name reads as a call token, \"eyJ\" and two dots, and would be taken for one; choose another"
             }
             Self::DuplicateName { .. } => "an earlier user has the same name; give each name once",
             Self::EmptyPassword { .. } => "the password is empty; make one with `openssl rand -hex 16`",
@@ -295,6 +308,7 @@ mod tests {
         assert_eq!(with_secret(vec![user(&"a".repeat(509))]), Err(InvalidCredential::LongName { index: 0 }));
         assert_eq!(with_secret(vec![user("alice\0x")]), Err(InvalidCredential::ControlCharacter { index: 0 }));
         assert_eq!(with_secret(vec![user("123:ward")]), Err(InvalidCredential::LooksTimeLimited { index: 0 }));
+        assert_eq!(with_secret(vec![user("eyJ.a.b")]), Err(InvalidCredential::LooksLikeToken { index: 0 }));
         assert_eq!(with_secret(vec![user("a"), user("a")]), Err(InvalidCredential::DuplicateName { index: 1 }));
         let without = StaticUser { name: "a".into(), password: Vec::new() };
         assert_eq!(with_secret(vec![without]), Err(InvalidCredential::EmptyPassword { index: 0 }));

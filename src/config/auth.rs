@@ -5,18 +5,28 @@ use zeroize::Zeroizing;
 
 use super::fault::Place;
 use super::section::{Item, Section, kind};
+use super::terms::{self, Kind};
+use super::tokens::Tokens;
 use super::{Reader, reason};
-use crate::auth::{Credentials, SharedSecret, StaticUser};
+use crate::auth::{Credentials, SharedSecret, StaticUser, Terms};
 
-pub(super) const KEYS: [&str; 3] = ["shared_secret_files", "shared_secret_env", "user"];
+pub(super) const KEYS: [&str; 6] = ["accept", "reach", "regions", "shared_secret_files", "shared_secret_env", "user"];
 pub(super) const USER: [&str; 3] = ["name", "password_file", "password_env"];
 
 /// Faults of users that are listed: who has more can mend these first.
 const MOST_USER_FAULTS: usize = 100;
 
-/// Reads everybody who may ask, and the secret that makes new credentials. `tokens`: call tokens are accepted as well.
-/// `None` only with a fault noted.
-pub(super) fn read(reader: &Reader<'_>, tokens: bool) -> Option<(Credentials, Option<SharedSecret>)> {
+/// What `[auth]` says.
+pub(super) struct Auth {
+    pub(super) credentials: Credentials,
+    /// The secret that makes new credentials.
+    pub(super) issuing: Option<SharedSecret>,
+    pub(super) terms: Terms,
+}
+
+/// Reads everybody who may ask. `keyring`: where call tokens are configured, which may ask as well. `None` only with a
+/// fault noted.
+pub(super) fn read(reader: &Reader<'_>, tokens: &Tokens, keyring: Option<Place>) -> Option<Auth> {
     let section = reader.section("auth", &KEYS);
     let mut secrets = Vec::new();
     for source in [Source::File, Source::Variable] {
@@ -30,15 +40,25 @@ pub(super) fn read(reader: &Reader<'_>, tokens: bool) -> Option<(Credentials, Op
     }
     let users = users(reader, &section);
     let issuing = secrets.first().cloned();
-    let named = [Source::File, Source::Variable].iter().any(|source| section.value(source.list()).is_some_and(has_any))
-        || section.value("user").is_some_and(has_any);
-    if !named && !tokens {
+    let terms = terms::terms(&section, tokens);
+    let named = [
+        (Kind::Static, "auth.user", "user"),
+        (Kind::Secret, "auth.shared_secret_files", Source::File.list()),
+        (Kind::Secret, "auth.shared_secret_env", Source::Variable.list()),
+    ];
+    let named = named.into_iter().filter_map(|(kind, name, key)| {
+        let item = section.value(key)?;
+        has_any(item).then_some((kind, name, item.place))
+    });
+    let there: Vec<_> = named.chain(keyring.map(|place| (Kind::Token, "tokens.keyring", place))).collect();
+    terms::refuse_useless(&section, &there);
+    if there.is_empty() {
         let message = "nobody may ask: a relay needs credentials, else it would be open to the world; name a file under \
                        shared_secret_files, a user under [[auth.user]], or a keyring under [tokens]";
         reader.faults.add(section.place(), "auth", message);
         return None;
     }
-    accept(reader, users, secrets).map(|credentials| (credentials, issuing))
+    accept(reader, users, secrets).map(|credentials| Auth { credentials, issuing, terms })
 }
 
 fn has_any(item: Item<&toml::de::DeValue<'_>>) -> bool {

@@ -5,7 +5,7 @@ use super::Config;
 /// A key, or a table, whose value is another one now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The key with its table, as `limits.channels`; `auth` stands for all of that table.
+    /// The key with its table, as `limits.channels`; `auth` stands for the users and secrets of that table.
     pub key: &'static str,
     /// What becomes of it.
     pub effect: Effect,
@@ -59,6 +59,8 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
         "relay.ports" NeedsRestart relay.ports;
         "relay.closed_addresses" NeedsRestart relay.closed;
         "auth" Applied credentials;
+        "auth.reach" Applied terms.reach;
+        "auth.regions" Applied terms.regions;
         "tokens.keyring" Applied tokens.keyring;
         "tokens.cluster" Applied tokens.cluster;
         "tokens.skew" Applied tokens.skew;
@@ -83,6 +85,7 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
         "lifetimes.permission" Applied turn.permission_lifetime;
         "lifetimes.channel" Applied turn.channel_lifetime;
         "lifetimes.nonce" Applied nonce_lifetime;
+        "lifetimes.grace" Applied turn.grace;
         "admin.listen" NeedsRestart admin;
         "log.format" NeedsRestart log.format;
         "log.level" NeedsRestart log.level;

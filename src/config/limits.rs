@@ -6,7 +6,7 @@ use crate::time::Lifetime;
 
 pub(super) const LIMITS: [&str; 5] =
     ["allocations", "allocations_per_user", "permissions", "channels", "challenges_per_second"];
-pub(super) const LIFETIMES: [&str; 5] = ["allocation", "allocation_max", "permission", "channel", "nonce"];
+pub(super) const LIFETIMES: [&str; 6] = ["allocation", "allocation_max", "permission", "channel", "nonce", "grace"];
 
 pub(super) struct Limits {
     pub(super) quota: Quota,
@@ -34,6 +34,7 @@ pub(super) struct Lifetimes {
     pub(super) permission: Lifetime,
     pub(super) channel: Lifetime,
     pub(super) nonce: Lifetime,
+    pub(super) grace: Lifetime,
 }
 
 pub(super) fn lifetimes(section: &Section<'_>) -> Lifetimes {
@@ -64,5 +65,6 @@ pub(super) fn lifetimes(section: &Section<'_>) -> Lifetimes {
         permission: Lifetime::from_secs(permission.value),
         channel: Lifetime::from_secs(channel.value),
         nonce: Lifetime::from_secs(section.number("nonce", 30..=600, 600)),
+        grace: Lifetime::from_secs(section.number("grace", 0..=30, 30)),
     }
 }

@@ -17,6 +17,7 @@ mod relay;
 mod seal;
 mod section;
 mod server;
+mod terms;
 mod tls;
 mod tokens;
 
@@ -27,7 +28,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
-use crate::auth::{Credentials, SharedSecret};
+use crate::auth::{Credentials, Destinations, SharedSecret, Terms};
 use crate::policy::{PeerRules, Policy};
 use crate::time::Lifetime;
 use crate::{log, turn};
@@ -85,6 +86,8 @@ pub struct Config {
     pub relay: Relay,
     /// Who may ask; never empty.
     pub credentials: Credentials,
+    /// What static users and time-limited credentials may do.
+    pub terms: Terms,
     /// Which call tokens are accepted, and the region.
     pub tokens: Tokens,
     /// The secret that makes new time-limited credentials: the first one configured.
@@ -176,18 +179,19 @@ impl<'d> Reader<'d> {
         let seal = seal::read(&self.section("seal", &seal::KEYS));
         let limits = limits::limits(&self.section("limits", &limits::LIMITS));
         let lifetimes = limits::lifetimes(&self.section("lifetimes", &limits::LIFETIMES));
-        let tokens = tokens::read(self);
-        let auth = auth::read(self, tokens.keyring.is_some());
+        let (tokens, keyring) = tokens::read(self);
+        let auth = auth::read(self, &tokens, keyring);
 
         let mut own = host.addresses;
         own.extend(relay.addresses.iter().map(|address| address.external));
         own.extend(&relay.closed);
         let rules = PeerRules::new(peers.allow.clone(), peers.deny.clone(), peers.lowest_port, own);
-        if tokens.keyring.is_some() {
+        let auth::Auth { credentials, issuing, terms } = auth?;
+        let closed = terms.reach == Destinations::Clients;
+        if closed || tokens.keyring.is_some() {
             relay::leaves_numbers(&self.section("relay", &relay::KEYS), &relay);
         }
-        let (credentials, issuing_secret) = auth?;
-        let opens_ports = !credentials.is_empty() || tokens.outside;
+        let opens_ports = (!closed && !credentials.is_empty()) || tokens.outside;
         Some(Config {
             realm: server.realm,
             shards: server.shards,
@@ -197,8 +201,9 @@ impl<'d> Reader<'d> {
             tls,
             relay,
             credentials,
+            terms,
             tokens: tokens.clone(),
-            issuing_secret,
+            issuing_secret: issuing,
             peers,
             accept_unsealed: seal.accept_unsealed,
             policy: Policy {
@@ -212,6 +217,7 @@ impl<'d> Reader<'d> {
                 max_lifetime: lifetimes.allocation_max,
                 permission_lifetime: lifetimes.permission,
                 channel_lifetime: lifetimes.channel,
+                grace: lifetimes.grace,
                 max_permissions: limits.permissions,
                 max_channels: limits.channels,
                 alternate: server.alternate,

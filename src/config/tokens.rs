@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
+use super::fault::Place;
 use super::section::{Item, Section};
 use super::{Reader, keyring, listen, reason};
 use crate::auth::token::{Audience, Region, TokenRules, Word};
@@ -30,7 +31,8 @@ pub struct Tokens {
     pub outside: bool,
 }
 
-pub(super) fn read(reader: &Reader<'_>) -> Tokens {
+/// Reads the table, and says where the keyring is named, if it is.
+pub(super) fn read(reader: &Reader<'_>) -> (Tokens, Option<Place>) {
     let section = reader.section("tokens", &KEYS);
     let cluster = word(&section, "cluster");
     let region = word(&section, "region");
@@ -39,13 +41,13 @@ pub(super) fn read(reader: &Reader<'_>) -> Tokens {
     let outside = section.flag("outside", false);
     let mut tokens = Tokens { rules: None, keyring: None, cluster, skew, region, elsewhere, outside };
     let Some(Item { value: path, place }) = section.text("keyring").filter(|path| !path.value.is_empty()) else {
-        return tokens;
+        return (tokens, None);
     };
     let Some(audience) = cluster else {
         let message = "names keys, and without a cluster no token could be for this relay; write cluster = \"...\" beside \
                        it, the aud of your tokens";
         section.fault(place, "keyring", message);
-        return tokens;
+        return (tokens, Some(place));
     };
     let path = reader.path(path);
     match reader.environment.file(&path) {
@@ -70,7 +72,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Tokens {
             }
         },
     }
-    tokens
+    (tokens, Some(place))
 }
 
 /// A word as tokens have them; absent when empty.

@@ -6,7 +6,7 @@ use crate::format::restarts;
 use crate::world::{check, config};
 
 /// For every key a line that differs from the default, and the key that is reported.
-const EDITS: [(&str, &str, &str); 40] = [
+const EDITS: &[(&str, &str, &str)] = &[
     ("server", "realm", "\"clinic\""),
     ("server", "shards", "7"),
     ("server", "drain", "11"),
@@ -44,6 +44,7 @@ const EDITS: [(&str, &str, &str); 40] = [
     ("lifetimes", "permission", "301"),
     ("lifetimes", "channel", "601"),
     ("lifetimes", "nonce", "599"),
+    ("lifetimes", "grace", "29"),
     ("admin", "listen", "\"127.0.0.1:9479\""),
     ("log", "format", "\"json\""),
     ("log", "level", "\"debug\""),
@@ -56,7 +57,7 @@ fn each_key_reports_itself_and_whether_it_waits_for_a_restart() {
     let old = config("");
     assert_eq!(changes(&old, &config("")), []);
     let waits = restarts();
-    for (table, key, value) in EDITS {
+    for &(table, key, value) in EDITS {
         let name = format!("{table}.{key}");
         let effect = if waits.contains(&name) { Effect::NeedsRestart } else { Effect::Applied };
         let new = config(&format!("[{table}]\n{key} = {value}"));

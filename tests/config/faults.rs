@@ -5,9 +5,9 @@ use hilum::config::{self, Faults, Host};
 use crate::world::{AUTH, SECRET_WORDS, check, world};
 
 /// A text, and of each fault the line, the key and words of the message.
-type Case<'c> = (&'c str, &'c [(usize, &'c str, &'c str)]);
+pub type Case<'c> = (&'c str, &'c [(usize, &'c str, &'c str)]);
 
-fn holds(cases: &[Case<'_>]) {
+pub fn holds(cases: &[Case<'_>]) {
     for (text, expected) in cases {
         // Credentials come last, so that line numbers are those of the case.
         let text = if text.contains("[auth") { (*text).to_owned() } else { format!("{text}\n{AUTH}") };
@@ -35,7 +35,7 @@ fn compare(text: &str, outcome: &Result<(), Faults>, expected: &[(usize, &str, &
 
 #[test]
 fn a_number_out_of_bounds_names_the_bounds() {
-    let keys: [(&str, &str, u32, u32); 17] = [
+    let keys: [(&str, &str, u32, u32); 18] = [
         ("server", "shards", 0, 256),
         ("server", "drain", 0, 3600),
         ("listen", "stranger_deadline", 1, 60),
@@ -53,6 +53,7 @@ fn a_number_out_of_bounds_names_the_bounds() {
         ("lifetimes", "permission", 30, 600),
         ("lifetimes", "channel", 300, 7200),
         ("lifetimes", "nonce", 30, 600),
+        ("lifetimes", "grace", 0, 30),
     ];
     for (table, key, lowest, highest) in keys {
         for fits in [lowest, highest] {

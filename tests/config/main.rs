@@ -10,5 +10,6 @@
 mod changes;
 mod faults;
 mod format;
+mod terms;
 mod values;
 mod world;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hilum::auth::{Destinations, Terms};
 use hilum::policy::PeerRefusal;
 use hilum::turn::{Discard, Settings};
-use hilum::wire::{ErrorCode, Method};
+use hilum::wire::{AttributeType, ErrorCode, Method};
 
 use super::world::*;
 
@@ -35,13 +35,12 @@ const FORBIDDEN: Option<ErrorCode> = Some(ErrorCode::FORBIDDEN);
 fn who_reaches_clients_only_reaches_nobody_outside() {
     for client in kinds(1) {
         let mut world = World::new(closed());
-        let relayed = world.allocate(&client);
+        world.allocate(&client);
         assert_eq!(permit(&mut world, &client, PEER), FORBIDDEN);
         assert_eq!(bind(&mut world, &client, PEER), FORBIDDEN);
         assert_eq!(world.tally().peer_refusals(PeerRefusal::Outside), 2);
         let send = send_indication(&mut world, PEER, b"hello");
         assert_eq!(world.from_client(&client, &send), Outcome::Discarded(Discard::NoPermission));
-        assert_eq!(world.from_peer(PEER, relayed, b"hello"), Outcome::Discarded(Discard::NoPermission));
     }
 }
 
@@ -52,10 +51,13 @@ fn clients_reach_each_other_whichever_kind_of_credential_they_have() {
         let (of_one, of_other) = (world.allocate(&one), world.allocate(&other));
         assert_eq!(bind(&mut world, &one, &of_other.to_string()), None);
         assert_eq!(permit(&mut world, &other, &of_one.to_string()), None);
-        let (from, to, bytes) = world.from_client(&one, &channel_data(0x4000, b"hello")).for_peer();
-        assert_eq!((from, to, bytes.as_slice()), (of_one, of_other, &b"hello"[..]));
+        // No port is opened for them, and what they say does not leave the relay.
+        let heard = world.from_client(&one, &channel_data(0x4000, b"hello")).for_client(&other);
+        assert_eq!(heard.address(AttributeType::XOR_PEER_ADDRESS), Some(of_one));
+        assert_eq!(heard.value(AttributeType::DATA).as_deref(), Some(&b"hello"[..]));
         let send = send_indication(&mut world, &of_one.to_string(), b"hello");
-        assert_eq!(world.from_client(&other, &send).for_peer().1, of_one);
+        let heard = world.from_client(&other, &send);
+        assert_eq!(heard, Outcome::ToClient(one.five_tuple, channel_data(0x4000, b"hello")));
     }
 }
 
