@@ -1,8 +1,9 @@
 //! `hilum keys`: makes, lists, changes and ends the keys of call tokens.
 
-use std::fs::{self, File, OpenOptions};
+mod file;
+
+use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -20,9 +21,11 @@ use crate::auth::token::{Algorithm, Issuer, Kid, LONGEST_CALL};
 use crate::auth::{Key, KeyState, Keyring, PublicKey, Validity};
 use crate::clock::SystemClock;
 use crate::config::date::{date, from_rfc3339, to_rfc3339};
-use crate::config::{DEFAULT_KEYRING, read_keyring, write_keyring};
+use crate::config::{DEFAULT_KEYRING, read_keyring};
 use crate::mint::{self, SigningKey};
 use crate::time::UnixTime;
+
+use file::{Held, create};
 
 const DAY: u64 = 86_400;
 /// How long an old key stays when a new one takes over: a day to tell the issuers, and the longest call.
@@ -166,16 +169,18 @@ pub fn run(args: &KeysArgs) -> anyhow::Result<ExitCode> {
 
 fn new(args: &NewArgs, now: UnixTime) -> anyhow::Result<()> {
     let file = &args.place.keyring;
-    let keyring = if file.exists() { read_keyring(file)? } else { Keyring::default() };
+    let held = Held::take(file)?;
+    let keyring = held.read(true)?;
     let made = make(&keyring, &args.fresh, args.alg.into(), args.issuer, now)?;
     let kid = made.kid();
-    save(file, keyring.keys().cloned().chain([made]).collect())?;
+    held.save(keyring.keys().cloned().chain([made]).collect())?;
     say(file, kid, &args.fresh)
 }
 
 fn rotate(args: &RotateArgs, now: UnixTime) -> anyhow::Result<()> {
     let file = &args.place.keyring;
-    let keyring = read_keyring(file)?;
+    let held = Held::take(file)?;
+    let keyring = held.read(false)?;
     let current = |key: &&Key| key.state(now) == KeyState::Current;
     let mut issuers: Vec<Option<Issuer>> = keyring.keys().filter(current).map(Key::issuer).collect();
     issuers.sort_unstable();
@@ -197,7 +202,7 @@ fn rotate(args: &RotateArgs, now: UnixTime) -> anyhow::Result<()> {
     for key in keyring.keys() {
         keys.push(if theirs(&key) { key.clone().ending(end)? } else { key.clone() });
     }
-    save(file, keys)?;
+    held.save(keys)?;
     say(file, kid, &args.fresh)?;
     for key in keyring.keys().filter(theirs) {
         writeln!(io::stdout(), "key {} ends at {}", key.kid().as_str(), to_rfc3339(end))?;
@@ -206,8 +211,8 @@ fn rotate(args: &RotateArgs, now: UnixTime) -> anyhow::Result<()> {
 }
 
 fn retire(args: &RetireArgs, now: UnixTime) -> anyhow::Result<()> {
-    let file = &args.place.keyring;
-    let keyring = read_keyring(file)?;
+    let held = Held::take(&args.place.keyring)?;
+    let keyring = held.read(false)?;
     let Some(key) = keyring.get(&args.kid) else {
         return Err(Misuse("the keyring has no key of this id; `hilum keys list` shows them").into());
     };
@@ -217,7 +222,7 @@ fn retire(args: &RetireArgs, now: UnixTime) -> anyhow::Result<()> {
         if key.state(now) != KeyState::Ended {
             return Err(Misuse("this key has not ended; end it first, with --at now if it must be").into());
         }
-        save(file, others.collect())?;
+        held.save(others.collect())?;
         writeln!(io::stdout(), "key {kid} is removed")?;
         return Ok(());
     }
@@ -228,7 +233,7 @@ fn retire(args: &RetireArgs, now: UnixTime) -> anyhow::Result<()> {
     };
     // A key that never began ends as it begins.
     let end = end.max(key.validity().not_before);
-    save(file, others.chain([key.clone().ending(end)?]).collect())?;
+    held.save(others.chain([key.clone().ending(end)?]).collect())?;
     writeln!(io::stdout(), "key {kid} ends at {}", to_rfc3339(end))?;
     Ok(())
 }
@@ -291,46 +296,6 @@ fn free_kid(keyring: &Keyring, now: UnixTime) -> anyhow::Result<Kid> {
         }
     }
     Err(Misuse("today has 26 keys already; choose an id with --kid").into())
-}
-
-/// Writes a file that must not be there yet, for its owner alone.
-fn create(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let mut file = file.with_context(|| format!("cannot make {}", path.display()))?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// Replaces the keyring in one step: whoever reads it meanwhile sees the old one or the new one. Owner and mode stay.
-fn save(path: &Path, keys: Vec<Key>) -> anyhow::Result<()> {
-    let text = write_keyring(&Keyring::new(keys)?);
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let beside = directory.join(format!(".{name}.{}", std::process::id()));
-    let written = write_beside(&beside, path, text.as_bytes())
-        .and_then(|()| fs::rename(&beside, path))
-        .and_then(|()| File::open(directory)?.sync_all());
-    if written.is_err() {
-        // It may not be there; that the write failed is what counts.
-        fs::remove_file(&beside).unwrap_or_default();
-    }
-    written.with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn write_beside(beside: &Path, old: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(beside)?;
-    let mode = match fs::metadata(old) {
-        Ok(about) => {
-            let own = file.metadata()?;
-            if (own.uid(), own.gid()) != (about.uid(), about.gid()) {
-                chown(beside, Some(about.uid()), Some(about.gid()))?;
-            }
-            about.mode() & 0o777
-        }
-        Err(_) => 0o640,
-    };
-    file.set_permissions(fs::Permissions::from_mode(mode))?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 fn say(keyring: &Path, kid: Kid, fresh: &Fresh) -> anyhow::Result<()> {

@@ -10,6 +10,7 @@
 
 mod attacks;
 mod command_line;
+mod concurrent;
 mod keyring;
 #[path = "mint.rs"]
 mod minting;
