@@ -19,11 +19,11 @@ pub(super) fn note_facts(facts: std::sync::mpsc::Receiver<Fact>, metrics: Arc<Me
             metrics.observe(&event);
             let transport = event.transport().map_or("none", Transport::label);
             match event {
-                Event::Allocated { client, subject, families } => {
+                Event::Allocated { client, subject, families, .. } => {
                     let (client, user) = (key.pseudonym(&client), key.pseudonym(&subject));
                     tracing::debug!(shard, %client, %user, transport, ?families, "allocation began");
                 }
-                Event::Ended { client, subject, cause, age, carried } => {
+                Event::Ended { client, subject, cause, age, carried, .. } => {
                     let (client, user, seconds) = (key.pseudonym(&client), key.pseudonym(&subject), age.as_secs());
                     let (up, down) = (carried.up.packets, carried.down.packets);
                     let cause = cause.label();

@@ -127,7 +127,8 @@ impl Relay {
 
     fn begin(&mut self, allocation: Allocation) -> Result<(), Refusal> {
         let Allocation { five_tuple: client, subject, party, answer, .. } = allocation;
-        let holder = Holder { party, call: allocation.call.as_ref().map(CallGrant::id) };
+        let call = allocation.call.clone();
+        let holder = Holder { party, call: call.as_ref().map(CallGrant::id) };
         let held = [&allocation.v4, &allocation.v6].map(|relayed| relayed.as_ref().map(|relayed| &relayed.held));
         let keys = held.map(|held| held.and_then(Held::key));
         let addresses = held.map(|held| held.map(|held| (held.relayed(), held.key().is_none())));
@@ -151,7 +152,7 @@ impl Relay {
             (None, Some(_)) => Families::One(Family::V6),
             (_, None) => Families::One(Family::V4),
         };
-        self.events.push_back(Event::Allocated { client, subject, families });
+        self.events.push_back(Event::Allocated { client, subject, families, call });
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::addr::{Family, FiveTuple, Transport};
-use crate::auth::Subject;
+use crate::auth::{CallGrant, Subject};
 use crate::policy::seal;
 use crate::wire::{ErrorCode, Method};
 
@@ -18,6 +18,8 @@ pub enum Event {
         subject: Subject,
         /// The families of its relayed addresses.
         families: Families,
+        /// The call that it is bound to; `None` for a static user and a time-limited credential.
+        call: Option<CallGrant>,
     },
     /// An allocation ended.
     Ended {
@@ -31,6 +33,8 @@ pub enum Event {
         age: Duration,
         /// What it carried.
         carried: Carried,
+        /// The call that it was bound to.
+        call: Option<CallGrant>,
     },
     /// A request was heard, proven and refused, or refused before.
     Refused {

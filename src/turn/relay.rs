@@ -346,6 +346,7 @@ impl Relay {
             cause,
             age: now.moment - allocation.begun,
             carried: allocation.carried,
+            call: allocation.call,
         });
     }
 }

@@ -155,6 +155,24 @@ fn a_running_allocation_goes_on_until_end_and_not_longer() {
 }
 
 #[test]
+fn the_facts_of_an_allocation_name_its_call() {
+    let mut world = World::default();
+    let (ada, clinic) = (party(1, "visit", "a"), Client::number(2));
+    for client in [&ada, &clinic] {
+        world.allocate(client);
+        world.request(client, Request::new(Method::Refresh).lifetime(0)).expect_success();
+    }
+    let events = world.events();
+    let calls = events.iter().filter_map(|event| match event {
+        Event::Allocated { call, .. } | Event::Ended { call, .. } => Some(call.as_ref()),
+        Event::Refused { .. } | Event::Seal { .. } => None,
+    });
+    let calls: Vec<_> = calls.map(|call| call.map(|call| call.claims().call.as_str().to_owned())).collect();
+    let visit = Some("visit".to_owned());
+    assert_eq!(calls, [visit.clone(), visit, None, None]);
+}
+
+#[test]
 fn an_altered_token_and_a_wrong_password_prove_nothing() {
     let mut world = World::default();
     let token = Token::new("visit", "a").username();
