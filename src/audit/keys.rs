@@ -130,8 +130,15 @@ impl SigningKey {
     /// # Errors
     /// The file cannot be read or holds something else.
     pub fn read(path: &Path) -> io::Result<Self> {
-        let pem = zeroize::Zeroizing::new(std::fs::read(path)?);
-        let der = PrivatePkcs8KeyDer::from_pem_slice(&pem).map_err(|_| bad("no BEGIN PRIVATE KEY block in it"))?;
+        Self::from_pem(&zeroize::Zeroizing::new(std::fs::read(path)?))
+    }
+
+    /// The key in the text of such a file.
+    ///
+    /// # Errors
+    /// It holds something else.
+    pub fn from_pem(pem: &[u8]) -> io::Result<Self> {
+        let der = PrivatePkcs8KeyDer::from_pem_slice(pem).map_err(|_| bad("no BEGIN PRIVATE KEY block in it"))?;
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der.secret_pkcs8_der());
         Self::new(
             pair.map_err(|_| bad("not an Ed25519 private key; make one with: openssl genpkey -algorithm ed25519"))?,

@@ -6,10 +6,13 @@
 
 use core::fmt;
 use core::str::FromStr;
-use std::io;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -21,6 +24,10 @@ const BYTES: usize = 16;
 const SHORTEST_KEY: usize = 32;
 /// What the master key is used for, so that the same key elsewhere would give other values.
 const PURPOSE: &[u8] = b"hilum audit pseudonym v1 ";
+/// What stands for the key itself; no day is written like it.
+const KEY_ID: &[u8] = b"hilum audit pseudonym key";
+/// Random bytes of a new key, 44 characters.
+const RANDOM: usize = 33;
 
 /// A call, token or party in the log: the day it was named on, and 128 keyed bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -79,9 +86,40 @@ impl MasterKey {
     /// # Errors
     /// The file cannot be read, or the line is too short.
     pub fn read(path: &Path) -> io::Result<Self> {
-        let text = Zeroizing::new(std::fs::read_to_string(path)?);
-        let line = text.lines().next().unwrap_or_default().trim();
-        Self::new(line.as_bytes()).map_err(io::Error::other)
+        Self::from_text(&Zeroizing::new(std::fs::read(path)?))
+    }
+
+    /// The first line of a text.
+    ///
+    /// # Errors
+    /// The line is too short.
+    pub fn from_text(text: &[u8]) -> io::Result<Self> {
+        let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        Self::new(line.trim_ascii()).map_err(io::Error::other)
+    }
+
+    /// The key in a file; a new one, readable by its owner only, if there is no such file.
+    ///
+    /// # Errors
+    /// The file cannot be read or made, or the line is too short.
+    pub fn read_or_make(path: &Path) -> io::Result<Self> {
+        if path.exists() {
+            return Self::read(path);
+        }
+        let mut bytes = Zeroizing::new([0; RANDOM]);
+        aws_lc_rs::rand::fill(bytes.as_mut()).map_err(|_| io::Error::other("the system has no randomness"))?;
+        let line = Zeroizing::new(format!("{}\n", STANDARD.encode(&bytes)));
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(line.as_bytes())?;
+        file.sync_all()?;
+        Self::from_text(line.as_bytes())
+    }
+
+    /// A name of the key itself, which says nothing of it: to tell whether two logs have the same one.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.0), KEY_ID);
+        hexadecimal(&tag.as_ref().first_chunk::<BYTES>().copied().unwrap_or_default())
     }
 
     /// The name of an id on a day.

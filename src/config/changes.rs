@@ -87,6 +87,27 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
         "lifetimes.nonce" Applied nonce_lifetime;
         "lifetimes.grace" Applied turn.grace;
         "admin.listen" NeedsRestart admin;
+        "audit.directory" NeedsRestart audit.directory;
+        "audit.node" NeedsRestart audit.node;
+        "audit.signing_key" NeedsRestart audit.signing_key;
+        "audit.pseudonym_key" NeedsRestart audit.pseudonym_key;
+        "audit.when_failing" Applied audit.when_failing;
+        "audit.segment_bytes" NeedsRestart audit.rotation.bytes;
+        "audit.segment_hours" NeedsRestart audit.rotation.seconds;
+        "audit.keep_days" NeedsRestart audit.rotation.keep;
+        "audit.syslog" NeedsRestart audit.syslog;
+        "audit.syslog_ca" NeedsRestart audit.syslog_ca;
+    });
+    let syslog = |config: &Config| config.audit.syslog_identity.clone();
+    compared.extend([
+        (
+            "audit.syslog_certificate",
+            NeedsRestart,
+            syslog(old).map(|files| files.certificate) == syslog(new).map(|files| files.certificate),
+        ),
+        ("audit.syslog_key", NeedsRestart, syslog(old).map(|files| files.key) == syslog(new).map(|files| files.key)),
+    ]);
+    compared.extend(table! {
         "log.format" NeedsRestart log.format;
         "log.level" NeedsRestart log.level;
     });

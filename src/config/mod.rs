@@ -3,6 +3,7 @@
 //! [`check`] reads a text, checks every bound and every rule between keys, and either makes a [`Config`] or lists all
 //! [`Faults`] in one go. `config/hilum.toml` is the format: every key with its default.
 
+mod audit;
 mod auth;
 mod changes;
 pub mod date;
@@ -26,6 +27,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
 use toml::de::DeTable;
 
 use crate::auth::{Credentials, Destinations, SharedSecret, Terms};
@@ -33,6 +35,7 @@ use crate::policy::{PeerRules, Policy};
 use crate::time::Lifetime;
 use crate::{log, turn};
 
+pub use audit::{Audit, Syslog};
 pub use changes::{Change, Effect, changes};
 pub use environment::{Environment, LARGEST_FILE, Material, System};
 pub use fault::{Fault, Faults};
@@ -50,7 +53,7 @@ use section::Section;
 pub const DEFAULT_PATH: &str = "/etc/hilum/hilum.toml";
 
 /// Every table and its keys. `auth.user` repeats.
-pub const TABLES: [(&str, &[&str]); 13] = [
+pub const TABLES: [(&str, &[&str]); 14] = [
     ("server", &server::SERVER),
     ("listen", &listen::KEYS),
     ("tls", &tls::KEYS),
@@ -63,6 +66,7 @@ pub const TABLES: [(&str, &[&str]); 13] = [
     ("limits", &limits::LIMITS),
     ("lifetimes", &limits::LIFETIMES),
     ("admin", &server::ADMIN),
+    ("audit", &audit::KEYS),
     ("log", &server::LOG),
 ];
 
@@ -104,8 +108,23 @@ pub struct Config {
     pub nonce_lifetime: Lifetime,
     /// Where metrics are found; `None` for nowhere.
     pub admin: Option<SocketAddr>,
+    /// What is kept on record.
+    pub audit: Audit,
+    /// SHA-256 of the text that this was read from.
+    pub text: TextHash,
     /// What is logged, and how.
     pub log: log::Settings,
+}
+
+/// SHA-256 of the text of a configuration, comments and all: what `sha256sum` says of the file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TextHash(pub [u8; 32]);
+
+impl core::fmt::Debug for TextHash {
+    /// Two texts may mean the same.
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.write_str("TextHash")
+    }
 }
 
 /// Reads and checks a file on this system.
@@ -148,7 +167,8 @@ pub fn check(text: &str, file: impl AsRef<Path>, environment: &dyn Environment) 
     let base = file.parent().unwrap_or(Path::new(""));
     let root = document.get_ref();
     section::refuse_unknown_tables(root, &faults);
-    let config = Reader { root, faults: &faults, environment, base }.config();
+    let text = TextHash(Sha256::digest(text).into());
+    let config = Reader { root, faults: &faults, environment, base, text }.config();
     match config {
         Some(config) if faults.is_empty() => Ok(config),
         _ => Err(faults.into_faults()),
@@ -161,6 +181,7 @@ struct Reader<'d> {
     faults: &'d Collector<'d>,
     environment: &'d dyn Environment,
     base: &'d Path,
+    text: TextHash,
 }
 
 impl<'d> Reader<'d> {
@@ -181,6 +202,7 @@ impl<'d> Reader<'d> {
         let lifetimes = limits::lifetimes(&self.section("lifetimes", &limits::LIFETIMES));
         let (tokens, keyring) = tokens::read(self);
         let auth = auth::read(self, &tokens, keyring);
+        let audit = audit::read(self);
 
         let mut own = host.addresses;
         own.extend(relay.addresses.iter().map(|address| address.external));
@@ -228,6 +250,8 @@ impl<'d> Reader<'d> {
             },
             nonce_lifetime: lifetimes.nonce,
             admin,
+            audit,
+            text: self.text,
             log,
         })
     }

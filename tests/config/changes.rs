@@ -46,6 +46,16 @@ const EDITS: &[(&str, &str, &str)] = &[
     ("lifetimes", "nonce", "599"),
     ("lifetimes", "grace", "29"),
     ("admin", "listen", "\"127.0.0.1:9479\""),
+    ("audit", "directory", "\"/var/lib/hilum/audit\""),
+    ("audit", "node", "\"relay-1\""),
+    ("audit", "signing_key", "\"/s/audit.pem\""),
+    ("audit", "pseudonym_key", "\"/s/pseudonym.key\""),
+    ("audit", "when_failing", "\"refuse\""),
+    ("audit", "segment_bytes", "1048576"),
+    ("audit", "segment_hours", "1"),
+    ("audit", "keep_days", "1"),
+    ("audit", "syslog", "\"logs.example.org\""),
+    ("audit", "syslog_ca", "\"/s/certificate.pem\""),
     ("log", "format", "\"json\""),
     ("log", "level", "\"debug\""),
 ];
@@ -65,7 +75,8 @@ fn each_key_reports_itself_and_whether_it_waits_for_a_restart() {
         assert!(matches!(found[..], [Change { key, effect: is }] if key == name && is == effect), "{name}: {found:?}");
     }
     // Those that need more than one line have tests of their own.
-    let elsewhere = ["listen.tls", "tls.certificate", "tls.key", "tokens.keyring"];
+    let elsewhere =
+        ["listen.tls", "tls.certificate", "tls.key", "tokens.keyring", "audit.syslog_certificate", "audit.syslog_key"];
     for (table, keys) in TABLES.iter().filter(|(table, _)| !table.starts_with("auth")) {
         for key in *keys {
             let name = format!("{table}.{key}");
@@ -82,6 +93,15 @@ fn a_tls_listener_waits_and_its_certificate_does_not() {
     assert_eq!(changes(&old, &new), [Change { key: "listen.tls", effect: Effect::NeedsRestart }]);
     let applied = |key| Change { key, effect: Effect::Applied };
     assert_eq!(changes(&config(""), &old), [applied("tls.certificate"), applied("tls.key")]);
+}
+
+#[test]
+fn what_the_relay_shows_to_a_syslog_receiver_waits() {
+    let shown = "[audit]\nsyslog_certificate = \"/s/certificate.pem\"\nsyslog_key = \"/s/key.pem\"\n";
+    let waits = |key| Change { key, effect: Effect::NeedsRestart };
+    let found = changes(&config(""), &config(shown));
+    assert_eq!(found, [waits("audit.syslog_certificate"), waits("audit.syslog_key")]);
+    assert!(["audit.syslog_certificate", "audit.syslog_key"].iter().all(|key| restarts().contains(*key)));
 }
 
 #[test]

@@ -41,6 +41,7 @@ impl Environment for World {
 pub fn world() -> World {
     let pair = |name: &str| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let (ours, other) = (pair("relay.example"), pair("other.example"));
+    let audit = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
     let keyring = |kid: &str| {
         let public =
             PublicKey::new(Algorithm::EdDsa, SigningKey::from_bytes(&[9; 32]).verifying_key().as_bytes()).unwrap();
@@ -49,7 +50,7 @@ pub fn world() -> World {
         let key = Key::new(kid.parse().unwrap(), public, PasswordKey::new([5; 32]), validity, None).unwrap();
         config::write_keyring(&Keyring::new(vec![key]).unwrap()).as_bytes().to_vec()
     };
-    let files: [(&str, Vec<u8>, u32); 14] = [
+    let files: [(&str, Vec<u8>, u32); 17] = [
         ("/s/keyring.toml", keyring("one"), 0o640),
         ("/s/other-keyring.toml", keyring("two"), 0o640),
         ("/s/open-keyring.toml", keyring("one"), 0o644),
@@ -62,6 +63,9 @@ pub fn world() -> World {
         ("/s/passwords", b"sesame\nsesame seed\n".to_vec(), 0o640),
         ("/s/certificate.pem", ours.cert.pem().into_bytes(), 0o644),
         ("/s/key.pem", ours.signing_key.serialize_pem().into_bytes(), 0o640),
+        ("/s/audit.pem", audit.serialize_pem().into_bytes(), 0o640),
+        ("/s/pseudonym.key", b"open sesame, said Ali Baba to the mountain\n".to_vec(), 0o640),
+        ("/s/open-audit.pem", audit.serialize_pem().into_bytes(), 0o644),
         ("/s/open.pem", ours.signing_key.serialize_pem().into_bytes(), 0o644),
         ("/s/other.pem", other.signing_key.serialize_pem().into_bytes(), 0o640),
     ];

@@ -1,13 +1,9 @@
 //! `hilum audit example`: a day of a small relay, to practise on before it matters.
 
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
 use super::ExampleArgs;
 use crate::audit::fact::{
@@ -26,7 +22,7 @@ pub(super) fn run(args: &ExampleArgs) -> anyhow::Result<ExitCode> {
     let log = directory.join("log");
     let key = SigningKey::read_or_make(&directory.join("signing.pem"))?;
     let fingerprint = key.public().fingerprint();
-    let names = pseudonym_key(&directory.join("pseudonym.key"))?;
+    let names = MasterKey::read_or_make(&directory.join("pseudonym.key"))?;
     let audit = Audit::open(Settings {
         directory: log.clone(),
         region: "eu-north".parse()?,
@@ -45,14 +41,6 @@ pub(super) fn run(args: &ExampleArgs) -> anyhow::Result<ExitCode> {
     writeln!(out, "fingerprint  {fingerprint}")?;
     writeln!(out, "The calls in it have the ids visit-1 to visit-{VISITS}.")?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn pseudonym_key(path: &Path) -> anyhow::Result<MasterKey> {
-    let mut bytes = [0; 33];
-    aws_lc_rs::rand::fill(&mut bytes).ok().context("the system has no randomness")?;
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    writeln!(file, "{}", STANDARD.encode(bytes))?;
-    Ok(MasterKey::read(path)?)
 }
 
 /// What happened that day.
