@@ -1,5 +1,6 @@
 //! The only place that knows everyone: a checked configuration goes in, a running relay comes out.
 
+mod control;
 mod notes;
 mod view;
 
@@ -14,13 +15,15 @@ use tokio::task::JoinHandle;
 
 use crate::addr::Transport;
 use crate::admin::{self, Health, Metrics};
-use crate::auth::{Authenticator, CallTokens, NonceKey};
+use crate::auth::{Authenticator, CallTokens, NonceKey, Revocations};
 use crate::clock::SystemClock;
 use crate::config::{self, Change, Config};
 use crate::listen::{self, Listeners, Running, Tls};
 use crate::plane::{self, Mail, Plane, ShardHandle};
 use crate::policy::seal;
 use crate::turn::{Common, Relay};
+
+pub use control::{Control, Hanging, RevokeError, Revoking};
 
 use notes::note_facts;
 use view::View;
@@ -57,6 +60,8 @@ pub struct App {
     metrics: Arc<Metrics>,
     health: Arc<Health>,
     view: Arc<View>,
+    revocations: Arc<Revocations>,
+    control: Arc<Control>,
 }
 
 /// Starts a relay: everything is bound when this returns, or nothing is. To be called inside a tokio runtime.
@@ -78,7 +83,8 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
     let (opened, closed) = (&config.relay.ports, &config.relay.closed);
     let common = Common::with_addresses(config.policy.quota, &externals, opened, closed);
     let nonce_key = plane::seed().context("the system has no randomness")?;
-    let authenticator = authenticator(&config, nonce_key);
+    let revocations = Arc::new(Revocations::new());
+    let authenticator = authenticator(&config, nonce_key, &revocations);
     let policy = Arc::new(config.policy.clone());
     let seeds = (0..config.shards).map(|_| plane::seed()).collect::<std::io::Result<Vec<_>>>();
     let seeds = seeds.context("the system has no randomness")?;
@@ -115,8 +121,23 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
     let listeners = listeners.run(plane.gates.clone(), tls.clone())?;
     view.connections.set(listeners.connections()).ok();
     let admin = admin_listener.map(|listener| admin::serve(listener, Arc::clone(&metrics), Arc::clone(&health)));
+    let control = Arc::new(Control::new(plane.handles.clone(), Arc::clone(&revocations), clock));
     health.set_ready(true);
-    Ok(App { config, addresses, plane, listeners, tls, admin, common, nonce_key, metrics, health, view })
+    Ok(App {
+        config,
+        addresses,
+        plane,
+        listeners,
+        tls,
+        admin,
+        common,
+        nonce_key,
+        metrics,
+        health,
+        view,
+        revocations,
+        control,
+    })
 }
 
 impl App {
@@ -157,6 +178,12 @@ impl App {
         &self.health
     }
 
+    /// What an operator can do to it.
+    #[must_use]
+    pub const fn control(&self) -> &Arc<Control> {
+        &self.control
+    }
+
     /// Takes over a new configuration, as far as a running relay can; says what changed and what has to wait for a
     /// restart. The certificate is read again in any case.
     ///
@@ -171,7 +198,7 @@ impl App {
         new.turn.spare_ports = self.config.turn.spare_ports;
         let changes = config::changes(&self.config, &new);
         self.common.ledger().set_quota(new.policy.quota);
-        let authenticator = authenticator(&new, self.nonce_key);
+        let authenticator = authenticator(&new, self.nonce_key, &self.revocations);
         let policy = Arc::new(new.policy.clone());
         for shard in &self.plane.handles {
             let (authenticator, policy) = (Arc::clone(&authenticator), Arc::clone(&policy));
@@ -246,13 +273,13 @@ impl App {
     }
 }
 
-fn authenticator(config: &Config, nonce_key: [u8; 32]) -> Arc<Authenticator> {
+fn authenticator(config: &Config, nonce_key: [u8; 32], revocations: &Arc<Revocations>) -> Arc<Authenticator> {
     let key = NonceKey::new(nonce_key);
-    let tokens = config
-        .tokens
-        .rules
-        .clone()
-        .map(|rules| Arc::new(CallTokens::new(rules).reaching_outside(config.tokens.outside)));
+    let outside = config.tokens.outside;
+    let tokens =
+        config.tokens.rules.clone().map(|rules| {
+            Arc::new(CallTokens::with_revocations(rules, Arc::clone(revocations)).reaching_outside(outside))
+        });
     let authenticator = Authenticator::new(&config.realm, config.credentials.clone(), key, config.nonce_lifetime);
     Arc::new(authenticator.with_tokens(tokens).with_terms(config.terms.clone()))
 }

@@ -6,7 +6,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::credential::{ephemeral_password_bytes, expiry_of, is_clean};
 use super::nonce::{Features, Form, Nonces};
-use super::token::Token;
+use super::token::{Token, TokenRefusal};
 use super::users::{UserHash, Users};
 use super::{CallTokens, Credentials, Grant, NonceKey, Party, Request, SharedSecret, Signer, Subject, Terms, Unproven};
 use crate::addr::ClientAddr;
@@ -100,6 +100,17 @@ impl Authenticator {
         // the older one, whichever of them the request carried.
         let kind = if choice.is_some() { IntegrityKind::Sha256 } else { IntegrityKind::Sha1 };
         Ok(Request { message, grant, signer: Signer { kind, key } })
+    }
+
+    /// Whether a proven credential may still be used: nobody has revoked it. To be asked of every request.
+    ///
+    /// # Errors
+    /// [`TokenRefusal::Revoked`]. It is answered with 403 and signed: the sender has proven the credential.
+    pub fn stands(&self, grant: &Grant) -> Result<(), TokenRefusal> {
+        match (&self.tokens, grant.call()) {
+            (Some(tokens), Some(call)) => tokens.stands(call),
+            _ => Ok(()),
+        }
     }
 
     /// One search, one HMAC over the message and no branch between them, whether the user exists or not.

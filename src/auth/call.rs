@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use super::token::{Claims, Password, PeerRange, TokenRefusal, TokenRules, Use, VerifiedTokens};
-use super::{Destinations, Grant};
+use super::token::{Claims, Kid, Password, PeerRange, TokenRefusal, TokenRules, Use, VerifiedTokens};
+use super::{Destinations, Grant, Revocations};
 use crate::time::UnixTime;
 
 /// Verified tokens that are remembered: those of a few thousand calls at once, 12 MiB at most.
@@ -40,6 +40,7 @@ impl fmt::Debug for CallId {
 pub struct CallGrant {
     id: CallId,
     claims: Arc<Claims>,
+    kid: Kid,
     skew: u64,
     outside: bool,
 }
@@ -55,6 +56,12 @@ impl CallGrant {
     #[must_use]
     pub fn claims(&self) -> &Arc<Claims> {
         &self.claims
+    }
+
+    /// The key that signed it.
+    #[must_use]
+    pub const fn kid(&self) -> Kid {
+        self.kid
     }
 
     /// The peers outside of the call that may be reached where the peer rules allow them as well: those that the token
@@ -78,13 +85,21 @@ pub struct CallTokens {
     rules: TokenRules,
     outside: bool,
     verified: Mutex<VerifiedTokens>,
+    revocations: Arc<Revocations>,
 }
 
 impl CallTokens {
-    /// Tokens by these rules; none has been seen yet. What they say about peers outside of the call is not heeded.
+    /// Tokens by these rules; none has been seen yet, and none is revoked. What they say about peers outside of the call is
+    /// not heeded.
     #[must_use]
-    pub const fn new(rules: TokenRules) -> Self {
-        Self { rules, outside: false, verified: Mutex::new(VerifiedTokens::new(REMEMBERED)) }
+    pub fn new(rules: TokenRules) -> Self {
+        Self::with_revocations(rules, Arc::default())
+    }
+
+    /// Tokens by these rules but for those that are revoked. A reload takes the same revocations over.
+    #[must_use]
+    pub const fn with_revocations(rules: TokenRules, revocations: Arc<Revocations>) -> Self {
+        Self { rules, outside: false, verified: Mutex::new(VerifiedTokens::new(REMEMBERED)), revocations }
     }
 
     /// Whether the peers outside that a token names may be reached.
@@ -98,6 +113,20 @@ impl CallTokens {
     #[must_use]
     pub const fn rules(&self) -> &TokenRules {
         &self.rules
+    }
+
+    /// What is revoked.
+    #[must_use]
+    pub const fn revocations(&self) -> &Arc<Revocations> {
+        &self.revocations
+    }
+
+    /// Whether what a token grants still holds, now that somebody may have revoked it.
+    ///
+    /// # Errors
+    /// [`TokenRefusal::Revoked`].
+    pub fn stands(&self, grant: &CallGrant) -> Result<(), TokenRefusal> {
+        if self.revocations.covers(&grant.claims, grant.kid) { Err(TokenRefusal::Revoked) } else { Ok(()) }
     }
 
     /// Reads a username as a token. `proves` is asked whether the sender knows the password, which costs a hash; only
@@ -119,7 +148,8 @@ impl CallTokens {
         let claims = candidate.verify_cached(&mut verified, now)?;
         drop(verified);
         let id = CallId::of(&claims);
-        let call = CallGrant { id, skew: self.rules.skew, outside: self.outside, claims: Arc::clone(&claims) };
+        let kid = candidate.kid();
+        let call = CallGrant { id, kid, skew: self.rules.skew, outside: self.outside, claims: Arc::clone(&claims) };
         Ok(Some(Grant {
             subject: claims.subject(),
             party: claims.party(),

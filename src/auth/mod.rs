@@ -11,6 +11,7 @@ mod grant;
 mod keyring;
 mod nonce;
 mod request;
+mod revocation;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -27,4 +28,7 @@ pub use grant::{Grant, Party, Subject};
 pub use keyring::{InvalidKey, Key, KeyState, Keyring, PublicKey, Validity};
 pub use nonce::NonceKey;
 pub use request::{Request, Signer};
+pub use revocation::{
+    InvalidRevocation, LONGEST_REVOCATION, MOST_REVOCATIONS, Revocation, Revocations, Revoked, USUAL_REVOCATION,
+};
 pub use terms::{Destinations, Terms};

@@ -8,15 +8,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::net::Net;
 use super::wake::Waker;
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Revocation, Revoked};
 use crate::policy::Policy;
 use crate::time::{Moment, Now};
-use crate::turn::{EndCause, Event, Pool, Relay, Settings, Tally};
+use crate::turn::{EndCause, Event, Pool, Relay, Settings, Survey, Tally};
 
 /// Letters that may wait for a shard: they are rare, and a shard reads them every turn.
 const MAILBOX: usize = 16;
 /// Ports opened per turn at most: an opening costs about ten system calls, and media waits meanwhile.
 const OPENINGS_PER_TURN: usize = 8;
+/// Places that one letter looks at: about a millisecond, for which media waits.
+const SURVEYED_PER_LETTER: u32 = 4096;
 /// How long a pool rests when nothing could be opened.
 const DRY_FOR: Duration = Duration::from_secs(1);
 /// How often the tally is published.
@@ -40,6 +42,22 @@ pub enum Mail {
     EndAll,
     /// The tally is published now.
     Report,
+    /// What this covers ends now. The list of revocations holds it already.
+    Revoke {
+        /// What is revoked.
+        revocation: Revocation,
+        /// How many allocations ended. A channel with room for one answer: the shard does not wait.
+        reply: SyncSender<usize>,
+    },
+    /// Part of the live allocations is looked at.
+    Survey {
+        /// Those that this would revoke; `None` for all.
+        of: Option<Revoked>,
+        /// The place to begin at.
+        from: u32,
+        /// The answer. A channel with room for one: the shard does not wait.
+        reply: SyncSender<Survey>,
+    },
 }
 
 /// A fact, where and when it happened.
@@ -219,6 +237,13 @@ impl<N: Net> Shard<N> {
                 Mail::Drain => self.relay.drain(),
                 Mail::EndAll => self.relay.end_all(EndCause::Ended, self.now),
                 Mail::Report => self.publish(),
+                // Whoever asked may have stopped waiting.
+                Mail::Revoke { revocation, reply } => {
+                    reply.try_send(self.relay.revoke(&revocation, self.now)).ok();
+                }
+                Mail::Survey { of, from, reply } => {
+                    reply.try_send(self.relay.survey(of.as_ref(), from, SURVEYED_PER_LETTER, self.now)).ok();
+                }
             }
         }
     }

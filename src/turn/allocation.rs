@@ -11,7 +11,7 @@ use crate::wire::{ChannelNumber, TransactionId};
 use super::paths::Paths;
 use super::port::Held;
 use super::reply::Allocated;
-use super::{Carried, EndCause};
+use super::{Carried, EndCause, Families};
 
 /// One relayed transport address of an allocation. In a dual allocation each family has its own lifetime
 /// (RFC 8656 §8.1).
@@ -87,6 +87,15 @@ impl Allocation {
         match family {
             Family::V4 => &mut self.v4,
             Family::V6 => &mut self.v6,
+        }
+    }
+
+    /// The families of its relayed addresses.
+    pub(super) const fn families(&self) -> Families {
+        match (&self.v4, &self.v6) {
+            (Some(_), Some(_)) => Families::Both,
+            (None, Some(_)) => Families::One(Family::V6),
+            (_, None) => Families::One(Family::V4),
         }
     }
 

@@ -78,12 +78,21 @@ pub enum EndCause {
     Ended,
     /// The relay stopped.
     Stopped,
+    /// Its token, party, call or key was revoked.
+    Revoked,
 }
 
 impl EndCause {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 6] =
-        [Self::Deleted, Self::Expired, Self::CredentialEnded, Self::Disconnected, Self::Ended, Self::Stopped];
+    pub const ALL: [Self; 7] = [
+        Self::Deleted,
+        Self::Expired,
+        Self::CredentialEnded,
+        Self::Disconnected,
+        Self::Ended,
+        Self::Stopped,
+        Self::Revoked,
+    ];
 
     /// The metric label.
     #[must_use]
@@ -95,6 +104,7 @@ impl EndCause {
             Self::Disconnected => "disconnected",
             Self::Ended => "ended",
             Self::Stopped => "stopped",
+            Self::Revoked => "revoked",
         }
     }
 }

@@ -66,8 +66,12 @@ impl Relay {
         self.answer(slot, client, &claim, &body, Some(&signer))
     }
 
-    /// Gives a proven request to its method.
+    /// Gives a proven request to its method, if what proves it has not been revoked.
     fn obey(&mut self, request: &Request<'_>, client: FiveTuple, now: Now) -> Result<Body, Refusal> {
+        if let Err(refusal) = self.authenticator.stands(request.grant()) {
+            self.tally.token_refused(refusal);
+            return Err(Refusal::Forbidden);
+        }
         if let Some(unknown) = UnknownAttributes::of(request.message()) {
             return Err(Refusal::UnknownAttributes(unknown));
         }

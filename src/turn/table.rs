@@ -4,6 +4,7 @@ use ahash::RandomState;
 use hashbrown::HashMap;
 
 use crate::addr::{ConnectionId, FiveTuple, Link};
+use crate::auth::{CallGrant, Revoked};
 
 use super::PortKey;
 use super::allocation::{Allocation, Relayed};
@@ -66,6 +67,18 @@ impl Table {
     /// The places in use.
     pub(super) fn indices(&self) -> impl Iterator<Item = u32> + use<'_> {
         self.by_five_tuple.values().copied()
+    }
+
+    /// The places of the allocations that a revocation is about.
+    pub(super) fn covered(&self, by: &Revoked) -> impl Iterator<Item = u32> {
+        let covered = |call: &CallGrant| by.covers(call.claims(), call.kid());
+        let places = (0..).zip(&self.slab);
+        places.filter_map(move |(index, place)| place.as_ref()?.call.as_ref().is_some_and(covered).then_some(index))
+    }
+
+    /// How many places there are, used or free: all indices are below.
+    pub(super) fn places(&self) -> u32 {
+        u32::try_from(self.slab.len()).unwrap_or(u32::MAX)
     }
 
     /// Every allocation, to be changed.

@@ -47,6 +47,8 @@ pub enum TokenRefusal {
     Expired,
     /// After `end`: nothing any more.
     Ended,
+    /// It, its party, its call or its key has been revoked.
+    Revoked,
 }
 
 /// What is wrong with a claim. The issuer is at fault.
@@ -79,7 +81,7 @@ pub enum ClaimFault {
 
 impl TokenRefusal {
     /// Every label, for metrics.
-    pub const LABELS: [&'static str; 14] = [
+    pub const LABELS: [&'static str; 15] = [
         "form",
         "encoding",
         "header",
@@ -94,6 +96,7 @@ impl TokenRefusal {
         "not_yet_valid",
         "expired",
         "ended",
+        "revoked",
     ];
 
     /// What a metric calls it.
@@ -114,6 +117,7 @@ impl TokenRefusal {
             Self::NotYetValid => "not_yet_valid",
             Self::Expired => "expired",
             Self::Ended => "ended",
+            Self::Revoked => "revoked",
         }
     }
 }
@@ -141,6 +145,7 @@ impl fmt::Display for TokenRefusal {
             Self::NotYetValid => "is not valid yet: `nbf` is in the future; compare the clocks",
             Self::Expired => "begins no allocation any more: `exp` has passed; mint another",
             Self::Ended => "has ended: `end` has passed",
+            Self::Revoked => "has been revoked, or its party, its call or its key; ask whoever did it",
         })
     }
 }

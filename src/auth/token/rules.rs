@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Audience, Claims, Password, Token, TokenRefusal, Use, VerifiedTokens};
+use super::{Audience, Claims, Kid, Password, Token, TokenRefusal, Use, VerifiedTokens};
 use crate::auth::keyring::{Key, Keyring};
 use crate::time::UnixTime;
 
@@ -43,6 +43,12 @@ pub struct Candidate<'r> {
 }
 
 impl Candidate<'_> {
+    /// The key that it claims to be signed with, which the keyring holds.
+    #[must_use]
+    pub const fn kid(&self) -> Kid {
+        self.key.kid()
+    }
+
     /// The password that belongs to this username. It is right for a token that was altered, too, and known to nobody
     /// then but to whoever holds the password key.
     #[must_use]

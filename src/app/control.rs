@@ -1,0 +1,176 @@
+//! What an operator can do to a running relay: revoke, and look.
+
+use core::fmt;
+use core::time::Duration;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::auth::{InvalidRevocation, Revocation, Revocations, Revoked};
+use crate::clock::SystemClock;
+use crate::plane::{Mail, ShardHandle};
+use crate::turn::AllocationView;
+
+/// How long shards may take to answer, all together. They turn within microseconds; one that does not is broken.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// What a revocation did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revoking {
+    /// Live allocations that ended.
+    pub ended: usize,
+    /// What the operator should know although it worked: that nothing is kept for the next start.
+    pub warning: Option<&'static str>,
+}
+
+/// Why something is not revoked, or not altogether.
+#[derive(Debug)]
+pub enum RevokeError {
+    /// It is out of bounds, or the list is full. Nothing has changed.
+    Invalid(InvalidRevocation),
+    /// It is in force, and its allocations have ended, but the disk did not take it: it is forgotten with the next
+    /// restart.
+    NotKept {
+        /// Live allocations that ended.
+        ended: usize,
+        /// What went wrong.
+        cause: anyhow::Error,
+    },
+    /// It is in force for new requests, and kept; these shards did not answer, so what runs on them may go on.
+    Hanging {
+        /// Live allocations that ended on the others.
+        ended: usize,
+        /// Their numbers.
+        shards: Vec<usize>,
+    },
+}
+
+/// Shards that did not answer in time, by their numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hanging(pub Vec<usize>);
+
+/// The hold on a running relay that operators act through. Its calls block for two seconds at most; from an async task
+/// they belong into `spawn_blocking`.
+#[derive(Debug)]
+pub struct Control {
+    shards: Vec<ShardHandle>,
+    revocations: Arc<Revocations>,
+    clock: SystemClock,
+    /// One revocation at a time: what was checked still holds when it is written.
+    revoking: Mutex<()>,
+    /// One survey at a time: shards have few places for letters.
+    surveying: Mutex<()>,
+}
+
+impl Control {
+    pub(super) fn new(shards: Vec<ShardHandle>, revocations: Arc<Revocations>, clock: SystemClock) -> Self {
+        Self { shards, revocations, clock, revoking: Mutex::default(), surveying: Mutex::default() }
+    }
+
+    /// Revokes: first on disk, then for new requests, then for what runs. When this returns, all of it is done.
+    ///
+    /// # Errors
+    /// [`RevokeError`] says how far it came.
+    pub fn revoke(&self, revocation: &Revocation) -> Result<Revoking, RevokeError> {
+        let _one = self.revoking.lock().unwrap_or_else(PoisonError::into_inner);
+        self.revocations.check(revocation, self.clock.now()).map_err(RevokeError::Invalid)?;
+        // No allocation slips in between: a request that was granted before this line is in a shard's table before the
+        // shard reads the letter.
+        self.revocations.add(revocation, self.clock.now()).map_err(RevokeError::Invalid)?;
+        let (answers, hanging) = self.ask(|reply| Mail::Revoke { revocation: *revocation, reply });
+        let ended = answers.into_iter().map(|(_, ended)| ended).sum();
+        if !hanging.is_empty() {
+            return Err(RevokeError::Hanging { ended, shards: hanging });
+        }
+        Ok(Revoking { ended, warning: Some(NOTHING_IS_KEPT) })
+    }
+
+    /// What is revoked, in no order.
+    #[must_use]
+    pub fn revocations(&self) -> Vec<Revocation> {
+        self.revocations.all()
+    }
+
+    /// The live allocations that `of` would revoke, or all of them; each with the number of its shard. They are looked
+    /// at some thousands at a time, while calls go on.
+    ///
+    /// # Errors
+    /// Some shards did not answer.
+    pub fn survey(&self, of: Option<&Revoked>) -> Result<Vec<(usize, AllocationView)>, Hanging> {
+        let _one = self.surveying.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = Vec::new();
+        let mut from: Vec<_> = (0..self.shards.len()).map(|shard| (shard, 0)).collect();
+        while !from.is_empty() {
+            let asked =
+                from.iter().map(|&(shard, from)| (shard, move |reply| Mail::Survey { of: of.copied(), from, reply }));
+            let (pages, hanging) = self.ask_some(asked);
+            if !hanging.is_empty() {
+                return Err(Hanging(hanging));
+            }
+            from = pages.iter().filter_map(|(shard, page)| Some((*shard, page.next?))).collect();
+            for (shard, page) in pages {
+                found.extend(page.allocations.into_iter().map(|allocation| (shard, allocation)));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Asks every shard; their answers, and the shards that gave none.
+    fn ask<T>(&self, mail: impl Fn(SyncSender<T>) -> Mail + Copy) -> (Vec<(usize, T)>, Vec<usize>) {
+        self.ask_some((0..self.shards.len()).map(|shard| (shard, mail)))
+    }
+
+    fn ask_some<T, M>(&self, asked: impl Iterator<Item = (usize, M)>) -> (Vec<(usize, T)>, Vec<usize>)
+    where
+        M: Fn(SyncSender<T>) -> Mail,
+    {
+        let (mut answers, mut hanging) = (Vec::new(), Vec::new());
+        let deadline = self.clock.now().moment + ANSWER_WITHIN;
+        let waiting: Vec<(usize, Option<Receiver<T>>)> = asked
+            .map(|(shard, mail)| {
+                let (reply, answer) = sync_channel(1);
+                let sent = self.shards.get(shard).is_some_and(|handle| handle.send(mail(reply)).is_ok());
+                (shard, sent.then_some(answer))
+            })
+            .collect();
+        for (shard, answer) in waiting {
+            let left = deadline.since(self.clock.now().moment);
+            match answer.and_then(|answer| answer.recv_timeout(left).ok()) {
+                Some(answer) => answers.push((shard, answer)),
+                None => hanging.push(shard),
+            }
+        }
+        (answers, hanging)
+    }
+}
+
+/// The warning of a relay without a state directory.
+const NOTHING_IS_KEPT: &str =
+    "no state directory is configured (server.state): what is revoked will be good again after a restart";
+
+impl fmt::Display for RevokeError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(why) => fmt::Display::fmt(why, formatter),
+            Self::NotKept { ended, cause } => write!(
+                formatter,
+                "revoked, and {ended} allocations ended, but it could not be written and will be good again after a \
+                 restart: {cause:#}; make room on the disk and revoke again"
+            ),
+            Self::Hanging { ended, shards } => write!(
+                formatter,
+                "revoked for new requests, and {ended} allocations ended; shards {shards:?} do not answer, and what runs \
+                 there may go on: restart the relay"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for RevokeError {}
+
+impl fmt::Display for Hanging {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "shards {:?} do not answer; restart the relay", self.0)
+    }
+}
+
+impl core::error::Error for Hanging {}
