@@ -51,3 +51,5 @@ pub mod log;
 pub mod mint;
 #[cfg(feature = "server")]
 pub mod plane;
+#[cfg(feature = "server")]
+pub mod store;

@@ -44,6 +44,7 @@ pub const FLOORS: &[Floor] = &[
     server("log", 5),
     server("mint", 5),
     server("audit", 6),
+    server("store", 6),
     server("plane", 7),
     server("explain", 8),
     server("admin", 9),
