@@ -3,6 +3,8 @@
 //!
 //! Nothing here asks a system for the time: a [`Now`] always comes in from outside.
 
+pub mod date;
+
 use core::ops::{Add, Sub};
 use core::time::Duration;
 

@@ -8,13 +8,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
-use super::date::{from_rfc3339, to_rfc3339};
 use super::fault::{Collector, Faults};
 use super::section::{Section, kind};
 use super::{Environment, System, reason};
 use crate::auth::token::{Algorithm, Issuer, Kid, PasswordKey};
 use crate::auth::{InvalidKey, Key, Keyring, PublicKey, Validity};
 use crate::time::UnixTime;
+use crate::time::date::{from_rfc3339, to_rfc3339};
 
 /// Where the keyring is when nobody says otherwise.
 pub const DEFAULT_KEYRING: &str = "/etc/hilum/keyring.toml";

@@ -6,7 +6,6 @@
 mod audit;
 mod auth;
 mod changes;
-pub mod date;
 mod environment;
 mod fault;
 mod host;
@@ -35,6 +34,7 @@ use crate::policy::{PeerRules, Policy};
 use crate::time::Lifetime;
 use crate::{log, turn};
 
+pub use crate::time::date;
 pub use audit::{Audit, Syslog};
 pub use changes::{Change, Effect, changes};
 pub use environment::{Environment, LARGEST_FILE, Material, System};

@@ -1,6 +1,6 @@
 //! Times as people and files write them: RFC 3339 in UTC, whole seconds.
 
-use crate::time::UnixTime;
+use super::UnixTime;
 
 const DAY: u64 = 86_400;
 /// Days of 400 years, after which the calendar repeats.
