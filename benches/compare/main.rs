@@ -1,7 +1,7 @@
 //! Hilum beside Debian's coturn and a server on the `turn` crate: the same load on each, in one run.
 //!
-//! `cargo bench --bench compare` prints the table and writes it into `docs/performance.md`; with `-- --quick` it is a short run that
-//! writes nothing. What is counted is what arrived, for each second of CPU that the server used: that does not depend on how
+//! `cargo bench --bench compare` prints the table and writes it into `docs/performance.md`; with `-- --quick` it is a short
+//! run that writes nothing, and with the name of a part, `outside` or `between`, that part alone. What is counted is what arrived, for each second of CPU that the server used: that does not depend on how
 //! fast the load is, and little on what else the machine does.
 
 #![allow(
@@ -14,26 +14,33 @@
     reason = "a bench that cannot run should say where, and its clock is the system's"
 )]
 
+mod between;
 mod client;
+mod issuer;
 mod load;
 mod servers;
 
 use std::time::Duration;
 
-use client::Client;
-use load::{Direction, Rate};
+use client::Call;
+use load::{Direction, Media, Rate};
 use servers::{Kind, Server};
 
 /// What a run costs.
 struct Plan {
     seconds: Duration,
     clients: usize,
+    /// Calls between two clients, and how often the relays take turns with them.
+    calls: usize,
+    rounds: u32,
     requests: usize,
     idle: usize,
 }
 
-const FULL: Plan = Plan { seconds: Duration::from_secs(5), clients: 20, requests: 2000, idle: 10_000 };
-const QUICK: Plan = Plan { seconds: Duration::from_millis(500), clients: 4, requests: 500, idle: 200 };
+const FULL: Plan =
+    Plan { seconds: Duration::from_secs(5), clients: 20, calls: 32, rounds: 10, requests: 2000, idle: 10_000 };
+const QUICK: Plan =
+    Plan { seconds: Duration::from_millis(500), clients: 4, calls: 4, rounds: 4, requests: 500, idle: 200 };
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -46,13 +53,26 @@ fn main() {
     }
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let plan = if quick { QUICK } else { FULL };
-    let columns: Vec<Vec<String>> = Kind::ALL.iter().map(|&kind| measure(kind, &plan)).collect();
-    let table = table(&columns);
+    let named: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
+    let wanted = |part: &str| named.is_empty() || named.iter().any(|name| *name == part);
+    let mut rows: Vec<Row> = Vec::new();
+    if wanted("outside") {
+        let columns: Vec<Vec<String>> = Kind::ALL.iter().map(|&kind| measure(kind, &plan)).collect();
+        let cells = |row: usize| columns.iter().map(|column| column[row].clone()).collect();
+        rows.extend(ROWS.iter().enumerate().map(|(row, name)| ((*name).to_owned(), cells(row))));
+    }
+    if wanted("between") {
+        rows.extend([172, 1200].into_iter().flat_map(|size| between::rows(&plan, size)));
+    }
+    let table = table(&rows);
     println!("{table}");
-    if !quick {
+    if !quick && named.is_empty() {
         record(&table);
     }
 }
+
+/// What was done, and a cell for each relay.
+type Row = (String, Vec<String>);
 
 const ROWS: [&str; 9] = [
     "up, 172 bytes, packets per CPU-second",
@@ -71,8 +91,8 @@ fn measure(kind: Kind, plan: &Plan) -> Vec<String> {
     for direction in [Direction::Up, Direction::Down, Direction::Both] {
         for size in [172, 1200] {
             let server = Server::start(kind);
-            let clients: Vec<Client> = (0..plan.clients).map(|_| Client::with_channel(&server)).collect();
-            let rate = load::media(&server, clients, direction, size, plan.seconds);
+            let calls = (0..plan.clients).map(|number| Call::to_outside(&server, &issuer::user(number))).collect();
+            let rate = Media::new(calls, direction, size).run(&server, plan.seconds);
             eprintln!("{}: {direction:?} {size}: {rate}", kind.name());
             cells.push(rate.per_cpu_second());
         }
@@ -92,13 +112,10 @@ fn measure(kind: Kind, plan: &Plan) -> Vec<String> {
     cells
 }
 
-fn table(columns: &[Vec<String>]) -> String {
+fn table(rows: &[Row]) -> String {
     let names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
     let mut lines = vec![format!("| work | {} |", names.join(" | ")), "|---|---:|---:|---:|".to_owned()];
-    for (row, name) in ROWS.iter().enumerate() {
-        let cells: Vec<&str> = columns.iter().map(|column| column[row].as_str()).collect();
-        lines.push(format!("| {name} | {} |", cells.join(" | ")));
-    }
+    lines.extend(rows.iter().map(|(name, cells)| format!("| {name} | {} |", cells.join(" | "))));
     lines.join("\n")
 }
 

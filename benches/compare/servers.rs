@@ -6,8 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub const USER: &str = "bench";
-pub const PASSWORD: &str = "a password of the bench";
+use super::issuer::{CLUSTER, PASSWORD, USERS, keyring, name};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -99,15 +98,19 @@ impl Drop for Server {
 
 fn hilum(address: SocketAddr, directory: &std::path::Path) -> Command {
     let password = directory.join("password");
-    std::fs::write(&password, PASSWORD).unwrap();
-    restrict(&password);
+    secret(&password, PASSWORD);
+    secret(&directory.join("keyring.toml"), &keyring());
+    let users: String = (0..USERS)
+        .map(|number| {
+            format!("[[auth.user]]\nname = \"{}\"\npassword_file = \"{}\"\n", name(number), password.display())
+        })
+        .collect();
     let config = directory.join("hilum.toml");
     let text = format!(
         "[server]\nshards = 1\n[listen]\nudp = [\"{address}\"]\ntcp = []\n[relay]\naddresses = [\"127.0.0.1\"]\n\
-         ports = \"20000-65535\"\n[[auth.user]]\nname = \"{USER}\"\npassword_file = \"{}\"\n\
-         [peers]\nallow = [\"127.0.0.1\"]\n[limits]\nallocations_per_user = 100000\n\
-         challenges_per_second = 1000000\n[admin]\nlisten = \"\"\n[log]\nlevel = \"warn\"\n",
-        password.display()
+         ports = \"20000-65535\"\n{users}[tokens]\nkeyring = \"keyring.toml\"\ncluster = \"{CLUSTER}\"\n\
+         [peers]\nallow = [\"127.0.0.1\"]\n[limits]\nallocations = 200000\nallocations_per_user = 200000\n\
+         challenges_per_second = 1000000\n[admin]\nlisten = \"\"\n[log]\nlevel = \"warn\"\n"
     );
     std::fs::write(&config, text).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_hilum"));
@@ -115,8 +118,10 @@ fn hilum(address: SocketAddr, directory: &std::path::Path) -> Command {
     command
 }
 
-fn restrict(path: &std::path::Path) {
+/// A file that nobody else may read.
+fn secret(path: &std::path::Path, text: &str) {
     use std::os::unix::fs::PermissionsExt;
+    std::fs::write(path, text).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
@@ -126,20 +131,19 @@ fn coturn(address: SocketAddr, directory: &std::path::Path) -> Command {
     command.args(["--allow-loopback-peers", "--no-multicast-peers", "--no-rfc5780", "--no-software-attribute"]);
     command.args(["--min-port", "20000", "--max-port", "65535", "--lt-cred-mech", "--realm", "bench"]);
     command.args(["-L", "127.0.0.1", "-E", "127.0.0.1", "--log-file", "stdout", "--simple-log"]);
-    command.arg("-p").arg(address.port().to_string()).arg("-u").arg(format!("{USER}:{PASSWORD}"));
+    command.arg("-p").arg(address.port().to_string());
+    for number in 0..USERS {
+        command.arg("-u").arg(format!("{}:{PASSWORD}", name(number)));
+    }
     command.arg("--pidfile").arg(directory.join("pid")).arg("--db").arg(directory.join("turndb"));
     command
 }
 
-struct OneUser;
+struct SamePassword;
 
-impl turn::auth::AuthHandler for OneUser {
+impl turn::auth::AuthHandler for SamePassword {
     fn auth_handle(&self, username: &str, realm: &str, _source: SocketAddr) -> Result<Vec<u8>, turn::Error> {
-        if username == USER {
-            Ok(turn::auth::generate_auth_key(username, realm, PASSWORD))
-        } else {
-            Err(turn::Error::ErrNoSuchUser)
-        }
+        Ok(turn::auth::generate_auth_key(username, realm, PASSWORD))
     }
 }
 
@@ -158,7 +162,7 @@ pub fn turn_crate(address: &str) {
         let config = ServerConfig {
             conn_configs: vec![ConnConfig { conn: Arc::new(socket), relay_addr_generator: Box::new(generator) }],
             realm: "bench".to_owned(),
-            auth_handler: Arc::new(OneUser),
+            auth_handler: Arc::new(SamePassword),
             channel_bind_timeout: Duration::ZERO,
             alloc_close_notify: None,
         };
