@@ -1,5 +1,6 @@
 //! What a new configuration changes, and what of that a running relay can take over.
 
+use self::Effect::{Applied, NeedsRestart};
 use super::Config;
 
 /// A key, or a table, whose value is another one now.
@@ -20,22 +21,30 @@ pub enum Effect {
     NeedsRestart,
 }
 
+type Compared = (&'static str, Effect, bool);
+
+macro_rules! table {
+    ($old:ident $new:ident $($key:literal $effect:ident $($field:ident).+;)+) => {
+        [$(($key, $effect, $old.$($field).+ == $new.$($field).+)),+]
+    };
+}
+
 /// The keys that differ, in the order of the file. Wildcards and defaults count as what they stand for, so that a new
 /// interface shows as a change, too. The contents of certificates do not count: they are read again at every reload.
 #[must_use]
 pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
-    use Effect::{Applied, NeedsRestart};
-    macro_rules! table {
-        ($($key:literal $effect:ident $($field:ident).+;)+) => {
-            vec![$(($key, $effect, old.$($field).+ == new.$($field).+)),+]
-        };
-    }
+    let compared = doors(old, new).into_iter().chain(rules(old, new)).chain(records(old, new));
+    compared.filter(|(_, _, same)| !same).map(|(key, effect, _)| Change { key, effect }).collect()
+}
+
+/// Where the relay stands and is reached.
+fn doors(old: &Config, new: &Config) -> Vec<Compared> {
     let external = |config: &Config| config.relay.addresses.iter().map(|address| address.external).collect::<Vec<_>>();
     let local = |config: &Config| config.relay.addresses.iter().map(|address| address.local).collect::<Vec<_>>();
     let certificate = |config: &Config| config.tls.as_ref().map(|files| files.certificate.clone());
     let key = |config: &Config| config.tls.as_ref().map(|files| files.key.clone());
 
-    let mut compared = table! {
+    let mut compared = table! { old new
         "server.realm" Applied realm;
         "server.shards" NeedsRestart shards;
         "server.drain" Applied drain;
@@ -47,7 +56,8 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
         "listen.connections_per_source" NeedsRestart listen.connections_per_source;
         "listen.connections" NeedsRestart listen.connections;
         "listen.send_queue" NeedsRestart listen.send_queue;
-    };
+    }
+    .to_vec();
     compared.extend([
         ("tls.certificate", Applied, certificate(old) == certificate(new)),
         ("tls.key", Applied, key(old) == key(new)),
@@ -55,9 +65,16 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
         // A new relay address brings its external one along; that is one change.
         ("relay.external", NeedsRestart, local(old) != local(new) || external(old) == external(new)),
     ]);
-    compared.extend(table! {
+    compared.extend(table! { old new
         "relay.ports" NeedsRestart relay.ports;
         "relay.closed_addresses" NeedsRestart relay.closed;
+    });
+    compared
+}
+
+/// Who may do what, and for how long.
+fn rules(old: &Config, new: &Config) -> Vec<Compared> {
+    table! { old new
         "auth" Applied credentials;
         "auth.reach" Applied terms.reach;
         "auth.regions" Applied terms.regions;
@@ -86,6 +103,14 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
         "lifetimes.channel" Applied turn.channel_lifetime;
         "lifetimes.nonce" Applied nonce_lifetime;
         "lifetimes.grace" Applied turn.grace;
+    }
+    .to_vec()
+}
+
+/// What is shown and recorded.
+fn records(old: &Config, new: &Config) -> Vec<Compared> {
+    let syslog = |config: &Config| config.audit.syslog_identity.clone();
+    let mut compared = table! { old new
         "admin.listen" NeedsRestart admin;
         "audit.directory" NeedsRestart audit.directory;
         "audit.node" NeedsRestart audit.node;
@@ -97,8 +122,8 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
         "audit.keep_days" NeedsRestart audit.rotation.keep;
         "audit.syslog" NeedsRestart audit.syslog;
         "audit.syslog_ca" NeedsRestart audit.syslog_ca;
-    });
-    let syslog = |config: &Config| config.audit.syslog_identity.clone();
+    }
+    .to_vec();
     compared.extend([
         (
             "audit.syslog_certificate",
@@ -107,9 +132,9 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
         ),
         ("audit.syslog_key", NeedsRestart, syslog(old).map(|files| files.key) == syslog(new).map(|files| files.key)),
     ]);
-    compared.extend(table! {
+    compared.extend(table! { old new
         "log.format" NeedsRestart log.format;
         "log.level" NeedsRestart log.level;
     });
-    compared.into_iter().filter(|(_, _, same)| !same).map(|(key, effect, _)| Change { key, effect }).collect()
+    compared
 }

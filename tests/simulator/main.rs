@@ -317,7 +317,9 @@ fn two_shards_do_what_the_model_says_in_every_random_life() {
     assert!(all.forwarded > seeds * 12, "only {} datagrams forwarded in {seeds} lives", all.forwarded);
     if seeds >= SEEDS {
         assert_eq!(all.codes.iter().copied().collect::<Vec<_>>(), [0, 400, 401, 403, 437, 438, 441, 443, 486, 508]);
-        assert_eq!(all.causes.len(), EndCause::ALL.len(), "{:?}", all.causes);
+        // Nobody in these lives has a call token, which alone can be revoked.
+        let causes: Vec<_> = EndCause::ALL.into_iter().filter(|cause| *cause != EndCause::Revoked).collect();
+        assert_eq!(all.causes.iter().copied().collect::<Vec<_>>(), causes);
         let reasons = [
             Discard::NoAllocation,
             Discard::NoChannel,
