@@ -77,6 +77,34 @@ fn a_right_configuration_is_ok_and_summed_up() {
 }
 
 #[test]
+fn an_old_key_and_one_that_has_ended_are_warned_of() {
+    let place = Place::new();
+    let keyring = place.directory.path().join("keyring.toml").to_string_lossy().into_owned();
+    let out = place.directory.path().to_string_lossy().into_owned();
+    let made = hilum(&["keys", "new", "--keyring", &keyring, "--kid", "k1", "--out", &out]);
+    assert_eq!(made.0, 0, "{}", made.2);
+    let tokens = "[tokens]\nkeyring = \"keyring.toml\"\ncluster = \"turn-eu\"\nregion = \"eu-north\"\nskew = 0\n";
+    let auth = "[auth]\nshared_secret_files = [\"secret\"]\nreach = \"clients\"\nregions = [\"eu-north\"]\n";
+    let file = place.configuration(&format!("{auth}{tokens}"));
+    let (code, out, err) = hilum(&["check", &file]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    for line in ["keyring of 1, cluster turn-eu, region eu-north", "for clients of this relay alone, in eu-north"] {
+        assert!(out.contains(line), "{line:?} is not in {out}");
+    }
+    let text = std::fs::read_to_string(&keyring).unwrap();
+    let created = text.lines().find(|line| line.starts_with("created")).unwrap();
+    std::fs::write(&keyring, text.replace(created, "created = \"2020-01-01\"")).unwrap();
+    let (code, _, err) = hilum(&["check", &file]);
+    assert_eq!(code, 0, "a warning is no fault");
+    assert!(err.starts_with(&format!("{file}: warning: tokens.keyring: the key k1 is ")), "{err}");
+    assert!(err.contains(" days old; change it with `hilum keys rotate`") && err.lines().count() == 1, "{err}");
+    hilum(&["keys", "retire", "k1", "--keyring", &keyring, "--at", "now"]);
+    let (code, _, err) = hilum(&["check", &file]);
+    assert_eq!((code, err.lines().count()), (0, 1), "{err}");
+    assert!(err.contains("warning: tokens.keyring: holds no key that is good now"), "{err}");
+}
+
+#[test]
 fn every_fault_is_on_standard_error_with_exit_code_2() {
     let place = Place::new();
     place.write("open", SECRET, 0o604);

@@ -16,7 +16,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hilum::addr::Transport;
-use hilum::admin::{self, Health, Metrics, ShardReading, Source};
+use hilum::admin::{self, Health, KeyReading, Metrics, ShardReading, Source};
+use hilum::auth::token::{Algorithm, PasswordKey};
+use hilum::auth::{Key, Keyring, PublicKey, Validity};
 use hilum::policy::seal::{Fact, Mode, Profile, Reason, SuiteClass, Version};
 use hilum::time::{Moment, UnixTime};
 use hilum::turn::{Answer, Direction, Discard, EndCause, Event, Tally};
@@ -79,9 +81,26 @@ impl Source for View {
         5
     }
 
+    fn keys(&self) -> KeyReading {
+        let now = self.0.now.load(Ordering::Relaxed);
+        KeyReading::of(&keyring(), UnixTime::from_secs(now))
+    }
+
     fn certificate_expires(&self) -> Option<UnixTime> {
         Some(UnixTime::from_secs(1_900_000_000))
     }
+}
+
+/// A key made at 0, which ends at 100, and two made at 10, one of which begins at 50.
+fn keyring() -> Keyring {
+    let public = ed25519_dalek::SigningKey::from_bytes(&[9; 32]).verifying_key();
+    let key = |kid: &str, created, not_before, not_after: Option<u64>| {
+        let public = PublicKey::new(Algorithm::EdDsa, public.as_bytes()).unwrap();
+        let [created, not_before] = [created, not_before].map(UnixTime::from_secs);
+        let validity = Validity { created, not_before, not_after: not_after.map(UnixTime::from_secs) };
+        Key::new(kid.parse().unwrap(), public, PasswordKey::new([5; 32]), validity, None).unwrap()
+    };
+    Keyring::new(vec![key("a", 0, 0, Some(100)), key("b", 10, 10, None), key("c", 10, 50, None)]).unwrap()
 }
 
 struct World {
@@ -172,10 +191,30 @@ async fn every_label_is_there_from_the_start_with_zero() {
         r#"hilum_seal_reported_total{reason="rtp_clear"}"#,
         "hilum_seal_closed_total",
         "hilum_seal_seconds_count",
+        "hilum_allocations_ending",
+        r#"hilum_keys{algorithm="ES256",state="current"}"#,
         "hilum_challenges_total",
         "hilum_rate_limited_total",
     ] {
         assert_eq!(world.value(series).await.as_deref(), Some("0"), "{series}");
+    }
+}
+
+#[tokio::test]
+async fn keys_are_counted_and_the_oldest_that_has_no_end_tells_its_age() {
+    let world = world().await;
+    for (now, [next, current, retiring, ended], oldest) in [
+        (5, [2, 0, 1, 0], None),
+        (20, [1, 1, 1, 0], Some("10")),
+        (50, [0, 2, 1, 0], Some("40")),
+        (100, [0, 2, 0, 1], Some("90")),
+    ] {
+        world.relay.now.store(now, Ordering::Relaxed);
+        for (state, count) in [("next", next), ("current", current), ("retiring", retiring), ("ended", ended)] {
+            let series = format!(r#"hilum_keys{{algorithm="EdDSA",state="{state}"}}"#);
+            assert_eq!(world.value(&series).await, Some(count.to_string()), "{state} at {now}");
+        }
+        assert_eq!(world.value("hilum_keys_oldest_seconds").await.as_deref(), oldest, "{now}");
     }
 }
 
@@ -189,6 +228,7 @@ async fn a_scrape_shows_the_sum_of_the_shards_as_of_now() {
             tally.discard(Discard::NoPermission);
             tally.packet(Transport::Tcp, Direction::ToPeer, 100);
             tally.spare_ports = 7;
+            tally.ending = 2;
         });
     }
     world.relay.tally(1, |tally| tally.over(Transport::Udp, EndCause::Expired));
@@ -196,6 +236,7 @@ async fn a_scrape_shows_the_sum_of_the_shards_as_of_now() {
     for (series, value) in [
         (r#"hilum_allocations{transport="udp"}"#, "1"),
         ("hilum_allocations_begun_total", "2"),
+        ("hilum_allocations_ending", "4"),
         (r#"hilum_allocations_ended_total{cause="expired"}"#, "1"),
         (r#"hilum_requests_total{code="486",method="allocate"}"#, "2"),
         (r#"hilum_discards_total{reason="no_permission"}"#, "2"),
@@ -290,6 +331,8 @@ async fn no_label_is_one_that_a_client_could_choose() {
         "mode",
         "profile",
         "suite",
+        "algorithm",
+        "state",
     ];
     for line in page.lines().filter(|line| !line.starts_with('#')) {
         let Some((_, labels)) = line.split_once('{') else { continue };

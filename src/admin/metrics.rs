@@ -8,6 +8,7 @@ use prometheus::{
     Encoder, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use super::keys::KeyReading;
 use super::names::{self, Name};
 use crate::addr::Transport;
 use crate::auth::token::TokenRefusal;
@@ -47,6 +48,8 @@ pub trait Source: Send + Sync {
     fn seal_mode(&self) -> Mode;
     /// Entries in the memory of conversations.
     fn conversations(&self) -> u64;
+    /// The keys of call tokens.
+    fn keys(&self) -> KeyReading;
     /// When the certificate ends; `None` without TLS.
     fn certificate_expires(&self) -> Option<UnixTime>;
 }
@@ -147,8 +150,9 @@ struct Readings {
 }
 
 impl Readings {
-    const NAMES: [Name; 28] = [
+    const NAMES: [Name; 31] = [
         names::ALLOCATIONS,
+        names::ALLOCATIONS_ENDING,
         names::ALLOCATIONS_BEGUN,
         names::ALLOCATIONS_ENDED,
         names::REQUESTS,
@@ -168,6 +172,8 @@ impl Readings {
         names::FACTS_LOST,
         names::TOKEN_REFUSALS,
         names::TOKENS_ELSEWHERE,
+        names::KEYS,
+        names::KEYS_OLDEST,
         names::PEER_REFUSALS,
         names::SEAL_MODE,
         names::SEAL_OPENED,
@@ -232,6 +238,12 @@ impl Readings {
         page.gauges(names::QUEUE_DEPTH, each(|tally| tally.queue_depth))?;
         page.counters(names::BATCHES, each(|tally| tally.batches))?;
         page.gauges(names::SPARE_PORTS, each(|tally| tally.spare_ports))?;
+        page.gauges(names::ALLOCATIONS_ENDING, [(vec![], sum(&|tally| tally.ending))])?;
+        let keys = self.source.keys();
+        page.gauges(names::KEYS, keys.counts())?;
+        if let Some(age) = keys.oldest() {
+            page.gauges(names::KEYS_OLDEST, [(vec![], age)])?;
+        }
         self.seal(&mut page, &shards)?;
         if let Some(expires) = self.source.certificate_expires() {
             page.gauges(names::CERTIFICATE_EXPIRY, [(vec![], expires.as_secs())])?;

@@ -3,9 +3,11 @@
 mod door;
 mod health;
 mod http;
+mod keys;
 mod metrics;
 mod names;
 
 pub use health::Health;
 pub use http::{bind, serve};
+pub use keys::KeyReading;
 pub use metrics::{Metrics, ShardReading, Source};

@@ -18,6 +18,7 @@ names! {
     ALLOCATIONS = "hilum_allocations", ["transport"], "Live allocations, by the client's transport.";
     ALLOCATIONS_BEGUN = "hilum_allocations_begun_total", [], "Allocations begun.";
     ALLOCATIONS_ENDED = "hilum_allocations_ended_total", ["cause"], "Allocations ended, by cause.";
+    ALLOCATIONS_ENDING = "hilum_allocations_ending", [], "Live allocations whose credential ends within five minutes.";
     ALLOCATION_LIFETIME = "hilum_allocation_lifetime_seconds", [], "How long allocations that ended had lived.";
     REQUESTS = "hilum_requests_total", ["method", "code"], "Requests answered, by method and code or success.";
     CHALLENGES = "hilum_challenges_total", [], "Challenges sent to senders who had proven nothing (401 and 438).";
@@ -38,6 +39,8 @@ names! {
     SEAL_OPENED = "hilum_seal_opened_total", ["version", "profile", "suite"], "Handshakes that opened a seal, by what they chose.";
     SEAL_CLOSED = "hilum_seal_closed_total", [], "Conversations that had been sealed and are over.";
     TOKEN_REFUSALS = "hilum_token_refusals_total", ["reason"], "Call tokens that were not believed, or not now, by reason.";
+    KEYS = "hilum_keys", ["algorithm", "state"], "Keys of call tokens, by algorithm and state.";
+    KEYS_OLDEST = "hilum_keys_oldest_seconds", [], "Age of the oldest key of call tokens that is accepted and has no end.";
     TOKENS_ELSEWHERE = "hilum_tokens_elsewhere_total", [], "Allocations refused because the credential is for other regions.";
     PEER_REFUSALS = "hilum_peer_refusals_total", ["reason"], "Peers that permissions or channels were refused for, by reason.";
     SEAL_DISCARDS = "hilum_seal_discards_total", ["reason"], "Datagrams that the seal stopped, by reason.";

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::addr::Transport;
 use crate::admin::{self, Health, Metrics};
-use crate::auth::{Authenticator, CallTokens, NonceKey, Revocations};
+use crate::auth::{Authenticator, CallTokens, Keyring, NonceKey, Revocations};
 use crate::clock::SystemClock;
 use crate::config::{self, Change, Config};
 use crate::listen::{self, Listeners, Running, Tls};
@@ -102,6 +102,8 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
         seal_mode: ArcSwap::from_pointee(config.policy.seal.mode),
         connections: OnceLock::new(),
         certificate_expires: ArcSwapOption::from(tls.as_ref().map(|tls| Arc::new(tls.expires()))),
+        keyring: ArcSwapOption::from(keyring(&config)),
+        clock,
     });
     let source: Arc<dyn admin::Source> = view.clone();
     let metrics = Arc::new(Metrics::new(source, clock.now().unix)?);
@@ -204,6 +206,7 @@ impl App {
             let (authenticator, policy) = (Arc::clone(&authenticator), Arc::clone(&policy));
             shard.send(Mail::Reload { settings: new.turn.clone(), authenticator, policy })?;
         }
+        self.view.keyring.store(keyring(&new));
         self.view.seal_mode.store(Arc::new(new.policy.seal.mode));
         self.take_over(new);
         self.metrics.reloaded(true);
@@ -282,6 +285,10 @@ fn authenticator(config: &Config, nonce_key: [u8; 32], revocations: &Arc<Revocat
         });
     let authenticator = Authenticator::new(&config.realm, config.credentials.clone(), key, config.nonce_lifetime);
     Arc::new(authenticator.with_tokens(tokens).with_terms(config.terms.clone()))
+}
+
+fn keyring(config: &Config) -> Option<Arc<Keyring>> {
+    config.tokens.rules.as_ref().map(|rules| Arc::new(rules.keyring.clone()))
 }
 
 fn load_tls(files: &config::TlsFiles) -> anyhow::Result<Arc<Tls>> {

@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::addr::Transport;
-use crate::admin::{self, ShardReading};
+use crate::admin::{self, KeyReading, ShardReading};
+use crate::auth::Keyring;
+use crate::clock::SystemClock;
 use crate::listen;
 use crate::plane::ShardHandle;
 use crate::policy::seal;
@@ -20,6 +22,8 @@ pub(super) struct View {
     pub(super) seal_mode: ArcSwap<seal::Mode>,
     pub(super) connections: OnceLock<Arc<listen::Connections>>,
     pub(super) certificate_expires: ArcSwapOption<UnixTime>,
+    pub(super) keyring: ArcSwapOption<Keyring>,
+    pub(super) clock: SystemClock,
 }
 
 impl admin::Source for View {
@@ -46,6 +50,11 @@ impl admin::Source for View {
 
     fn conversations(&self) -> u64 {
         self.common.conversations().map_or(0, |known| u64::try_from(known.len()).unwrap_or(u64::MAX))
+    }
+
+    fn keys(&self) -> KeyReading {
+        let keyring = self.keyring.load();
+        keyring.as_deref().map_or_else(KeyReading::default, |keyring| KeyReading::of(keyring, self.clock.now().unix))
     }
 
     fn certificate_expires(&self) -> Option<UnixTime> {

@@ -14,6 +14,9 @@ use crate::time::UnixTime;
 /// Keys of a keyring: one for each of some dozen issuers, and those that overlap while they are changed.
 const MOST_KEYS: usize = 256;
 
+/// Days after which a key should have been changed.
+pub const KEY_IS_OLD: u64 = 90;
+
 /// The public half of a signing key.
 #[derive(Clone)]
 pub struct PublicKey(Public);
@@ -316,10 +319,15 @@ impl Keyring {
         self.keys.is_empty()
     }
 
+    /// The keys that are accepted now and have no end.
+    pub fn current(&self, now: UnixTime) -> impl Iterator<Item = &Key> {
+        self.keys.iter().filter(move |key| key.state(now) == KeyState::Current)
+    }
+
     /// The age in seconds of the oldest key that is accepted now and has no end: what an alarm for old keys looks at.
     /// `None` without such a key.
     #[must_use]
     pub fn oldest(&self, now: UnixTime) -> Option<u64> {
-        self.keys.iter().filter(|key| key.state(now) == KeyState::Current).map(|key| key.age(now)).max()
+        self.current(now).map(|key| key.age(now)).max()
     }
 }

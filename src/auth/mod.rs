@@ -25,7 +25,7 @@ pub use credential::{
     Credentials, InvalidCredential, SharedSecret, StaticUser, ephemeral_password, ephemeral_username,
 };
 pub use grant::{Grant, Party, Subject};
-pub use keyring::{InvalidKey, Key, KeyState, Keyring, PublicKey, Validity};
+pub use keyring::{InvalidKey, KEY_IS_OLD, Key, KeyState, Keyring, PublicKey, Validity};
 pub use nonce::NonceKey;
 pub use request::{Request, Signer};
 pub use revocation::{

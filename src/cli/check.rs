@@ -6,8 +6,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::auth::token::Region;
+use crate::auth::{Destinations, KEY_IS_OLD, Key, Terms};
+use crate::clock::SystemClock;
 use crate::config::{self, Config, DEFAULT_PATH};
 use crate::policy::seal::{Mode, Profile};
+use crate::time::UnixTime;
 
 /// Reads a configuration as `serve` does and reports every fault at once
 #[derive(Args, Debug)]
@@ -24,6 +28,9 @@ pub struct CheckArgs {
 pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let config = config::read(&args.file)?;
     writeln!(io::stdout(), "{}: ok\n{}", args.file.display(), summary(&config))?;
+    for warning in warnings(&config, SystemClock::start().now().unix) {
+        writeln!(io::stderr(), "{}: warning: {warning}", args.file.display())?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -50,9 +57,50 @@ fn summary(config: &Config) -> String {
         format!("  admin    {}", list(config.admin)),
         format!("  threads  {}", config.shards),
         // Its Debug form counts users and secrets, and shows none.
-        format!("  auth     {:?}", config.credentials),
+        format!("  auth     {:?}{}", config.credentials, terms(config)),
+        format!("  tokens   {}", tokens(config)),
     ]
     .join("\n")
+}
+
+/// Whom static users and time-limited credentials reach, and where, if that is not everywhere.
+fn terms(config: &Config) -> String {
+    let Terms { reach, regions } = &config.terms;
+    let reach = match reach {
+        Destinations::Clients => ", for clients of this relay alone",
+        Destinations::Anywhere => "",
+    };
+    let regions: Vec<&str> = regions.iter().map(Region::as_str).collect();
+    let regions = if regions.is_empty() { String::new() } else { format!(", in {}", regions.join(" or ")) };
+    format!("{reach}{regions}")
+}
+
+/// Which call tokens are accepted, and where this relay stands.
+fn tokens(config: &Config) -> String {
+    let tokens = &config.tokens;
+    let region = tokens.region.map_or_else(|| "no region".to_owned(), |region| format!("region {}", region.as_str()));
+    let Some(rules) = &tokens.rules else { return format!("none accepted, {region}") };
+    format!("keyring of {}, cluster {}, {region}", rules.keyring.keys().len(), rules.audience.as_str())
+}
+
+/// What is no fault and should be seen to.
+fn warnings(config: &Config, now: UnixTime) -> Vec<String> {
+    let Some(rules) = &config.tokens.rules else { return Vec::new() };
+    let age = |key: &Key| key.age(now) / 86_400;
+    let old = rules.keyring.current(now).filter(|key| age(key) >= KEY_IS_OLD);
+    let mut warnings: Vec<String> = old
+        .map(|key| {
+            let (kid, age) = (key.kid(), age(key));
+            format!("tokens.keyring: the key {} is {age} days old; change it with `hilum keys rotate`", kid.as_str())
+        })
+        .collect();
+    if !rules.keyring.keys().any(|key| key.check(now, rules.skew).is_ok()) {
+        warnings.push(
+            "tokens.keyring: holds no key that is good now, so that no token is accepted; see `hilum keys list`"
+                .to_owned(),
+        );
+    }
+    warnings
 }
 
 /// What the seal asks of a call.

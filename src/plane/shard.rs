@@ -307,6 +307,7 @@ impl<N: Net> Shard<N> {
 
     fn publish(&mut self) {
         self.publish_at = self.now.moment + PUBLISHED_EVERY;
+        self.relay.count_ending(self.now.unix);
         self.published.tally.lock().unwrap_or_else(PoisonError::into_inner).clone_from(self.relay.tally());
         let allocations = u64::try_from(self.relay.allocations()).unwrap_or(u64::MAX);
         self.published.allocations.store(allocations, Ordering::Relaxed);

@@ -95,6 +95,7 @@ impl Relay {
             transaction: message.transaction(),
             answer,
             begun: now.moment,
+            until: request.grant().until(),
             v4: relayed(taken.v4),
             v6: relayed(taken.v6),
             permissions: Vec::new(),
@@ -126,7 +127,7 @@ impl Relay {
     }
 
     fn begin(&mut self, allocation: Allocation) -> Result<(), Refusal> {
-        let Allocation { five_tuple: client, subject, party, answer, .. } = allocation;
+        let Allocation { five_tuple: client, subject, party, answer, until, .. } = allocation;
         let call = allocation.call.clone();
         let holder = Holder { party, call: call.as_ref().map(CallGrant::id) };
         let held = [&allocation.v4, &allocation.v6].map(|relayed| relayed.as_ref().map(|relayed| &relayed.held));
@@ -145,6 +146,7 @@ impl Relay {
         for (relayed, is_virtual) in addresses.into_iter().flatten() {
             self.common.own().begun(relayed, holder, self.shard, index, is_virtual);
         }
+        self.ending.begun(until);
         self.schedule(index);
         self.tally.begun(client.link.transport());
         let families = match (answer.v4, answer.v6) {

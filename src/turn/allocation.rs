@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use crate::addr::{Family, FiveTuple, PeerAddr};
 use crate::auth::{CallGrant, Destinations, Party, Subject};
 use crate::policy::Reservation;
-use crate::time::Moment;
+use crate::time::{Moment, UnixTime};
 use crate::wire::{ChannelNumber, TransactionId};
 
 use super::paths::Paths;
@@ -55,6 +55,8 @@ pub(super) struct Allocation {
     /// What that one was answered.
     pub(super) answer: Allocated,
     pub(super) begun: Moment,
+    /// When its credential ends.
+    pub(super) until: Option<UnixTime>,
     pub(super) v4: Option<Relayed>,
     pub(super) v6: Option<Relayed>,
     pub(super) permissions: Vec<Permission>,

@@ -11,6 +11,7 @@ mod channel_data;
 mod common;
 mod create_permission;
 mod data;
+mod ending;
 mod event;
 mod farewell;
 mod inside;

@@ -11,9 +11,10 @@ use crate::addr::{ConnectionId, Family, FiveTuple, Transport};
 use crate::auth::Authenticator;
 use crate::policy::Policy;
 use crate::policy::seal::{Conversations, Way};
-use crate::time::{Moment, Now};
+use crate::time::{Moment, Now, UnixTime};
 use crate::wire::{FrameKind, kind_of};
 
+use super::ending::Ending;
 use super::farewell::Farewells;
 use super::peer::Reach;
 use super::port::Held;
@@ -36,6 +37,7 @@ pub struct Relay {
     pub(super) random: ChaCha12Rng,
     pub(super) table: Table,
     pub(super) wheel: Wheel,
+    pub(super) ending: Ending,
     pub(super) supply: Supply,
     pub(super) farewells: Farewells,
     pub(super) tally: Tally,
@@ -72,6 +74,7 @@ impl Relay {
             random,
             table,
             wheel: Wheel::new(),
+            ending: Ending::default(),
             supply: Supply::default(),
             farewells: Farewells::default(),
             tally: Tally::default(),
@@ -197,6 +200,11 @@ impl Relay {
     #[must_use]
     pub const fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// Counts the allocations whose credential is about to end. To be called before the counters are published.
+    pub fn count_ending(&mut self, now: UnixTime) {
+        self.tally.ending = self.ending.soon(now);
     }
 
     /// The counters, for the shard loop's and driver's own entries (queue depth, send failures).
@@ -339,6 +347,7 @@ impl Relay {
         for relayed in [allocation.v4, allocation.v6].into_iter().flatten() {
             self.give_back(relayed.held);
         }
+        self.ending.over(allocation.until);
         self.tally.over(allocation.five_tuple.link.transport(), cause);
         self.events.push_back(Event::Ended {
             client: allocation.five_tuple,

@@ -106,6 +106,8 @@ pub struct Tally {
     pub seals_closed: u64,
     /// Allocations begun.
     pub allocated: u64,
+    /// Live allocations whose credential ends within five minutes, as of [`super::Relay::count_ending`].
+    pub ending: u64,
     /// Slots in the last batch: how deep the shard's queue was.
     pub queue_depth: u64,
     /// Batches handled.

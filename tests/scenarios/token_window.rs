@@ -98,3 +98,36 @@ fn no_lifetime_reaches_past_the_grace_whatever_the_skew() {
         assert_eq!(world.tally().token_refusals("ended"), if left.is_none() { 2 } else { 0 }, "{late}");
     }
 }
+
+/// Five minutes before the end it is told, and until it is over; a credential without an end tells nothing.
+#[test]
+fn what_is_about_to_end_is_counted_before_it_does() {
+    let mut world = World::default();
+    world.allocate(&ada());
+    world.allocate(&Client::number(2).ephemeral(START.plus_secs(3700), "visit"));
+    world.allocate(&Client::number(3));
+    let alive = |world: &mut World| {
+        for client in [ada(), Client::number(2).ephemeral(START.plus_secs(3700), "visit"), Client::number(3)] {
+            world.request(&client, Request::refresh(3600)).expect_success();
+        }
+    };
+    let ending = |world: &mut World| {
+        world.relay.count_ending(world.now.unix);
+        world.tally().ending
+    };
+    for _ in 0..6 {
+        world.advance(549);
+        alive(&mut world);
+    }
+    assert_eq!((world.now.unix.seconds_until(START.plus_secs(3600)), ending(&mut world)), (306, 0));
+    world.advance(6);
+    assert_eq!(ending(&mut world), 1);
+    world.advance(100);
+    assert_eq!(ending(&mut world), 2);
+    world.request(&Client::number(2).ephemeral(START.plus_secs(3700), "visit"), Request::refresh(0)).expect_success();
+    assert_eq!(ending(&mut world), 1, "who has said good-bye is not cut");
+    world.advance(200 + 29);
+    assert_eq!(ending(&mut world), 1, "the grace runs");
+    world.advance(1);
+    assert_eq!((ending(&mut world), world.relay.allocations()), (0, 1));
+}
