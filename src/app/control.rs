@@ -87,7 +87,7 @@ impl Control {
     /// What is revoked, in no order.
     #[must_use]
     pub fn revocations(&self) -> Vec<Revocation> {
-        self.revocations.all()
+        self.revocations.all(self.clock.now())
     }
 
     /// The live allocations that `of` would revoke, or all of them; each with the number of its shard. They are looked

@@ -106,9 +106,9 @@ impl Authenticator {
     ///
     /// # Errors
     /// [`TokenRefusal::Revoked`]. It is answered with 403 and signed: the sender has proven the credential.
-    pub fn stands(&self, grant: &Grant) -> Result<(), TokenRefusal> {
+    pub fn stands(&self, grant: &Grant, now: Now) -> Result<(), TokenRefusal> {
         match (&self.tokens, grant.call()) {
-            (Some(tokens), Some(call)) => tokens.stands(call),
+            (Some(tokens), Some(call)) => tokens.stands(call, now),
             _ => Ok(()),
         }
     }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::token::{Claims, Kid, Password, PeerRange, TokenRefusal, TokenRules, Use, VerifiedTokens};
 use super::{Destinations, Grant, Revocations};
-use crate::time::UnixTime;
+use crate::time::{Now, UnixTime};
 
 /// Verified tokens that are remembered: those of a few thousand calls at once, 12 MiB at most.
 const REMEMBERED: usize = 16_384;
@@ -125,8 +125,8 @@ impl CallTokens {
     ///
     /// # Errors
     /// [`TokenRefusal::Revoked`].
-    pub fn stands(&self, grant: &CallGrant) -> Result<(), TokenRefusal> {
-        if self.revocations.covers(&grant.claims, grant.kid) { Err(TokenRefusal::Revoked) } else { Ok(()) }
+    pub fn stands(&self, grant: &CallGrant, now: Now) -> Result<(), TokenRefusal> {
+        if self.revocations.covers(&grant.claims, grant.kid, now) { Err(TokenRefusal::Revoked) } else { Ok(()) }
     }
 
     /// Reads a username as a token. `proves` is asked whether the sender knows the password, which costs a hash; only

@@ -222,11 +222,12 @@ impl Revocations {
         Ok(())
     }
 
-    /// Whether a token of these claims under this key is revoked.
+    /// Whether a token of these claims under this key is revoked now: four look-ups by hash.
     #[must_use]
-    pub fn covers(&self, claims: &Claims, kid: Kid) -> bool {
+    pub fn covers(&self, claims: &Claims, kid: Kid, now: Now) -> bool {
         let entries = self.read();
-        !entries.is_empty() && Revoked::of(claims, kid).iter().any(|what| entries.contains_key(what))
+        let holds = |what| entries.get(what).is_some_and(|entry| !entry.is_over(now));
+        !entries.is_empty() && Revoked::of(claims, kid).iter().any(holds)
     }
 
     /// Forgets what is over by both clocks; says what that was.
@@ -236,13 +237,13 @@ impl Revocations {
 
     /// All that are in force, in no order.
     #[must_use]
-    pub fn all(&self) -> Vec<Revocation> {
+    pub fn all(&self, now: Now) -> Vec<Revocation> {
         let revocation =
             |(&what, entry): (&Revoked, &Entry)| Revocation { what, since: entry.since, until: entry.until };
-        self.read().iter().map(revocation).collect()
+        self.read().iter().filter(|(_, entry)| !entry.is_over(now)).map(revocation).collect()
     }
 
-    /// How many there are.
+    /// How many there are, those included that are over and not yet forgotten.
     #[must_use]
     pub fn len(&self) -> usize {
         self.read().len()
@@ -265,8 +266,8 @@ impl Revocations {
 }
 
 impl Entry {
-    const fn is_over(&self, now: Now) -> bool {
-        self.until.seconds_until(now.unix) > 0 && self.until_moment.as_nanos() < now.moment.as_nanos()
+    fn is_over(&self, now: Now) -> bool {
+        self.until <= now.unix && self.until_moment <= now.moment
     }
 }
 

@@ -68,7 +68,7 @@ impl Relay {
 
     /// Gives a proven request to its method, if what proves it has not been revoked.
     fn obey(&mut self, request: &Request<'_>, client: FiveTuple, now: Now) -> Result<Body, Refusal> {
-        if let Err(refusal) = self.authenticator.stands(request.grant()) {
+        if let Err(refusal) = self.authenticator.stands(request.grant(), now) {
             self.tally.token_refused(refusal);
             return Err(Refusal::Forbidden);
         }
