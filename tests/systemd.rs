@@ -118,6 +118,12 @@ fn the_user_is_ordinary_and_may_listen_on_port_443() {
     assert!(!entries.is_empty() && entries.iter().all(|line| line.contains(" 0750 root hilum ")), "{entries:?}");
 }
 
+// Without a directory that outlives the process a revoked token is good again after a restart.
+#[test]
+fn what_was_revoked_has_a_place_that_nobody_else_reads() {
+    assert_eq!((service("StateDirectory").as_str(), service("StateDirectoryMode").as_str()), ("hilum", "0700"));
+}
+
 #[test]
 fn there_is_a_descriptor_for_every_port_and_connection_that_may_be_configured() {
     let limit: u64 = service("LimitNOFILE").parse().unwrap();

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::auth::{InvalidRevocation, Revocation, Revocations, Revoked};
 use crate::clock::SystemClock;
 use crate::plane::{Mail, ShardHandle};
+use crate::store::{Store, StoreError};
 use crate::turn::AllocationView;
 
 /// How long shards may take to answer, all together. They turn within microseconds; one that does not is broken.
@@ -33,9 +34,9 @@ pub enum RevokeError {
         /// Live allocations that ended.
         ended: usize,
         /// What went wrong.
-        cause: anyhow::Error,
+        cause: StoreError,
     },
-    /// It is in force for new requests, and kept; these shards did not answer, so what runs on them may go on.
+    /// It is in force for new requests; these shards did not answer, so what runs on them may go on.
     Hanging {
         /// Live allocations that ended on the others.
         ended: usize,
@@ -54,6 +55,7 @@ pub struct Hanging(pub Vec<usize>);
 pub struct Control {
     shards: Vec<ShardHandle>,
     revocations: Arc<Revocations>,
+    store: Option<Store>,
     clock: SystemClock,
     /// One revocation at a time: what was checked still holds when it is written.
     revoking: Mutex<()>,
@@ -62,8 +64,13 @@ pub struct Control {
 }
 
 impl Control {
-    pub(super) fn new(shards: Vec<ShardHandle>, revocations: Arc<Revocations>, clock: SystemClock) -> Self {
-        Self { shards, revocations, clock, revoking: Mutex::default(), surveying: Mutex::default() }
+    pub(super) fn new(
+        shards: Vec<ShardHandle>,
+        revocations: Arc<Revocations>,
+        store: Option<Store>,
+        clock: SystemClock,
+    ) -> Self {
+        Self { shards, revocations, store, clock, revoking: Mutex::default(), surveying: Mutex::default() }
     }
 
     /// Revokes: first on disk, then for new requests, then for what runs. When this returns, all of it is done.
@@ -72,16 +79,23 @@ impl Control {
     /// [`RevokeError`] says how far it came.
     pub fn revoke(&self, revocation: &Revocation) -> Result<Revoking, RevokeError> {
         let _one = self.revoking.lock().unwrap_or_else(PoisonError::into_inner);
-        self.revocations.check(revocation, self.clock.now()).map_err(RevokeError::Invalid)?;
-        // No allocation slips in between: a request that was granted before this line is in a shard's table before the
-        // shard reads the letter.
-        self.revocations.add(revocation, self.clock.now()).map_err(RevokeError::Invalid)?;
-        let (answers, hanging) = self.ask(|reply| Mail::Revoke { revocation: *revocation, reply });
+        let now = self.clock.now();
+        let over = self.revocations.forget(now);
+        self.revocations.check(revocation, now).map_err(RevokeError::Invalid)?;
+        let kept = self.store.as_ref().map(|store| store.forget(&over).and_then(|()| store.keep(revocation)));
+        // From here on no request is granted. One that was granted before is in a shard's table before that shard reads
+        // the letter: nothing slips in between. A disk that fails is no reason to let a call go on.
+        self.revocations.add(revocation, now).map_err(RevokeError::Invalid)?;
+        let (answers, shards) = self.ask(|reply| Mail::Revoke { revocation: *revocation, reply });
         let ended = answers.into_iter().map(|(_, ended)| ended).sum();
-        if !hanging.is_empty() {
-            return Err(RevokeError::Hanging { ended, shards: hanging });
+        if !shards.is_empty() {
+            return Err(RevokeError::Hanging { ended, shards });
         }
-        Ok(Revoking { ended, warning: Some(NOTHING_IS_KEPT) })
+        match kept {
+            Some(Ok(())) => Ok(Revoking { ended, warning: None }),
+            Some(Err(cause)) => Err(RevokeError::NotKept { ended, cause }),
+            None => Ok(Revoking { ended, warning: Some(NOTHING_IS_KEPT) }),
+        }
     }
 
     /// What is revoked, in no order.
@@ -154,7 +168,7 @@ impl fmt::Display for RevokeError {
             Self::NotKept { ended, cause } => write!(
                 formatter,
                 "revoked, and {ended} allocations ended, but it could not be written and will be good again after a \
-                 restart: {cause:#}; make room on the disk and revoke again"
+                 restart: {cause}. Then revoke again"
             ),
             Self::Hanging { ended, shards } => write!(
                 formatter,

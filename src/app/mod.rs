@@ -21,6 +21,7 @@ use crate::config::{self, Change, Config};
 use crate::listen::{self, Listeners, Running, Tls};
 use crate::plane::{self, Mail, Plane, ShardHandle};
 use crate::policy::seal;
+use crate::store::Store;
 use crate::turn::{Common, Relay};
 
 pub use control::{Control, Hanging, RevokeError, Revoking};
@@ -83,7 +84,7 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
     let (opened, closed) = (&config.relay.ports, &config.relay.closed);
     let common = Common::with_addresses(config.policy.quota, &externals, opened, closed);
     let nonce_key = plane::seed().context("the system has no randomness")?;
-    let revocations = Arc::new(Revocations::new());
+    let (store, revocations) = kept(&config, clock)?;
     let authenticator = authenticator(&config, nonce_key, &revocations);
     let policy = Arc::new(config.policy.clone());
     let seeds = (0..config.shards).map(|_| plane::seed()).collect::<std::io::Result<Vec<_>>>();
@@ -123,7 +124,7 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
     let listeners = listeners.run(plane.gates.clone(), tls.clone())?;
     view.connections.set(listeners.connections()).ok();
     let admin = admin_listener.map(|listener| admin::serve(listener, Arc::clone(&metrics), Arc::clone(&health)));
-    let control = Arc::new(Control::new(plane.handles.clone(), Arc::clone(&revocations), clock));
+    let control = Arc::new(Control::new(plane.handles.clone(), Arc::clone(&revocations), store, clock));
     health.set_ready(true);
     Ok(App {
         config,
@@ -289,6 +290,23 @@ fn authenticator(config: &Config, nonce_key: [u8; 32], revocations: &Arc<Revocat
 
 fn keyring(config: &Config) -> Option<Arc<Keyring>> {
     config.tokens.rules.as_ref().map(|rules| Arc::new(rules.keyring.clone()))
+}
+
+/// The store, if there is a directory for it, and what it says is revoked.
+fn kept(config: &Config, clock: SystemClock) -> anyhow::Result<(Option<Store>, Arc<Revocations>)> {
+    let revocations = Arc::new(Revocations::new());
+    let store = config.state.as_deref().map(Store::open).transpose()?;
+    if let Some(store) = &store {
+        let now = clock.now();
+        let (over, holding): (Vec<_>, Vec<_>) =
+            store.revocations()?.into_iter().partition(|kept| kept.until <= now.unix);
+        store.forget(&over.iter().map(|kept| kept.what).collect::<Vec<_>>())?;
+        for revocation in &holding {
+            revocations.restore(revocation, now)?;
+        }
+        tracing::info!(revocations = holding.len(), forgotten = over.len(), "the store is open");
+    }
+    Ok((store, revocations))
 }
 
 fn load_tls(files: &config::TlsFiles) -> anyhow::Result<Arc<Tls>> {

@@ -1,6 +1,7 @@
 //! What has been revoked: tokens, calls, parties and keys that are refused although all else about them is right.
 
 use core::fmt;
+use core::time::Duration;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use ahash::RandomState;
@@ -205,6 +206,15 @@ impl Revocations {
     /// [`InvalidRevocation`]: nothing has changed.
     pub fn add(&self, revocation: &Revocation, now: Now) -> Result<(), InvalidRevocation> {
         revocation.validate()?;
+        self.restore(revocation, now)
+    }
+
+    /// Puts a revocation in force that was in force before a restart: one that was renewed may last for longer than a
+    /// new one.
+    ///
+    /// # Errors
+    /// [`InvalidRevocation::Full`]: nothing has changed.
+    pub fn restore(&self, revocation: &Revocation, now: Now) -> Result<(), InvalidRevocation> {
         let mut entries = self.write();
         if entries.len() >= self.most && !entries.contains_key(&revocation.what) {
             entries.retain(|_, entry| !entry.is_over(now));
@@ -212,10 +222,13 @@ impl Revocations {
                 return Err(InvalidRevocation::Full);
             }
         }
-        let left = now.unix.seconds_until(revocation.until);
-        let until_moment = now.moment + core::time::Duration::from_secs(left);
-        let new = Entry { since: revocation.since, until: revocation.until, until_moment };
+        let left = Duration::from_secs(now.unix.seconds_until(revocation.until));
+        let new = Entry { since: revocation.since, until: revocation.until, until_moment: now.moment + left };
         let entry = entries.entry(revocation.what).or_insert(new);
+        // What is over says nothing about this one.
+        if entry.is_over(now) {
+            *entry = new;
+        }
         entry.since = entry.since.min(new.since);
         entry.until = entry.until.max(new.until);
         entry.until_moment = entry.until_moment.max(new.until_moment);

@@ -49,6 +49,7 @@ fn doors(old: &Config, new: &Config) -> Vec<Compared> {
         "server.shards" NeedsRestart shards;
         "server.drain" Applied drain;
         "server.alternate" Applied turn.alternate;
+        "server.state" NeedsRestart state;
         "listen.udp" NeedsRestart udp;
         "listen.tcp" NeedsRestart listen.tcp;
         "listen.tls" NeedsRestart listen.tls;

@@ -80,6 +80,8 @@ pub struct Config {
     pub shards: usize,
     /// How long running allocations may go on when the relay is told to stop.
     pub drain: Duration,
+    /// The directory of what must survive a restart; `None` keeps nothing.
+    pub state: Option<PathBuf>,
     /// Where clients are listened to over UDP: concrete addresses, no wildcards.
     pub udp: Vec<SocketAddr>,
     /// Where and how clients are listened to over TCP and TLS.
@@ -191,7 +193,9 @@ impl<'d> Reader<'d> {
             self.faults.add(None, "", format!("the addresses of this host cannot be listed: {}", reason(&error)));
             Host::default()
         });
-        let server = server::server(&self.section("server", &server::SERVER), host.cpus);
+        let server_section = self.section("server", &server::SERVER);
+        let server = server::server(&server_section, host.cpus);
+        let state = server::state(self, &server_section);
         let log = server::log(&self.section("log", &server::LOG));
         let (udp, listen, admin) = self.listeners(&host);
         let tls = tls::read(self, &self.section("tls", &tls::KEYS), listen.tls_place);
@@ -218,6 +222,7 @@ impl<'d> Reader<'d> {
             realm: server.realm,
             shards: server.shards,
             drain: server.drain,
+            state,
             udp,
             listen: listen.settings,
             tls,

@@ -1,16 +1,19 @@
 //! `[server]`, `[admin]` and `[log]`.
 
 use core::time::Duration;
+use std::ffi::OsStr;
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 
 use tracing::Level;
 
 use super::host::Host;
-use super::listen;
 use super::section::{Item, Section};
+use super::{Reader, listen};
 use crate::log::{Format, Settings};
 
-pub(super) const SERVER: [&str; 4] = ["realm", "shards", "drain", "alternate"];
+pub(super) const SERVER: [&str; 5] = ["realm", "shards", "drain", "alternate", "state"];
 pub(super) const ADMIN: [&str; 1] = ["listen"];
 pub(super) const LOG: [&str; 2] = ["format", "level"];
 
@@ -50,6 +53,18 @@ pub(super) fn server(section: &Section<'_>, cpus: usize) -> Server {
     };
     let drain = Duration::from_secs(section.number("drain", 0..=3600, 10).into());
     Server { realm: realm.to_owned(), shards, drain, alternate: alternate(section) }
+}
+
+/// Where what must survive a restart is kept: the directory that is named, else the one that systemd gives the service
+/// (`StateDirectory=`), else nowhere.
+pub(super) fn state(reader: &Reader<'_>, section: &Section<'_>) -> Option<PathBuf> {
+    if let Some(Item { value, .. }) = section.text("state").filter(|text| !text.value.is_empty()) {
+        return Some(reader.path(value));
+    }
+    let given = reader.environment.variable("STATE_DIRECTORY")?;
+    // Several directories of a unit are told with colons between; the first one is ours.
+    let first = given.split(|&byte| byte == b':').next().filter(|path| !path.is_empty())?;
+    Some(PathBuf::from(OsStr::from_bytes(first)))
 }
 
 /// Where clients are sent while this relay drains: one address of each family at most.

@@ -11,6 +11,7 @@ const EDITS: &[(&str, &str, &str)] = &[
     ("server", "shards", "7"),
     ("server", "drain", "11"),
     ("server", "alternate", "[\"203.0.113.7:3478\"]"),
+    ("server", "state", "\"/var/lib/hilum\""),
     ("listen", "udp", "[\"10.0.0.5:3478\"]"),
     ("listen", "tcp", "[]"),
     ("listen", "stranger_deadline", "11"),

@@ -115,6 +115,20 @@ fn the_first_secret_makes_new_credentials() {
 }
 
 #[test]
+fn what_must_survive_is_kept_where_told_or_where_systemd_says() {
+    let path = |path: &str| Some(std::path::PathBuf::from(path));
+    let mut world = world();
+    let mut state = |text: &str, given: &str| {
+        world.variables.insert("STATE_DIRECTORY".to_owned(), given.as_bytes().to_vec());
+        config::check(&format!("{text}\n{AUTH}"), "/s/hilum.toml", &world).unwrap().state
+    };
+    assert_eq!(state("", ""), None);
+    assert_eq!(state("", "/var/lib/hilum"), path("/var/lib/hilum"));
+    assert_eq!(state("", "/var/lib/hilum:/var/lib/other"), path("/var/lib/hilum"));
+    assert_eq!(state("[server]\nstate = \"kept\"", "/var/lib/hilum"), path("/s/kept"));
+}
+
+#[test]
 fn files_are_looked_up_beside_the_configuration() {
     let text = "[auth]\nshared_secret_files = [\"secret\"]";
     assert!(config::check(text, "/s/hilum.toml", &world()).is_ok());
