@@ -7,25 +7,7 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::addr::Transport;
-
-/// Who holds connections: an IPv4 address, or the /64 that an IPv6 host gets to choose addresses from.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Source {
-    V4(u32),
-    V6(u64),
-}
-
-impl Source {
-    fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address.to_bits()),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, g, h, ..] = address.octets();
-                Self::V6(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
-            }
-        }
-    }
-}
+use crate::policy::Source;
 
 /// The caps on connections and the counts for metrics.
 #[derive(Debug)]

@@ -1,48 +1,45 @@
-//! How many answers strangers get: enough for a hospital behind one address, too few to make a reflector worthwhile.
+//! How many answers strangers get, enough for a hospital behind one address and too few to make a reflector worthwhile;
+//! and how many requests a credential may make.
 
-use core::net::IpAddr;
+use core::hash::Hash;
 
+use super::Source;
 use crate::addr::ClientAddr;
+use crate::auth::Subject;
 use crate::time::Moment;
 
 /// Sets of buckets, a power of two. With four ways of 16 bytes each the table has 64 KiB and lives in the second-level
-/// cache; 4096 sources can spend a budget at the same time without sharing one.
+/// cache; 4096 spenders can use theirs at the same time without sharing one.
 const SETS: usize = 1024;
-/// Buckets per set: a busy source drives its neighbours to other ways, not to its own.
+/// Buckets per set: a busy spender drives its neighbours to other ways, not to its own.
 const WAYS: usize = 4;
-/// A bucket holds one second's worth.
-const BURST: u64 = 1_000_000_000;
+const SECOND: u64 = 1_000_000_000;
 
-/// The budget of one source, as the moment when it will be full again (the generic cell rate algorithm): each answer
-/// moves it on by one interval, and it may be at most one second ahead.
+/// The budget of one spender, as the moment when it will be full again (the generic cell rate algorithm): each expense
+/// moves it on by one interval, and it may be so far ahead as the burst is long.
 #[derive(Clone, Copy, Debug, Default)]
 struct Bucket {
-    source: u64,
+    spender: u64,
     full_at: u64,
 }
 
-/// A budget of challenges per source and second. A source is a /32 of IPv4 or a /64 of IPv6.
+/// A budget for each spender and second.
 ///
-/// The table is allocated once and never grows. Sources share it by a keyed hash: nobody outside can choose addresses
-/// that collide with a victim's. When all ways of a set are spent, a new source takes over the fullest bucket with what
-/// is left in it, so that inventing sources wins nothing.
-pub struct ChallengeBudget {
+/// The table is allocated once and never grows. Spenders share it by a keyed hash: nobody outside can choose addresses or
+/// names that collide with a victim's. When all ways of a set are spent, a new spender takes over the fullest bucket with
+/// what is left in it, so that inventing spenders wins nothing.
+struct Budget {
     sets: Box<[[Bucket; WAYS]]>,
     hash: ahash::RandomState,
-    /// Nanoseconds per answer; `None` means no answers at all.
+    /// Nanoseconds per expense; `None` means nothing at all.
     interval: Option<u64>,
+    /// Nanoseconds that may be spent at once.
+    burst: u64,
 }
 
-impl core::fmt::Debug for ChallengeBudget {
-    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        formatter.write_str("ChallengeBudget(redacted)")
-    }
-}
-
-impl ChallengeBudget {
-    /// A full budget for everybody: `per_second` answers, 0 for none. `key` is random.
-    #[must_use]
-    pub fn new(per_second: u32, key: [u8; 32]) -> Self {
+impl Budget {
+    /// A full budget for everybody: `per_second`, 0 for nothing, and so many seconds' worth at once. `key` is random.
+    fn new(per_second: u32, seconds: u64, key: [u8; 32]) -> Self {
         let mut seeds = [0; 4];
         for (seed, bytes) in seeds.iter_mut().zip(key.chunks_exact(8)) {
             *seed = bytes.iter().fold(0, |sum, &byte| (sum << 8) | u64::from(byte));
@@ -52,31 +49,27 @@ impl ChallengeBudget {
             sets: vec![[Bucket::default(); WAYS]; SETS].into_boxed_slice(),
             hash: ahash::RandomState::with_seeds(a, b, c, d),
             interval: interval(per_second),
+            burst: seconds.saturating_mul(SECOND),
         }
     }
 
-    /// A new rate from now on; what sources have already spent stays spent.
-    pub fn set_rate(&mut self, per_second: u32) {
-        self.interval = interval(per_second);
-    }
-
-    /// Takes one answer out of the source's budget; false when none is left.
-    pub fn allow(&mut self, client: ClientAddr, now: Moment) -> bool {
+    /// Takes one expense out of the spender's budget; false when none is left.
+    fn spend(&mut self, spender: impl Hash, now: Moment) -> bool {
         let Some(interval) = self.interval else { return false };
         let now = now.as_nanos();
-        let source = self.hash.hash_one(source_of(client));
+        let spender = self.hash.hash_one(spender);
         // The top bits choose the set; the tag is the whole hash.
-        let set = usize::try_from(source >> 54).unwrap_or(0);
+        let set = usize::try_from(spender >> 54).unwrap_or(0);
         let Some(ways) = self.sets.get_mut(set) else { return false };
-        let known = ways.iter().position(|bucket| bucket.source == source);
+        let known = ways.iter().position(|bucket| bucket.spender == spender);
         let place = known.or_else(|| {
             let fullest = ways.iter().enumerate().min_by_key(|(_, bucket)| bucket.full_at);
             fullest.map(|(index, _)| index)
         });
         let Some(bucket) = place.and_then(|index| ways.get_mut(index)) else { return false };
-        bucket.source = source;
+        bucket.spender = spender;
         let full_at = bucket.full_at.max(now).saturating_add(interval);
-        if full_at.saturating_sub(now) > BURST {
+        if full_at.saturating_sub(now) > self.burst {
             return false;
         }
         bucket.full_at = full_at;
@@ -86,19 +79,66 @@ impl ChallengeBudget {
 
 /// One interval is at least a nanosecond: a rate beyond that is no limit.
 fn interval(per_second: u32) -> Option<u64> {
-    BURST.checked_div(u64::from(per_second)).map(|interval| interval.max(1))
+    SECOND.checked_div(u64::from(per_second)).map(|interval| interval.max(1))
 }
 
-/// The network that shares a budget: a household or a hospital has a /64 of IPv6 to itself and can use all of it.
-fn source_of(client: ClientAddr) -> (bool, u64) {
-    match client.socket().ip() {
-        IpAddr::V4(v4) => (false, u64::from(u32::from(v4))),
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            (true, [a, b, c, d].iter().fold(0, |sum, &segment| (sum << 16) | u64::from(segment)))
-        }
+/// How many answers each source of strangers gets.
+pub struct ChallengeBudget(Budget);
+
+impl ChallengeBudget {
+    /// `per_second` answers for every source, a second's worth at once, 0 for none. `key` is random.
+    #[must_use]
+    pub fn new(per_second: u32, key: [u8; 32]) -> Self {
+        Self(Budget::new(per_second, 1, key))
+    }
+
+    /// A new rate from now on; what sources have already spent stays spent.
+    pub fn set_rate(&mut self, per_second: u32) {
+        self.0.interval = interval(per_second);
+    }
+
+    /// Takes one answer out of the source's budget; false when none is left.
+    pub fn allow(&mut self, client: ClientAddr, now: Moment) -> bool {
+        self.0.spend(Source::of(client.socket().ip()), now)
     }
 }
+
+/// How many proven requests each credential may make. It outlives allocations, so that ending them and beginning again
+/// wins nothing.
+pub struct RequestBudget(Budget);
+
+impl RequestBudget {
+    /// Seconds' worth that may be asked at once: a browser begins a call with some ten requests for each of its
+    /// interfaces.
+    const BURST: u64 = 4;
+
+    /// `per_second` requests for every credential, four seconds' worth at once, 0 for any number. `key` is random.
+    #[must_use]
+    pub fn new(per_second: u32, key: [u8; 32]) -> Self {
+        Self(Budget::new(per_second, Self::BURST, key))
+    }
+
+    /// A new rate from now on; what has been spent stays spent.
+    pub fn set_rate(&mut self, per_second: u32) {
+        self.0.interval = interval(per_second);
+    }
+
+    /// Takes one request out of the credential's budget; false when none is left.
+    pub fn allow(&mut self, subject: Subject, now: Moment) -> bool {
+        self.0.interval.is_none() || self.0.spend(subject, now)
+    }
+}
+
+macro_rules! silent {
+    ($($name:ident),*) => {$(
+        impl core::fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                formatter.write_str(concat!(stringify!($name), "(redacted)"))
+            }
+        }
+    )*};
+}
+silent!(ChallengeBudget, RequestBudget);
 
 #[cfg(test)]
 mod tests {
@@ -204,12 +244,12 @@ mod tests {
     #[test]
     fn the_table_has_one_size() {
         let mut budget = ChallengeBudget::new(2, KEY);
-        let before = size_of_val(&*budget.sets);
+        let before = size_of_val(&*budget.0.sets);
         assert_eq!(before, 64 * 1024);
         for number in 0..10_000_u32 {
             budget.allow(ClientAddr::new((core::net::Ipv4Addr::from(number), 1).into()), Moment::ZERO);
         }
-        assert_eq!(size_of_val(&*budget.sets), before);
+        assert_eq!(size_of_val(&*budget.0.sets), before);
     }
 
     #[test]
@@ -221,5 +261,17 @@ mod tests {
         assert_eq!(allowed(&mut budget, who, Moment::ZERO, 1000), 50);
         budget.set_rate(0);
         assert!(!budget.allow(client("192.0.2.2:5000"), Moment::from_secs(9)));
+    }
+
+    #[test]
+    fn a_credential_gets_four_seconds_of_requests_at_once_and_then_its_rate() {
+        let (alice, bob) = (Subject::of(b"alice"), Subject::of(b"bob"));
+        let mut budget = RequestBudget::new(50, KEY);
+        let asked = |budget: &mut RequestBudget, who, now| (0..1000).filter(|_| budget.allow(who, now)).count();
+        assert_eq!(asked(&mut budget, alice, Moment::from_secs(9)), 200);
+        assert_eq!(asked(&mut budget, bob, Moment::from_secs(9)), 200);
+        assert_eq!(asked(&mut budget, alice, Moment::from_secs(10)), 50);
+        budget.set_rate(0);
+        assert_eq!(asked(&mut budget, alice, Moment::from_secs(10)), 1000);
     }
 }

@@ -1,16 +1,20 @@
-//! May it be done: which peers, how many allocations, how many answers to strangers, and what is relayed at all.
+//! May it be done: which peers, how many allocations, how much, how many answers, and what is relayed at all.
 
 mod budget;
 mod ledger;
 mod network;
 mod peers;
+mod rate;
 pub mod seal;
+mod source;
 mod special;
 
-pub use budget::ChallengeBudget;
-pub use ledger::{Exceeded, Ledger, Reservation};
+pub use budget::{ChallengeBudget, RequestBudget};
+pub use ledger::{Bounds, Exceeded, Ledger, Reservation};
 pub use network::{InvalidNetwork, Network};
 pub use peers::{PeerRefusal, PeerRules};
+pub use rate::{Account, BeyondRate, Rate, RateLimit};
+pub use source::Source;
 
 /// An immutable snapshot of the rules.
 #[derive(Clone, Debug)]

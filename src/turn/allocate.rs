@@ -4,6 +4,7 @@ use rand_core::RngCore;
 
 use crate::addr::{Family, FiveTuple};
 use crate::auth::{CallGrant, Grant, Request};
+use crate::policy::Rate;
 use crate::time::{Lifetime, Now};
 use crate::wire::attribute::{
     TRANSPORT_UDP, decode_dont_fragment, decode_even_port, decode_family, decode_lifetime, decode_requested_transport,
@@ -72,13 +73,13 @@ impl Relay {
         }
         let call = request.grant().call().cloned();
         self.may_begin(request.grant(), client, now)?;
-        let most = call.as_ref().and_then(|call| call.claims().limits.allocations).map_or(usize::MAX, usize::from);
-        let reservation = self.common.ledger().reserve(subject, most)?;
+        let reservation = self.reserve(subject, call.as_ref(), client, now)?;
         let (lifetime, cause) = self.granted(wish.lifetime, request.grant(), now)?;
         let taken = self.take_ports(wish.ports, request, now)?;
         let expires = now.moment + lifetime;
         let relayed = |held: Option<Held>| held.map(|held| Relayed { held, expires, cause });
         let address = |held: &Option<Held>| held.as_ref().map(Held::relayed);
+        let limit = self.settings.rate_limit(call.as_ref());
         let answer = Allocated {
             v4: address(&taken.v4),
             v6: address(&taken.v6),
@@ -103,7 +104,8 @@ impl Relay {
             paths: Paths::default(),
             carried: Carried::default(),
             scheduled: 0,
-            _reservation: reservation,
+            rate: Rate::new(limit, reservation.account()),
+            reservation,
         };
         self.begin(allocation)?;
         Ok(Body::Allocated(answer))

@@ -4,14 +4,14 @@ use core::net::IpAddr;
 
 use crate::addr::{Family, FiveTuple, PeerAddr};
 use crate::auth::{CallGrant, Destinations, Party, Subject};
-use crate::policy::Reservation;
+use crate::policy::{Rate, Reservation};
 use crate::time::{Moment, UnixTime};
 use crate::wire::{ChannelNumber, TransactionId};
 
 use super::paths::Paths;
 use super::port::Held;
 use super::reply::Allocated;
-use super::{Carried, EndCause, Families};
+use super::{Carried, Discard, EndCause, Families};
 
 /// One relayed transport address of an allocation. In a dual allocation each family has its own lifetime
 /// (RFC 8656 §8.1).
@@ -66,8 +66,10 @@ pub(super) struct Allocation {
     pub(super) carried: Carried,
     /// The second for which it stands in the wheel.
     pub(super) scheduled: u64,
-    /// Held for what its end does.
-    pub(super) _reservation: Reservation,
+    /// Its place in the quota, and what its credential has sent.
+    pub(super) reservation: Reservation,
+    /// The limit on what its credential sends, if it has one.
+    pub(super) rate: Option<Rate>,
 }
 
 impl Allocation {
@@ -119,5 +121,24 @@ impl Allocation {
     /// The live channel that stands for a peer.
     pub(super) fn channel_of(&self, peer: PeerAddr, now: Moment) -> Option<ChannelNumber> {
         self.channels.iter().find(|channel| channel.peer == peer && now < channel.expires).map(|found| found.number)
+    }
+
+    /// The channel that data from a peer goes out on; none when no channel stands for the peer and it may send all the
+    /// same. `strict`: where a channel is bound to an IP address, only the bound ports of that address may send.
+    ///
+    /// # Errors
+    /// [`Discard::PeerPort`]: it may not.
+    pub(super) fn channel_from(
+        &self,
+        peer: PeerAddr,
+        strict: bool,
+        now: Moment,
+    ) -> Result<Option<ChannelNumber>, Discard> {
+        let channel = self.channel_of(peer, now);
+        let bound = |channel: &Channel| channel.peer.ip() == peer.ip() && now < channel.expires;
+        if strict && channel.is_none() && self.channels.iter().any(bound) {
+            return Err(Discard::PeerPort);
+        }
+        Ok(channel)
     }
 }

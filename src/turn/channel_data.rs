@@ -33,10 +33,9 @@ impl Relay {
             serial: located.map_or(0, |located| located.serial),
             own: permission.own,
         };
-        if let Err(discard) = self.pass(crossing, data, now) {
+        if let Err(discard) = self.pass(crossing, data, now).and_then(|()| self.admit(index, Way::Up, data, now)) {
             return Verdict::Discard(discard);
         }
-        self.carry(index, Way::Up, length);
         slot.narrow(CHANNEL_HEADER, length);
         match (inside, port) {
             (Some(inside), _) => self.send_inside(slot, inside, peer, now),

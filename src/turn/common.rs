@@ -1,4 +1,4 @@
-//! What the shards share: the quota ledger, the budget of answers to strangers, which relayed addresses of ours are in
+//! What the shards share: the quota ledger, the budgets of answers and requests, which relayed addresses of ours are in
 //! use, and ports reserved by token. Media reads one word of it at most.
 
 use core::net::IpAddr;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use crate::addr::{ClientAddr, Family, PeerAddr};
 use crate::auth::Subject;
 use crate::policy::seal::Conversations;
-use crate::policy::{ChallengeBudget, Ledger, Quota};
+use crate::policy::{ChallengeBudget, Ledger, Quota, RequestBudget};
 use crate::time::{Lifetime, Moment};
 
 use super::own::OwnAddresses;
@@ -31,6 +31,8 @@ pub struct Common {
     ledger: Arc<Ledger>,
     /// Made by the first shard, with its key. One for all: a source that comes from many ports reaches many shards.
     budget: OnceLock<Mutex<ChallengeBudget>>,
+    /// Made by the first shard, with its key.
+    requests: OnceLock<Mutex<RequestBudget>>,
     /// Made by the first shard, with its seeds.
     conversations: OnceLock<Conversations>,
     own: OwnAddresses,
@@ -65,6 +67,7 @@ impl Common {
         Arc::new(Self {
             ledger: Ledger::new(quota),
             budget: OnceLock::new(),
+            requests: OnceLock::new(),
             conversations: OnceLock::new(),
             own: OwnAddresses::new(relayed, opened, closed),
             reserved: Mutex::default(),
@@ -88,6 +91,18 @@ impl Common {
     pub(super) fn may_answer(&self, client: ClientAddr, now: Moment) -> bool {
         let Some(budget) = self.budget.get() else { return false };
         budget.lock().unwrap_or_else(PoisonError::into_inner).allow(client, now)
+    }
+
+    /// Sets how many proven requests a credential may make in a second. `key` is random; the first one stays.
+    pub(super) fn set_requests(&self, per_second: u32, key: [u8; 32]) {
+        let budget = self.requests.get_or_init(|| Mutex::new(RequestBudget::new(per_second, key)));
+        budget.lock().unwrap_or_else(PoisonError::into_inner).set_rate(per_second);
+    }
+
+    /// Takes one request out of a credential's budget; false when none is left.
+    pub(super) fn may_ask(&self, subject: Subject, now: Moment) -> bool {
+        let Some(budget) = self.requests.get() else { return false };
+        budget.lock().unwrap_or_else(PoisonError::into_inner).allow(subject, now)
     }
 
     /// Whether there is a relayed address of this family.

@@ -5,7 +5,9 @@ use crate::addr::{Family, FiveTuple, PeerAddr};
 use crate::policy::seal::Way;
 use crate::time::Now;
 use crate::wire::attribute::Icmp;
-use crate::wire::{AttributeType, Class, HEADER, MessageWriter, Method, TransactionId, padded, write_channel_header};
+use crate::wire::{
+    AttributeType, ChannelNumber, Class, HEADER, MessageWriter, Method, TransactionId, padded, write_channel_header,
+};
 
 use super::paths::Crossing;
 use super::{Direction, Discard, PortKey, Relay, Slot, Verdict};
@@ -14,6 +16,10 @@ impl Relay {
     pub(super) fn hear_peer(&mut self, slot: &mut Slot, port: PortKey, peer: PeerAddr, now: Now) -> Verdict {
         let (index, client, own) = match self.receiver(port, peer, now) {
             Ok(receiver) => receiver,
+            Err(discard) => return Verdict::Discard(discard),
+        };
+        let channel = match self.channel_from(index, peer, now) {
+            Ok(channel) => channel,
             Err(discard) => return Verdict::Discard(discard),
         };
         self.tally.packet(client.link.transport(), Direction::FromPeer, slot.message().len());
@@ -28,20 +34,23 @@ impl Relay {
         if let Err(discard) = self.pass(crossing, slot.message(), now) {
             return Verdict::Discard(discard);
         }
-        self.deliver(slot, index, client, peer, now)
+        self.deliver(slot, index, client, peer, channel, now)
     }
 
-    /// Writes what a client gets of a peer's datagram that has been let through, in front of it.
+    /// Writes what a client gets of a peer's datagram that has been let through, in front of it, if its rate has room.
     pub(super) fn deliver(
         &mut self,
         slot: &mut Slot,
         index: u32,
         client: FiveTuple,
         peer: PeerAddr,
+        channel: Option<ChannelNumber>,
         now: Now,
     ) -> Verdict {
+        if let Err(discard) = self.admit(index, Way::Down, slot.message(), now) {
+            return Verdict::Discard(discard);
+        }
         let length = slot.message().len();
-        let channel = self.table.get(index).and_then(|allocation| allocation.channel_of(peer, now.moment));
         let fits = match channel {
             Some(channel) => {
                 u16::try_from(length).is_ok_and(|length| slot.prepend(&write_channel_header(channel, length)))
@@ -55,7 +64,6 @@ impl Relay {
         if !fits {
             return Verdict::Discard(Discard::TooLarge);
         }
-        self.carry(index, Way::Down, length);
         Verdict::ToClient(client)
     }
 

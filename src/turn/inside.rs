@@ -64,6 +64,10 @@ impl Relay {
             return Verdict::Discard(Discard::NoPermission);
         };
         let own = permission.own;
+        let channel = match self.channel_from(index, peer, now) {
+            Ok(channel) => channel,
+            Err(discard) => return Verdict::Discard(discard),
+        };
         self.tally.packet(client.link.transport(), Direction::Inside, slot.message().len());
         // Media was judged when it was sent, in the same conversation. What moves a handshake both paths must see.
         let media = self.policy.seal.mode != Mode::Off && seal::is_media(slot.message());
@@ -74,6 +78,6 @@ impl Relay {
                 return Verdict::Discard(discard);
             }
         }
-        self.deliver(slot, index, client, peer, now)
+        self.deliver(slot, index, client, peer, channel, now)
     }
 }

@@ -28,7 +28,7 @@ pub(super) enum Refusal {
     PeerAddressFamilyMismatch,
     /// The user has as many allocations as one may have.
     AllocationQuotaReached,
-    /// No port, no reservation with this token, or a bound of the relay is reached.
+    /// No port, no reservation with this token, or a bound of the relay or of the client's source is reached.
     InsufficientCapacity,
 }
 
@@ -67,7 +67,7 @@ impl From<Exceeded> for Refusal {
     fn from(exceeded: Exceeded) -> Self {
         match exceeded {
             Exceeded::Subject => Self::AllocationQuotaReached,
-            Exceeded::Total => Self::InsufficientCapacity,
+            Exceeded::Source | Exceeded::Total => Self::InsufficientCapacity,
         }
     }
 }

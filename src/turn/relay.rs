@@ -10,7 +10,7 @@ use rand_core::{RngCore, SeedableRng};
 use crate::addr::{ConnectionId, Family, FiveTuple, Transport};
 use crate::auth::Authenticator;
 use crate::policy::Policy;
-use crate::policy::seal::{Conversations, Way};
+use crate::policy::seal::Conversations;
 use crate::time::{Moment, Now, UnixTime};
 use crate::wire::{FrameKind, kind_of};
 
@@ -62,6 +62,7 @@ impl Relay {
         let mut budget_key = [0; 32];
         random.fill_bytes(&mut budget_key);
         common.set_challenges(policy.challenges_per_second, budget_key);
+        common.set_requests(settings.requests_per_second, budget_key);
         let table = Table::new([(); 4].map(|()| random.next_u64()));
         // Beside the conversation itself, an address and some username fragments lead to it.
         common.set_conversations([(); 4].map(|()| random.next_u64()), policy.quota.total.saturating_mul(4));
@@ -221,6 +222,8 @@ impl Relay {
         let mut budget_key = [0; 32];
         self.random.fill_bytes(&mut budget_key);
         self.common.set_challenges(self.policy.challenges_per_second, budget_key);
+        self.common.set_requests(self.settings.requests_per_second, budget_key);
+        self.set_rates();
         let (rules, common) = (&self.policy.peers, &self.common);
         for allocation in self.table.iter_mut() {
             if allocation.call.is_none() {
@@ -272,15 +275,6 @@ impl Relay {
     pub(super) fn live(&mut self, client: &FiveTuple, now: Now) -> Option<u32> {
         let index = self.table.by_five_tuple(client)?;
         self.unexpired(index, now)
-    }
-
-    /// Counts what an allocation has carried.
-    pub(super) fn carry(&mut self, index: u32, way: Way, bytes: usize) {
-        let Some(allocation) = self.table.get_mut(index) else { return };
-        match way {
-            Way::Up => allocation.carried.up.add(bytes),
-            Way::Down => allocation.carried.down.add(bytes),
-        }
     }
 
     /// The same place, if what is there has not run out. The wheel turns in whole seconds; this looks at the moment.

@@ -46,10 +46,10 @@ impl Relay {
             own: permission.own,
         };
         let payload = slot.message().get(offset..offset + length).unwrap_or_default();
-        if let Err(discard) = self.pass(crossing, payload, now) {
+        if let Err(discard) = self.pass(crossing, payload, now).and_then(|()| self.admit(index, Way::Up, payload, now))
+        {
             return Verdict::Discard(discard);
         }
-        self.carry(index, Way::Up, length);
         slot.narrow(offset, length);
         // Between datagrams the attribute is for IPv4 to IPv4 only; a stream has no DF bit of its own to go by
         // (RFC 8656 §13, §15).

@@ -55,6 +55,11 @@ impl Relay {
                     Err(_) => Verdict::Discard(Discard::ReplyTooLarge),
                 };
             }
+            Ok(request) if !self.common.may_ask(request.grant().subject(), now.moment) => {
+                // No answer: it would cost as much as obeying, and a client that hears none asks more and more slowly
+                // (RFC 8489 §6.2.1).
+                return Verdict::Discard(Discard::RequestRate);
+            }
             Ok(request) => {
                 let body = self.obey(&request, client, now).unwrap_or_else(Body::Refused);
                 (body, request.into_signer())

@@ -2,8 +2,8 @@
 
 use crate::addr::Transport;
 use crate::auth::token::TokenRefusal;
-use crate::policy::PeerRefusal;
 use crate::policy::seal::{Fact, Profile, Reason, SuiteClass, Version};
+use crate::policy::{Exceeded, PeerRefusal};
 use crate::wire::{ErrorCode, Method};
 
 use super::{Discard, EndCause, Volume};
@@ -91,6 +91,7 @@ pub struct Tally {
     seal_reported: [u64; Reason::ALL.len()],
     live: [u64; Transport::ALL.len()],
     peer_refusals: [u64; PeerRefusal::ALL.len()],
+    quota_refusals: [u64; Exceeded::ALL.len()],
     token_refusals: [u64; TokenRefusal::LABELS.len()],
     /// Allocations refused because the credential is for other regions.
     pub wrong_region: u64,
@@ -196,6 +197,17 @@ impl Tally {
     #[must_use]
     pub fn peer_refusals(&self, refusal: PeerRefusal) -> u64 {
         self.peer_refusals.get(refusal as usize).copied().unwrap_or(0)
+    }
+
+    /// Counts an allocation that met a bound.
+    pub fn quota_refused(&mut self, exceeded: Exceeded) {
+        bump(self.quota_refusals.get_mut(exceeded as usize));
+    }
+
+    /// How many allocations met this bound.
+    #[must_use]
+    pub fn quota_refusals(&self, exceeded: Exceeded) -> u64 {
+        self.quota_refusals.get(exceeded as usize).copied().unwrap_or(0)
     }
 
     /// Counts a call token that was not believed, or not now.

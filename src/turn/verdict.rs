@@ -70,6 +70,10 @@ discards! {
     MissingAttribute = "missing_attribute", "A Send indication without XOR-PEER-ADDRESS or DATA.";
     PeerForbidden = "peer_forbidden", "Policy does not allow this peer or port.";
     Seal = "seal", "The seal lets it not pass: hilum_seal_discards_total says why.";
+    Rate = "rate", "A large packet beyond the rate of its token or user; small ones still pass.";
+    RateSmall = "rate_small", "A small packet beyond the rate: what is reserved for small ones is spent, too.";
+    RequestRate = "request_rate", "A proven request beyond the requests that its credential has in a second.";
+    PeerPort = "peer_port", "Not from the port of the peer that the allocation's channel is bound to.";
     OtherCall = "other_call", "The peer is not of the call that the allocation is bound to, or it is bound to one.";
     IcmpType = "icmp_type", "The network said something that is not passed on (RFC 8656 §11.5).";
     PeerFamily = "peer_family", "The allocation has no relayed address of the peer's family.";

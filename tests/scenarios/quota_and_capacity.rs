@@ -1,6 +1,6 @@
 //! Bounds on allocations (RFC 8656 §5, §7.2 checks 8 and 10).
 
-use hilum::policy::Quota;
+use hilum::policy::{Exceeded, Quota};
 use hilum::time::UnixTime;
 use hilum::turn::Settings;
 use hilum::wire::{AttributeType, ErrorCode, Method};
@@ -25,6 +25,7 @@ fn a_user_has_a_quota_wherever_its_clients_are() {
     let answer = world.request(&Client::number(3), Request::allocate());
     answer.expect_error(ErrorCode::ALLOCATION_QUOTA_REACHED);
     assert_eq!(world.relay.allocations(), 2);
+    assert_eq!(world.tally().quota_refusals(Exceeded::Subject), 1);
     world.allocate(&Client::number(3).named(BOB));
 }
 
@@ -60,6 +61,7 @@ fn the_process_has_a_bound_of_its_own() {
     world.allocate(&Client::number(2).named(BOB));
     let answer = world.request(&Client::number(3), Request::allocate());
     answer.expect_error(ErrorCode::INSUFFICIENT_CAPACITY);
+    assert_eq!(world.tally().quota_refusals(Exceeded::Total), 1);
 }
 
 // RFC 8656 §7.2, check 8: "can allocate a relayed transport address".

@@ -1,0 +1,66 @@
+//! How much a client has, sends and asks for: what is refused, and what is dropped without a word.
+
+use crate::addr::{FiveTuple, PeerAddr};
+use crate::auth::{CallGrant, Subject};
+use crate::policy::seal::Way;
+use crate::policy::{BeyondRate, Bounds, Rate, Reservation, Source};
+use crate::time::Now;
+use crate::wire::ChannelNumber;
+
+use super::refusal::Refusal;
+use super::{Discard, Relay};
+
+impl Relay {
+    /// Admits a datagram that may pass, if the rate of its credential has room for it, and counts it as carried.
+    #[inline]
+    pub(super) fn admit(&mut self, index: u32, way: Way, datagram: &[u8], now: Now) -> Result<(), Discard> {
+        let Some(allocation) = self.table.get_mut(index) else { return Err(Discard::NoAllocation) };
+        if let Some(rate) = &allocation.rate {
+            rate.send(way, datagram, now.moment)?;
+        }
+        match way {
+            Way::Up => allocation.carried.up.add(datagram.len()),
+            Way::Down => allocation.carried.down.add(datagram.len()),
+        }
+        Ok(())
+    }
+
+    /// The channel that a peer's data goes out on, if there is one; or why the peer may not send, which has the permission.
+    pub(super) fn channel_from(&self, index: u32, peer: PeerAddr, now: Now) -> Result<Option<ChannelNumber>, Discard> {
+        let allocation = self.table.get(index).ok_or(Discard::NoRelayedPort)?;
+        let strict = self.settings.strict_port.is_for(allocation.call.is_some());
+        allocation.channel_from(peer, strict, now.moment)
+    }
+
+    /// A place for one more allocation within all bounds.
+    pub(super) fn reserve(
+        &mut self,
+        subject: Subject,
+        call: Option<&CallGrant>,
+        client: FiveTuple,
+        now: Now,
+    ) -> Result<Reservation, Refusal> {
+        let of_token = call.and_then(|call| call.claims().limits.allocations).map(usize::from);
+        let bounds = Bounds { subject: of_token.unwrap_or(usize::MAX), source: self.settings.allocations_per_source };
+        let ledger = self.common.ledger();
+        let reserved = ledger.reserve(subject, Source::of(client.client.socket().ip()), bounds, now.moment);
+        Ok(reserved.inspect_err(|&exceeded| self.tally.quota_refused(exceeded))?)
+    }
+
+    /// The limits of new settings, for allocations that live.
+    pub(super) fn set_rates(&mut self) {
+        for allocation in self.table.iter_mut() {
+            let limit = self.settings.rate_limit(allocation.call.as_ref());
+            allocation.rate = Rate::new(limit, allocation.reservation.account());
+        }
+    }
+}
+
+impl From<BeyondRate> for Discard {
+    fn from(beyond: BeyondRate) -> Self {
+        match beyond {
+            BeyondRate::Large => Self::Rate,
+            BeyondRate::Small => Self::RateSmall,
+        }
+    }
+}
