@@ -160,6 +160,12 @@ impl Ledger {
         self.open().total
     }
 
+    /// Live allocations of a subject.
+    #[must_use]
+    pub fn held(&self, subject: Subject) -> usize {
+        self.open().per_subject.get(&subject).copied().unwrap_or(0)
+    }
+
     /// Nothing in here can fail halfway, so a book left behind by a thread that died is still right.
     fn open(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)

@@ -12,7 +12,10 @@
 )]
 
 mod addresses;
+mod calls;
+mod life;
 mod peers;
+mod people;
 mod reach;
 mod reference;
 #[allow(dead_code, clippy::wrong_self_convention, reason = "the scenarios use all of it, and it reads well there")]

@@ -19,8 +19,8 @@ use hilum::wire::{
 #[path = "issuer.rs"]
 mod issuer;
 
-pub use issuer::Token;
-use issuer::{PASSWORD_KEY, rules};
+use issuer::PASSWORD_KEY;
+pub use issuer::{Token, rules};
 
 pub const REALM: &str = "hilum";
 pub const ALICE: &str = "alice";
