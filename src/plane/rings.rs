@@ -16,8 +16,10 @@ const CAPACITY: usize = 256 * 1024;
 const PER_TURN: usize = 32;
 /// Bytes of an address: family, IP, port.
 const ADDRESS: usize = 19;
-/// Bytes before each datagram: its length, from and to where.
-const HEADER: usize = 2 + 2 * ADDRESS;
+/// Bytes of an address's serial number.
+const SERIAL: usize = 4;
+/// Bytes before each datagram: its length, which use of the receiver's address is meant, from and to where.
+const HEADER: usize = 2 + SERIAL + 2 * ADDRESS;
 
 /// The rings of one shard.
 #[derive(Debug)]
@@ -59,13 +61,21 @@ impl Rings {
     }
 
     /// Puts the slot's message into a shard's ring. `false`: the ring is full, or there is no such shard.
-    pub(super) fn push(&mut self, shard: u8, from: RelayedAddr, to: RelayedAddr, slot: &mut Slot) -> bool {
+    pub(super) fn push(
+        &mut self,
+        shard: u8,
+        from: RelayedAddr,
+        (to, serial): (RelayedAddr, u32),
+        slot: &mut Slot,
+    ) -> bool {
         let Some(Some(outgoing)) = self.outgoing.get_mut(usize::from(shard)) else { return false };
         let Ok(length) = u16::try_from(slot.message().len()) else { return false };
         let mut header = [0; HEADER];
-        let (head, addresses) = header.split_at_mut(2);
+        let (head, rest) = header.split_at_mut(2);
+        let (number, addresses) = rest.split_at_mut(SERIAL);
         let (first, second) = addresses.split_at_mut(ADDRESS);
         head.copy_from_slice(&length.to_be_bytes());
+        number.copy_from_slice(&serial.to_be_bytes());
         encode(from, first);
         encode(to, second);
         // All at once, so that the other side never sees a part.
@@ -115,11 +125,13 @@ impl Rings {
 fn pop(ring: &mut Consumer<u8>, slot: &mut Slot) -> Option<()> {
     let mut header = [0; HEADER];
     ring.pop_entire_slice(&mut header).ok()?;
-    let (length, addresses) = header.split_first_chunk::<2>()?;
+    let (length, rest) = header.split_first_chunk::<2>()?;
+    let (serial, addresses) = rest.split_first_chunk::<SERIAL>()?;
+    let serial = u32::from_be_bytes(*serial);
     let (from, to) = addresses.split_at_checked(ADDRESS)?;
     let length = usize::from(u16::from_be_bytes(*length));
     ring.pop_entire_slice(slot.receive_area().get_mut(..length)?).ok()?;
-    slot.fill(length, Origin::Shard { from: decode(from)?, to: decode(to)? });
+    slot.fill(length, Origin::Shard { from: decode(from)?, to: decode(to)?, serial });
     Some(())
 }
 
@@ -162,7 +174,7 @@ mod tests {
 
     fn slot(bytes: &[u8]) -> Slot {
         let mut slot = Slot::new();
-        slot.fill_from(bytes, Origin::Shard { from: address("0.0.0.0:0"), to: address("0.0.0.0:0") });
+        slot.fill_from(bytes, Origin::Shard { from: address("0.0.0.0:0"), to: address("0.0.0.0:0"), serial: 0 });
         slot
     }
 
@@ -171,15 +183,15 @@ mod tests {
         let mut all = shards(3);
         let (from, to) = (address("192.0.2.1:2000"), address("192.0.2.1:3000"));
         let (from_v6, to_v6) = (address("[2001:db8::1]:2000"), address("[2001:db8::2]:65535"));
-        assert!(all[0].push(2, from, to, &mut slot(&[7; 172])));
-        assert!(all[1].push(2, from_v6, to_v6, &mut slot(&[])));
+        assert!(all[0].push(2, from, (to, 7), &mut slot(&[7; 172])));
+        assert!(all[1].push(2, from_v6, (to_v6, 7), &mut slot(&[])));
         let mut slots = [Slot::new(), Slot::new(), Slot::new()];
         assert!(all[2].waiting() && !all[1].waiting());
         assert_eq!(all[2].receive(&mut slots), 2);
         assert_eq!(slots[0].message(), &[7; 172]);
-        assert_eq!(slots[0].origin(), Some(Origin::Shard { from, to }));
+        assert_eq!(slots[0].origin(), Some(Origin::Shard { from, to, serial: 7 }));
         assert!(slots[1].message().is_empty());
-        assert_eq!(slots[1].origin(), Some(Origin::Shard { from: from_v6, to: to_v6 }));
+        assert_eq!(slots[1].origin(), Some(Origin::Shard { from: from_v6, to: to_v6, serial: 7 }));
         assert!(!all[2].waiting());
     }
 
@@ -189,22 +201,22 @@ mod tests {
         let (from, to) = (address("192.0.2.1:2000"), address("192.0.2.1:3000"));
         let bytes: Vec<u8> = (0..LARGEST).map(|at| u8::try_from(at % 251).unwrap()).collect();
         let mut pushed = 0;
-        while all[0].push(1, from, to, &mut slot(&bytes)) {
+        while all[0].push(1, from, (to, 7), &mut slot(&bytes)) {
             pushed += 1;
         }
         assert_eq!(pushed, CAPACITY / (LARGEST + HEADER));
         let mut slots: Vec<_> = (0..8).map(|_| Slot::new()).collect();
         assert_eq!(all[1].receive(&mut slots), pushed);
         assert!(slots.iter().take(pushed).all(|slot| slot.message() == bytes));
-        assert!(all[0].push(1, from, to, &mut slot(&bytes)));
+        assert!(all[0].push(1, from, (to, 7), &mut slot(&bytes)));
     }
 
     #[test]
     fn no_ring_leads_to_oneself_or_to_nobody() {
         let mut all = shards(2);
         let (from, to) = (address("192.0.2.1:2000"), address("192.0.2.1:3000"));
-        assert!(!all[0].push(0, from, to, &mut slot(&[1])));
-        assert!(!all[0].push(2, from, to, &mut slot(&[1])));
+        assert!(!all[0].push(0, from, (to, 7), &mut slot(&[1])));
+        assert!(!all[0].push(2, from, (to, 7), &mut slot(&[1])));
     }
 
     // One shard that sends without end must not keep the others from being heard.
@@ -213,9 +225,9 @@ mod tests {
         let mut all = shards(3);
         let (from, to) = (address("192.0.2.1:2000"), address("192.0.2.1:3000"));
         for _ in 0..100 {
-            assert!(all[0].push(2, from, to, &mut slot(&[0])));
+            assert!(all[0].push(2, from, (to, 7), &mut slot(&[0])));
         }
-        assert!(all[1].push(2, from, to, &mut slot(&[1])));
+        assert!(all[1].push(2, from, (to, 7), &mut slot(&[1])));
         let mut slots: Vec<_> = (0..64).map(|_| Slot::new()).collect();
         assert_eq!(all[2].receive(&mut slots), PER_TURN);
         assert!(slots.iter().take(PER_TURN).any(|slot| slot.message() == [1]));

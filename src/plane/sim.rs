@@ -383,8 +383,9 @@ impl Net for SimNet {
                     }
                     Link::Udp(_) => Some(Sent::ToClient { client, bytes }),
                 },
-                Verdict::ToShard { shard, from, to } => {
-                    world.cross(usize::from(shard), Arrival { origin: Origin::Shard { from, to }, bytes });
+                Verdict::ToShard { shard, from, to, serial } => {
+                    let origin = Origin::Shard { from, to, serial };
+                    world.cross(usize::from(shard), Arrival { origin, bytes });
                     continue;
                 }
                 Verdict::ToPeer { port, peer, dont_fragment } => {

@@ -166,8 +166,8 @@ impl UdpNet {
                         *to = client.client.socket();
                     }
                 },
-                Verdict::ToShard { shard, from, to } => {
-                    if !self.rings.push(shard, from, to, slot) {
+                Verdict::ToShard { shard, from, to, serial } => {
+                    if !self.rings.push(shard, from, (to, serial), slot) {
                         tally.discard(Discard::ShardFull);
                     }
                 }

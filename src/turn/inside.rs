@@ -30,18 +30,25 @@ impl Relay {
     pub(super) fn send_inside(&mut self, slot: &mut Slot, inside: Inside, peer: PeerAddr, now: Now) -> Verdict {
         let to = RelayedAddr::new(peer.socket());
         if inside.to.shard != self.shard {
-            return Verdict::ToShard { shard: inside.to.shard, from: inside.from, to };
+            let Located { shard, serial, .. } = inside.to;
+            return Verdict::ToShard { shard, from: inside.from, to, serial };
         }
         self.receive_inside(slot, inside.to, to, PeerAddr::canonical(inside.from.socket()), now)
     }
 
-    /// A datagram from an allocation of another shard.
-    pub(super) fn hear_shard(&mut self, slot: &mut Slot, to: RelayedAddr, from: RelayedAddr, now: Now) -> Verdict {
+    /// A datagram from an allocation of another shard, for one use of a relayed address of ours.
+    pub(super) fn hear_shard(
+        &mut self,
+        slot: &mut Slot,
+        (to, serial): (RelayedAddr, u32),
+        from: RelayedAddr,
+        now: Now,
+    ) -> Verdict {
         match self.common.own().locate(PeerAddr::canonical(to.socket())) {
-            Some(located) if located.shard == self.shard => {
+            Some(located) if located.shard == self.shard && located.serial == serial => {
                 self.receive_inside(slot, located, to, PeerAddr::canonical(from.socket()), now)
             }
-            // It was another allocation's when the datagram set out.
+            // It was another allocation's when the datagram set out, and that one's call was asked for.
             Some(_) | None => Verdict::Discard(Discard::NoRelayedPort),
         }
     }

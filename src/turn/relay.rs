@@ -100,7 +100,7 @@ impl Relay {
             None => Verdict::Discard(Discard::Unjudged),
             Some(Origin::Client(client)) => self.hear_client(slot, client, now),
             Some(Origin::Peer { port, peer }) => self.hear_peer(slot, port, peer, now),
-            Some(Origin::Shard { from, to }) => self.hear_shard(slot, to, from, now),
+            Some(Origin::Shard { from, to, serial }) => self.hear_shard(slot, (to, serial), from, now),
             Some(Origin::PeerError { port, peer, icmp }) => self.hear_network(slot, port, peer, icmp, now),
         };
         match verdict {

@@ -33,6 +33,8 @@ pub enum Origin {
         from: RelayedAddr,
         /// The relayed transport address of the receiver's allocation, which was on this shard.
         to: RelayedAddr,
+        /// Which use of that address is meant.
+        serial: u32,
     },
     /// The network says by ICMP that a datagram to a peer did not arrive. The payload is empty.
     PeerError {

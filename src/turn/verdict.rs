@@ -26,6 +26,8 @@ pub enum Verdict {
         from: RelayedAddr,
         /// The relayed transport address of the receiver's allocation.
         to: RelayedAddr,
+        /// Which use of that address is meant: in other hands it has another number.
+        serial: u32,
     },
     /// Nowhere.
     Discard(Discard),

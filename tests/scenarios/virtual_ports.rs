@@ -220,13 +220,36 @@ fn an_allocation_on_another_shard_is_reached_through_that_shard() {
     one.bind(&ada, 0x4001, &of_ben.to_string());
     two.bind(&ben, 0x4002, &of_ada.to_string());
     let sent = one.from_client(&ada, &channel_data(0x4001, b"hello"));
-    assert_eq!(sent, Outcome::ToShard { shard: 1, from: of_ada, to: of_ben, bytes: b"hello".to_vec() });
-    let heard = two.from_shard(of_ada, of_ben, b"hello");
+    // Hers is the first use of a relayed address, his the second.
+    assert_eq!(sent, Outcome::ToShard { shard: 1, from: of_ada, to: of_ben, serial: 2, bytes: b"hello".to_vec() });
+    let heard = two.from_shard(of_ada, of_ben, 2, b"hello");
     assert_eq!(heard, Outcome::ToClient(ben.five_tuple, channel_data(0x4002, b"hello")));
     // Too late: it has gone meanwhile, or the address is another shard's.
     two.request(&ben, Request::refresh(0)).expect_success();
-    assert_eq!(two.from_shard(of_ada, of_ben, b"hello"), Outcome::Discarded(Discard::NoRelayedPort));
-    assert_eq!(two.from_shard(of_ben, of_ada, b"hello"), Outcome::Discarded(Discard::NoRelayedPort));
+    assert_eq!(two.from_shard(of_ada, of_ben, 2, b"hello"), Outcome::Discarded(Discard::NoRelayedPort));
+    assert_eq!(two.from_shard(of_ben, of_ada, 1, b"hello"), Outcome::Discarded(Discard::NoRelayedPort));
+}
+
+// The call was asked for when the datagram set out; what the seal takes for media is not judged again.
+#[test]
+fn a_datagram_between_shards_reaches_nobody_who_has_the_address_by_then() {
+    let report = hilum::policy::seal::Settings { mode: hilum::policy::seal::Mode::Report, ..Default::default() };
+    let setup = || Setup { seal: report, families: vec![Family::V4], ..Setup::default() };
+    let common = Common::with_addresses(setup().quota, &[RELAY_V4.parse().unwrap()], &(1026..=65_535), &[]);
+    let (mut one, mut two) = (World::shard(setup(), Arc::clone(&common), 0), World::shard(setup(), common, 1));
+    let (ada, ben) = (party(1, "a"), party(2, "b"));
+    let (of_ada, of_ben) = (one.allocate(&ada), two.allocate(&ben));
+    one.bind(&ada, 0x4001, &of_ben.to_string());
+    two.permit(&ben, &[&of_ada.to_string()]);
+    let media = [&[0x80, 96][..], &[7; 40]].concat();
+    let sent = one.from_client(&ada, &channel_data(0x4001, &media));
+    let Outcome::ToShard { from, to, serial, bytes, .. } = sent else { panic!("{sent:?}") };
+    assert!(matches!(two.from_shard(from, to, serial, &bytes), Outcome::ToClient(..)));
+    two.request(&ben, Request::refresh(0)).expect_success();
+    let eve = Client::number(3).holding(&Token::new("other", "e"));
+    assert_eq!(two.allocate(&eve), of_ben);
+    two.permit(&eve, &[&of_ada.to_string()]);
+    assert_eq!(two.from_shard(from, to, serial, &bytes), Outcome::Discarded(Discard::NoRelayedPort));
 }
 
 // Without a permission of the receiver nothing arrives, whichever shard it is on.
@@ -235,7 +258,7 @@ fn another_shard_checks_the_permission_as_well() {
     let mut one = World::default();
     let mut two = World::shard(Setup::default(), Arc::clone(&one.common), 1);
     let (of_ada, of_ben) = (one.allocate(&party(1, "a")), two.allocate(&party(2, "b")));
-    assert_eq!(two.from_shard(of_ada, of_ben, b"hello"), Outcome::Discarded(Discard::NoPermission));
+    assert_eq!(two.from_shard(of_ada, of_ben, 2, b"hello"), Outcome::Discarded(Discard::NoPermission));
 }
 
 #[test]

@@ -81,7 +81,7 @@ pub enum Outcome {
     /// It went to a peer, from one of our relayed addresses.
     ToPeer { from: SocketAddr, to: SocketAddr, bytes: Vec<u8>, dont_fragment: bool },
     /// It went to an allocation on another shard.
-    ToShard { shard: u8, from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
+    ToShard { shard: u8, from: SocketAddr, to: SocketAddr, serial: u32, bytes: Vec<u8> },
     /// It was discarded.
     Discarded(Discard),
 }
@@ -222,8 +222,8 @@ impl World {
                 let from = self.open.get(&port).expect("data leaves from an open port").socket();
                 Outcome::ToPeer { from, to: peer.socket(), bytes, dont_fragment }
             }
-            Verdict::ToShard { shard, from, to } => {
-                Outcome::ToShard { shard, from: from.socket(), to: to.socket(), bytes }
+            Verdict::ToShard { shard, from, to, serial } => {
+                Outcome::ToShard { shard, from: from.socket(), to: to.socket(), serial, bytes }
             }
             Verdict::Discard(reason) => Outcome::Discarded(reason),
         };
@@ -247,9 +247,9 @@ impl World {
         self.judge(bytes, Origin::Peer { port, peer: PeerAddr::canonical(peer.parse().unwrap()) })
     }
 
-    /// Data from an allocation of another shard.
-    pub fn from_shard(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) -> Outcome {
-        self.judge(bytes, Origin::Shard { from: RelayedAddr::new(from), to: RelayedAddr::new(to) })
+    /// Data from an allocation of another shard, for one use of an address.
+    pub fn from_shard(&mut self, from: SocketAddr, to: SocketAddr, serial: u32, bytes: &[u8]) -> Outcome {
+        self.judge(bytes, Origin::Shard { from: RelayedAddr::new(from), to: RelayedAddr::new(to), serial })
     }
 
     /// The network says that a datagram from a relayed address to a peer did not arrive.

@@ -157,15 +157,15 @@ fn a_datagram_for_another_shard_wakes_it_and_arrives_there() {
     let relayed = |port| RelayedAddr::new(([127, 0, 0, 1], port).into());
     let (from, to) = (relayed(2000), relayed(3000));
     host().send_to(b"data", one.listener).unwrap();
-    one.relay(1, |slot| slot.judge(Verdict::ToShard { shard: 1, from, to }));
+    one.relay(1, |slot| slot.judge(Verdict::ToShard { shard: 1, from, to, serial: 9 }));
     let woken = two.wait(Some(two.now.moment + Duration::from_secs(3600)));
     let slots = two.recv();
     assert_eq!(slots.len(), 1);
-    assert_eq!((slots[0].origin(), slots[0].message()), (Some(Origin::Shard { from, to }), &b"data"[..]));
+    assert_eq!((slots[0].origin(), slots[0].message()), (Some(Origin::Shard { from, to, serial: 9 }), &b"data"[..]));
     assert!(woken.moment.since(one.net.now.moment) < Duration::from_secs(1), "nobody woke it");
     assert_eq!(one.tally.discards(Discard::ShardFull), 0);
     host().send_to(b"data", one.listener).unwrap();
-    one.relay(1, |slot| slot.judge(Verdict::ToShard { shard: 7, from, to }));
+    one.relay(1, |slot| slot.judge(Verdict::ToShard { shard: 7, from, to, serial: 9 }));
     assert_eq!(one.tally.discards(Discard::ShardFull), 1);
 }
 
