@@ -86,6 +86,10 @@ impl Source for View {
         KeyReading::of(&keyring(), UnixTime::from_secs(now))
     }
 
+    fn api_requests(&self) -> Vec<([&'static str; 2], u64)> {
+        vec![(["revoke", "ok"], 6)]
+    }
+
     fn certificate_expires(&self) -> Option<UnixTime> {
         Some(UnixTime::from_secs(1_900_000_000))
     }

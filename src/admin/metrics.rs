@@ -50,6 +50,8 @@ pub trait Source: Send + Sync {
     fn conversations(&self) -> u64;
     /// The keys of call tokens.
     fn keys(&self) -> KeyReading;
+    /// Requests of operators by route and outcome.
+    fn api_requests(&self) -> Vec<([&'static str; 2], u64)>;
     /// When the certificate ends; `None` without TLS.
     fn certificate_expires(&self) -> Option<UnixTime>;
 }
@@ -150,7 +152,7 @@ struct Readings {
 }
 
 impl Readings {
-    const NAMES: [Name; 31] = [
+    const NAMES: [Name; 32] = [
         names::ALLOCATIONS,
         names::ALLOCATIONS_ENDING,
         names::ALLOCATIONS_BEGUN,
@@ -181,6 +183,7 @@ impl Readings {
         names::SEAL_DISCARDS,
         names::SEAL_REPORTED,
         names::SEAL_CONVERSATIONS,
+        names::API_REQUESTS,
         names::CERTIFICATE_EXPIRY,
     ];
 
@@ -245,6 +248,8 @@ impl Readings {
             page.gauges(names::KEYS_OLDEST, [(vec![], age)])?;
         }
         self.seal(&mut page, &shards)?;
+        let asked = self.source.api_requests().into_iter();
+        page.counters(names::API_REQUESTS, asked.map(|(labels, count)| (labels.map(str::to_owned).to_vec(), count)))?;
         if let Some(expires) = self.source.certificate_expires() {
             page.gauges(names::CERTIFICATE_EXPIRY, [(vec![], expires.as_secs())])?;
         }

@@ -47,6 +47,7 @@ names! {
     SEAL_REPORTED = "hilum_seal_reported_total", ["reason"], "Datagrams that passed and would have been stopped if the seal were enforced.";
     SEAL_SECONDS = "hilum_seal_seconds", [], "From the first datagram of a conversation to its seal.";
     SEAL_CONVERSATIONS = "hilum_seal_conversations", [], "Entries in the memory of conversations, sealed or not.";
+    API_REQUESTS = "hilum_api_requests_total", ["route", "outcome"], "Requests of operators, over the Unix socket and the network.";
     CERTIFICATE_EXPIRY = "hilum_certificate_expiry_timestamp_seconds", [], "When the certificate ends, in Unix time.";
     CONFIG_RELOADS = "hilum_config_reloads_total", ["result"], "Reloads of the configuration, by result.";
     START_TIME = "hilum_start_time_seconds", [], "When the relay started, in Unix time.";

@@ -2,6 +2,7 @@
 
 mod control;
 mod notes;
+mod office;
 mod view;
 
 use core::net::SocketAddr;
@@ -27,6 +28,7 @@ use crate::turn::{Common, Relay};
 pub use control::{Control, Hanging, RevokeError, Revoking};
 
 use notes::note_facts;
+use office::{Bound, Desk, Office};
 use view::View;
 
 /// How long shards may take to stop: they look up once a second.
@@ -45,6 +47,8 @@ pub struct BoundAddresses {
     pub tls: Vec<SocketAddr>,
     /// Metrics and health.
     pub admin: Option<SocketAddr>,
+    /// The operator's way in over the network.
+    pub api: Vec<SocketAddr>,
 }
 
 /// A running relay.
@@ -63,6 +67,7 @@ pub struct App {
     view: Arc<View>,
     revocations: Arc<Revocations>,
     control: Arc<Control>,
+    office: Office,
 }
 
 /// Starts a relay: everything is bound when this returns, or nothing is. To be called inside a tokio runtime.
@@ -80,6 +85,7 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
         }
         None => None,
     };
+    let bound = Bound::new(&config).await?;
     let externals: Vec<IpAddr> = config.relay.addresses.iter().map(|address| address.external).collect();
     let (opened, closed) = (&config.relay.ports, &config.relay.closed);
     let common = Common::with_addresses(config.policy.quota, &externals, opened, closed);
@@ -102,6 +108,7 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
         common: Arc::clone(&common),
         seal_mode: ArcSwap::from_pointee(config.policy.seal.mode),
         connections: OnceLock::new(),
+        api: OnceLock::new(),
         certificate_expires: ArcSwapOption::from(tls.as_ref().map(|tls| Arc::new(tls.expires()))),
         keyring: ArcSwapOption::from(keyring(&config)),
         clock,
@@ -120,11 +127,15 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
         tcp: over(Transport::Tcp),
         tls: over(Transport::Tls),
         admin: admin_listener.as_ref().and_then(|listener| listener.local_addr().ok()),
+        api: bound.addresses(),
     };
     let listeners = listeners.run(plane.gates.clone(), tls.clone())?;
     view.connections.set(listeners.connections()).ok();
     let admin = admin_listener.map(|listener| admin::serve(listener, Arc::clone(&metrics), Arc::clone(&health)));
     let control = Arc::new(Control::new(plane.handles.clone(), Arc::clone(&revocations), store, clock));
+    let desk = Desk::new(&control, &view, &health, clock, &config);
+    let office = bound.open(desk, &config, tls.as_deref())?;
+    view.api.set(Arc::clone(&office.api)).ok();
     health.set_ready(true);
     Ok(App {
         config,
@@ -140,6 +151,7 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
         view,
         revocations,
         control,
+        office,
     })
 }
 
@@ -209,6 +221,7 @@ impl App {
         }
         self.view.keyring.store(keyring(&new));
         self.view.seal_mode.store(Arc::new(new.policy.seal.mode));
+        self.office.reload(&new, self.tls.as_deref())?;
         self.take_over(new);
         self.metrics.reloaded(true);
         Ok(changes)
@@ -230,6 +243,8 @@ impl App {
         running.policy = new.policy;
         running.turn = new.turn;
         running.nonce_lifetime = new.nonce_lifetime;
+        let (socket, listen) = (running.api.socket.take(), core::mem::take(&mut running.api.listen));
+        running.api = config::Api { socket, listen, ..new.api };
     }
 
     /// Takes note that a reload was refused.

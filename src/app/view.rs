@@ -6,6 +6,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::addr::Transport;
 use crate::admin::{self, KeyReading, ShardReading};
+use crate::api;
 use crate::auth::Keyring;
 use crate::clock::SystemClock;
 use crate::listen;
@@ -21,6 +22,7 @@ pub(super) struct View {
     pub(super) common: Arc<Common>,
     pub(super) seal_mode: ArcSwap<seal::Mode>,
     pub(super) connections: OnceLock<Arc<listen::Connections>>,
+    pub(super) api: OnceLock<Arc<api::Api>>,
     pub(super) certificate_expires: ArcSwapOption<UnixTime>,
     pub(super) keyring: ArcSwapOption<Keyring>,
     pub(super) clock: SystemClock,
@@ -55,6 +57,10 @@ impl admin::Source for View {
     fn keys(&self) -> KeyReading {
         let keyring = self.keyring.load();
         keyring.as_deref().map_or_else(KeyReading::default, |keyring| KeyReading::of(keyring, self.clock.now().unix))
+    }
+
+    fn api_requests(&self) -> Vec<([&'static str; 2], u64)> {
+        self.api.get().map_or_else(Vec::new, |api| api.counts().all())
     }
 
     fn certificate_expires(&self) -> Option<UnixTime> {

@@ -3,13 +3,17 @@
 //! The exit code says whose turn it is: 0, all is well; 1, something failed while running; 2, the command line or the
 //! configuration is wrong.
 
+pub mod allocations;
 pub mod audit;
+pub mod calls;
 pub mod check;
 pub mod credentials;
 pub mod demo;
 pub mod doctor;
 pub mod explain;
 pub mod keys;
+mod operator;
+pub mod revoke;
 pub mod serve;
 pub mod token;
 
@@ -17,6 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::api::NoAnswer;
 use crate::config::Faults;
 
 /// The exit code of a command line or a configuration that is wrong; clap uses the same.
@@ -32,13 +37,16 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Allocations(allocations::AllocationsArgs),
     Audit(audit::AuditArgs),
+    Calls(calls::CallsArgs),
     Check(check::CheckArgs),
     Credentials(credentials::CredentialsArgs),
     Demo(demo::DemoArgs),
     Doctor(doctor::DoctorArgs),
     Explain(explain::ExplainArgs),
     Keys(keys::KeysArgs),
+    Revoke(revoke::RevokeArgs),
     Serve(serve::ServeArgs),
     Token(token::TokenArgs),
 }
@@ -47,13 +55,16 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Allocations(args) => allocations::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Calls(args) => calls::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Credentials(args) => credentials::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Revoke(args) => revoke::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Token(args) => token::run(&args),
     };
@@ -63,7 +74,8 @@ pub fn main() -> ExitCode {
             Some(faults) => eprintln!("{faults}"),
             None => eprintln!("hilum: {error:#}"),
         }
-        let misused = error.is::<Faults>() || error.is::<Misuse>();
+        let refused = error.downcast_ref::<NoAnswer>().is_some_and(NoAnswer::is_of_caller);
+        let misused = error.is::<Faults>() || error.is::<Misuse>() || refused;
         ExitCode::from(if misused { USAGE } else { 1 })
     })
 }

@@ -214,7 +214,7 @@ fn given_or_random<W: core::str::FromStr<Err: core::error::Error + Send + Sync +
 }
 
 /// The token of the command line, or of standard input.
-fn read(token: &str) -> anyhow::Result<String> {
+pub(super) fn read(token: &str) -> anyhow::Result<String> {
     if token != "-" {
         return Ok(token.to_owned());
     }

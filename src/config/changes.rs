@@ -33,7 +33,8 @@ macro_rules! table {
 /// interface shows as a change, too. The contents of certificates do not count: they are read again at every reload.
 #[must_use]
 pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
-    let compared = doors(old, new).into_iter().chain(rules(old, new)).chain(records(old, new));
+    let compared =
+        doors(old, new).into_iter().chain(rules(old, new)).chain(operators(old, new)).chain(records(old, new));
     compared.filter(|(_, _, same)| !same).map(|(key, effect, _)| Change { key, effect }).collect()
 }
 
@@ -104,6 +105,24 @@ fn rules(old: &Config, new: &Config) -> Vec<Compared> {
         "lifetimes.channel" Applied turn.channel_lifetime;
         "lifetimes.nonce" Applied nonce_lifetime;
         "lifetimes.grace" Applied turn.grace;
+    }
+    .to_vec()
+}
+
+/// The operator's way in.
+fn operators(old: &Config, new: &Config) -> Vec<Compared> {
+    table! { old new
+        "operator.socket" NeedsRestart api.socket;
+        "operator.operators" Applied api.access.people.operators;
+        "operator.viewers" Applied api.access.people.viewers;
+        "api.listen" NeedsRestart api.listen;
+        "api.keys" Applied api.keys;
+        "api.client_ca" Applied api.client_ca;
+        "api.certificates" Applied api.access.certificates;
+        "mint.key" Applied api.mint_key;
+        "mint.kid" Applied api.mint_kid;
+        "mint.issuer" Applied api.mint_issuer;
+        "mint.urls" Applied api.mint_urls;
     }
     .to_vec()
 }

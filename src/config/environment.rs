@@ -37,6 +37,12 @@ pub trait Environment {
     /// # Errors
     /// The system does not tell.
     fn host(&self) -> io::Result<Host>;
+
+    /// The number of a user of this host, if there is one of that name.
+    fn user(&self, name: &str) -> Option<u32>;
+
+    /// The number of a group of this host, if there is one of that name.
+    fn group(&self, name: &str) -> Option<u32>;
 }
 
 /// The system this process runs on.
@@ -65,5 +71,13 @@ impl Environment for System {
 
     fn host(&self) -> io::Result<Host> {
         Host::survey()
+    }
+
+    fn user(&self, name: &str) -> Option<u32> {
+        nix::unistd::User::from_name(name).ok().flatten().map(|user| user.uid.as_raw())
+    }
+
+    fn group(&self, name: &str) -> Option<u32> {
+        nix::unistd::Group::from_name(name).ok().flatten().map(|group| group.gid.as_raw())
     }
 }

@@ -3,6 +3,8 @@
 //! [`check`] reads a text, checks every bound and every rule between keys, and either makes a [`Config`] or lists all
 //! [`Faults`] in one go. `config/hilum.toml` is the format: every key with its default.
 
+mod api;
+mod api_keys;
 mod audit;
 mod auth;
 mod changes;
@@ -12,6 +14,7 @@ mod host;
 mod keyring;
 mod limits;
 mod listen;
+mod operator;
 mod peers;
 mod relay;
 mod seal;
@@ -35,6 +38,8 @@ use crate::time::Lifetime;
 use crate::{log, turn};
 
 pub use crate::time::date;
+pub use api::Api;
+pub use api_keys::{DEFAULT_API_KEYS, parse_api_keys, read_api_keys, write_api_keys};
 pub use audit::{Audit, Syslog};
 pub use changes::{Change, Effect, changes};
 pub use environment::{Environment, LARGEST_FILE, Material, System};
@@ -53,7 +58,7 @@ use section::Section;
 pub const DEFAULT_PATH: &str = "/etc/hilum/hilum.toml";
 
 /// Every table and its keys. `auth.user` repeats.
-pub const TABLES: [(&str, &[&str]); 14] = [
+pub const TABLES: [(&str, &[&str]); 17] = [
     ("server", &server::SERVER),
     ("listen", &listen::KEYS),
     ("tls", &tls::KEYS),
@@ -66,6 +71,9 @@ pub const TABLES: [(&str, &[&str]); 14] = [
     ("limits", &limits::LIMITS),
     ("lifetimes", &limits::LIFETIMES),
     ("admin", &server::ADMIN),
+    ("operator", &operator::KEYS),
+    ("api", &api::KEYS),
+    ("mint", &api::MINT),
     ("audit", &audit::KEYS),
     ("log", &server::LOG),
 ];
@@ -110,6 +118,8 @@ pub struct Config {
     pub nonce_lifetime: Lifetime,
     /// Where metrics are found; `None` for nowhere.
     pub admin: Option<SocketAddr>,
+    /// The operator's way in.
+    pub api: Api,
     /// What is kept on record.
     pub audit: Audit,
     /// SHA-256 of the text that this was read from.
@@ -207,6 +217,9 @@ impl<'d> Reader<'d> {
         let (tokens, keyring) = tokens::read(self);
         let auth = auth::read(self, &tokens, keyring);
         let audit = audit::read(self);
+        let taken: Vec<SocketAddr> =
+            listen.settings.tcp.iter().chain(&listen.settings.tls).copied().chain(admin).collect();
+        let api = api::read(self, &host, &tokens, &taken);
 
         let mut own = host.addresses;
         own.extend(relay.addresses.iter().map(|address| address.external));
@@ -255,6 +268,7 @@ impl<'d> Reader<'d> {
             },
             nonce_lifetime: lifetimes.nonce,
             admin,
+            api,
             audit,
             text: self.text,
             log,

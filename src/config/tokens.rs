@@ -76,7 +76,7 @@ pub(super) fn read(reader: &Reader<'_>) -> (Tokens, Option<Place>) {
 }
 
 /// A word as tokens have them; absent when empty.
-fn word<const MOST: usize>(section: &Section<'_>, key: &str) -> Option<Word<MOST>> {
+pub(super) fn word<const MOST: usize>(section: &Section<'_>, key: &str) -> Option<Word<MOST>> {
     let Item { value, place } = section.text(key).filter(|text| !text.value.is_empty())?;
     let word = value.parse();
     word.map_err(|why| section.fault(place, key, format!("is out of form; {why}"))).ok()

@@ -69,6 +69,12 @@ impl Tls {
         self.current.0.store(Arc::new(identity));
     }
 
+    /// What shows the certificate of the moment, for other listeners with the same one.
+    #[must_use]
+    pub fn certificate(&self) -> Arc<dyn ResolvesServerCert> {
+        Arc::clone(&self.current) as Arc<dyn ResolvesServerCert>
+    }
+
     /// When the certificate that is shown now ceases to be valid.
     #[must_use]
     pub fn expires(&self) -> UnixTime {

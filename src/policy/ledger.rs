@@ -163,7 +163,7 @@ impl Ledger {
     /// Live allocations of a subject.
     #[must_use]
     pub fn held(&self, subject: Subject) -> usize {
-        self.open().per_subject.get(&subject).copied().unwrap_or(0)
+        self.open().subjects.get(&subject).map_or(0, |held| held.allocations)
     }
 
     /// Nothing in here can fail halfway, so a book left behind by a thread that died is still right.

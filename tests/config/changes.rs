@@ -47,6 +47,14 @@ const EDITS: &[(&str, &str, &str)] = &[
     ("lifetimes", "nonce", "599"),
     ("lifetimes", "grace", "29"),
     ("admin", "listen", "\"127.0.0.1:9479\""),
+    ("operator", "socket", "\"/run/hilum/operator.sock\""),
+    ("operator", "operators", "[\"user:ward\"]"),
+    ("operator", "viewers", "[\"group:50\"]"),
+    ("api", "keys", "\"/s/api-keys.toml\""),
+    ("api", "client_ca", "\"/s/certificate.pem\""),
+    ("mint", "kid", "\"2026-11-27\""),
+    ("mint", "issuer", "\"clinic\""),
+    ("mint", "urls", "[\"turn:turn.clinic.example\"]"),
     ("audit", "directory", "\"/var/lib/hilum/audit\""),
     ("audit", "node", "\"relay-1\""),
     ("audit", "signing_key", "\"/s/audit.pem\""),
@@ -76,8 +84,17 @@ fn each_key_reports_itself_and_whether_it_waits_for_a_restart() {
         assert!(matches!(found[..], [Change { key, effect: is }] if key == name && is == effect), "{name}: {found:?}");
     }
     // Those that need more than one line have tests of their own.
-    let elsewhere =
-        ["listen.tls", "tls.certificate", "tls.key", "tokens.keyring", "audit.syslog_certificate", "audit.syslog_key"];
+    let elsewhere = [
+        "listen.tls",
+        "tls.certificate",
+        "tls.key",
+        "tokens.keyring",
+        "audit.syslog_certificate",
+        "audit.syslog_key",
+        "api.listen",
+        "api.certificates",
+        "mint.key",
+    ];
     for (table, keys) in TABLES.iter().filter(|(table, _)| !table.starts_with("auth")) {
         for key in *keys {
             let name = format!("{table}.{key}");

@@ -406,3 +406,56 @@ fn all_faults_are_reported_at_once_in_the_order_of_the_file() {
         ],
     )]);
 }
+
+#[test]
+fn the_operators_way_in_is_closed_or_somebody_may_use_it() {
+    let long = format!("[operator]\nsocket = \"/run/{}\"", "x".repeat(120));
+    holds(&[
+        ("[operator]\noperators = [\"ward\"]", &[(2, "operator.operators[0]", "write \"user:NAME\"")]),
+        ("[operator]\nviewers = [\"user:ward\", \"group:ward\"]", &[(2, "operator.viewers[1]", "is not known")]),
+        (&long, &[(2, "operator.socket", "107 bytes")]),
+        (
+            "[api]\nlisten = [\"10.0.0.5:8443\"]",
+            &[(2, "api.listen", "nobody could ask there"), (2, "api.listen", "under [tls]")],
+        ),
+        ("[api]\nlisten = [\"10.0.0.9:8443\"]", &[(2, "api.listen[0]", "not an address of this host")]),
+        (
+            "[api]\nlisten = [\"10.0.0.5:3478\"]\nkeys = \"/s/api-keys.toml\"\n[tls]\n\
+             certificate = \"/s/certificate.pem\"\nkey = \"/s/key.pem\"",
+            &[(2, "api.listen[0]", "is taken by another listener")],
+        ),
+        ("[api]\nkeys = \"/s/missing\"", &[(2, "api.keys", "there is no such file")]),
+        ("[api]\nkeys = \"/s/secret\"", &[(2, "api.keys", "/s/secret:1:")]),
+        ("[api]\nclient_ca = \"/s/secret\"", &[(2, "api.client_ca", "certificates of authorities")]),
+        ("[api]\ncertificates = { \"a.example\" = \"viewer\" }", &[(2, "api.certificates", "needs a client_ca")]),
+        (
+            "[api]\nclient_ca = \"/s/certificate.pem\"\ncertificates = { \"a.example\" = \"admin\" }",
+            &[(3, "api.certificates", "write viewer, operator or issuer")],
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_minted_here_would_be_accepted_here() {
+    let minting = |rest: &str| {
+        let tokens = "[tokens]\ncluster = \"clinic\"\nkeyring = \"/s/keyring.toml\"\n[mint]\n";
+        format!("{tokens}issuer = \"clinic\"\nurls = [\"turn:turn.clinic.example\"]\n{rest}\n{AUTH}")
+    };
+    let right = check(&minting("key = \"/s/signing.pem\"\nkid = \"one\"")).unwrap();
+    assert!(right.api.access.minter.is_some());
+    let cases: [(&str, &str, &str); 5] = [
+        ("key = \"/s/signing.pem\"", "mint.key", "is not the key signing of the keyring"),
+        ("key = \"/s/other-signing.pem\"\nkid = \"one\"", "mint.key", "is not the key one of the keyring"),
+        ("key = \"/s/open-signing.pem\"\nkid = \"one\"", "mint.key", "(mode 644); chmod 640 it"),
+        ("key = \"/s/secret\"\nkid = \"one\"", "mint.key", "is not in PEM"),
+        ("kid = \"not one\"", "mint.kid", "is out of form"),
+    ];
+    for (rest, key, words) in cases {
+        compare(&minting(rest), &check(&minting(rest)).map(|_| ()), &[(7, key, words)]);
+    }
+    let alone = format!("[mint]\nkey = \"/s/signing.pem\"\nkid = \"one\"\nurls = [\"http://x\"]\n{AUTH}");
+    let faults = check(&alone).unwrap_err().to_string();
+    assert!(faults.contains("hilum.toml:4: mint.urls[0]: ") && faults.contains("is not a TURN URI"), "{faults}");
+    let alone = alone.replace("http://x", "turn:x.example");
+    compare(&alone, &check(&alone).map(|_| ()), &[(2, "mint.key", "name the keyring under [tokens]")]);
+}

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::SigningKey;
+use hilum::api::{ApiKey, ApiKeys, Role};
 use hilum::auth::token::{Algorithm, PasswordKey};
 use hilum::auth::{Key, Keyring, PublicKey, Validity};
 use hilum::config::{self, Config, Environment, Faults, Host, Material};
@@ -36,6 +39,14 @@ impl Environment for World {
     fn host(&self) -> io::Result<Host> {
         Ok(self.host.clone())
     }
+
+    fn user(&self, name: &str) -> Option<u32> {
+        (name == "ward").then_some(1001)
+    }
+
+    fn group(&self, name: &str) -> Option<u32> {
+        (name == "staff").then_some(50)
+    }
 }
 
 pub fn world() -> World {
@@ -50,7 +61,20 @@ pub fn world() -> World {
         let key = Key::new(kid.parse().unwrap(), public, PasswordKey::new([5; 32]), validity, None).unwrap();
         config::write_keyring(&Keyring::new(vec![key]).unwrap()).as_bytes().to_vec()
     };
-    let files: [(&str, Vec<u8>, u32); 17] = [
+    let api_keys = |name: &str| {
+        let (key, _) = ApiKey::generate(Role::Viewer, name.to_owned(), UnixTime::from_secs(1_700_000_000)).unwrap();
+        config::write_api_keys(&ApiKeys::new(vec![key]).unwrap()).into_bytes()
+    };
+    // The private half of the keyring's key, as PKCS#8 (RFC 8410 §7).
+    let signing = |secret: [u8; 32]| {
+        let der = [&b"0.\x02\x01\x000\x05\x06\x03+ep\x04\x22\x04\x20"[..], &secret].concat();
+        format!("-----BEGIN PRIVATE {0}\n{1}\n-----END PRIVATE {0}\n", "KEY-----", STANDARD.encode(der)).into_bytes()
+    };
+    let files: [(&str, Vec<u8>, u32); 21] = [
+        ("/s/api-keys.toml", api_keys("monitor"), 0o640),
+        ("/s/signing.pem", signing([9; 32]), 0o640),
+        ("/s/open-signing.pem", signing([9; 32]), 0o644),
+        ("/s/other-signing.pem", signing([8; 32]), 0o640),
         ("/s/keyring.toml", keyring("one"), 0o640),
         ("/s/other-keyring.toml", keyring("two"), 0o640),
         ("/s/open-keyring.toml", keyring("one"), 0o644),

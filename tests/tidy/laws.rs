@@ -48,6 +48,7 @@ pub const FLOORS: &[Floor] = &[
     server("plane", 7),
     server("explain", 8),
     server("admin", 9),
+    server("api", 9),
     server("client", 9),
     server("listen", 9),
     server("config", 10),

@@ -1,0 +1,180 @@
+//! Where operators are received: the API over this relay, its doors, and what a reload changes of them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+
+use super::control::{Control, RevokeError, Revoking};
+use super::view::View;
+use crate::admin::Health;
+use crate::api::{self, Api, Caller, Deed, Doors, NotRevoked, OperatorSocket, Status, Unavailable};
+use crate::auth::token::Region;
+use crate::auth::{Revocation, Revoked};
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::listen::Tls;
+use crate::plane::ShardHandle;
+use crate::time::UnixTime;
+use crate::turn::AllocationView;
+
+/// Doors that are bound; operators wait before them until [`Bound::open`].
+#[derive(Debug)]
+pub(super) struct Bound {
+    socket: Option<OperatorSocket>,
+    network: Vec<TcpListener>,
+}
+
+impl Bound {
+    /// Binds what the configuration names.
+    pub(super) async fn new(config: &Config) -> anyhow::Result<Self> {
+        let mut network = Vec::new();
+        for address in &config.api.listen {
+            let bound = TcpListener::bind(address).await;
+            network.push(bound.with_context(|| format!("cannot listen on {address} for operators (api.listen)"))?);
+        }
+        Ok(Self { socket: config.api.socket.as_deref().map(OperatorSocket::bind).transpose()?, network })
+    }
+
+    /// Where the network is listened to.
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        self.network.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
+    /// Receives operators.
+    pub(super) fn open(self, desk: Desk, config: &Config, tls: Option<&Tls>) -> anyhow::Result<Office> {
+        let tls =
+            tls.map(|tls| secured(config, tls)).transpose()?.map(|config| Arc::new(ArcSwap::from_pointee(config)));
+        let desk = Arc::new(desk);
+        let api = Api::new(Arc::clone(&desk) as Arc<dyn api::Relay>, Arc::clone(&config.api.access));
+        let doors = api::open(&api, self.socket, self.network, tls.as_ref())?;
+        Ok(Office { api, desk, tls, _doors: doors })
+    }
+}
+
+/// The API at work. Dropping it closes its doors.
+#[derive(Debug)]
+pub(super) struct Office {
+    pub(super) api: Arc<Api>,
+    desk: Arc<Desk>,
+    tls: Option<Arc<ArcSwap<ServerConfig>>>,
+    _doors: Doors,
+}
+
+impl Office {
+    /// Takes over who may what.
+    ///
+    /// # Errors
+    /// The authorities for clients are bad: nothing has changed.
+    pub(super) fn reload(&self, config: &Config, tls: Option<&Tls>) -> anyhow::Result<()> {
+        if let (Some(running), Some(tls)) = (&self.tls, tls) {
+            running.store(Arc::new(secured(config, tls)?));
+        }
+        self.api.replace(Arc::clone(&config.api.access));
+        self.desk.place.store(Arc::new(Place::of(config)));
+        Ok(())
+    }
+}
+
+fn secured(config: &Config, tls: &Tls) -> anyhow::Result<ServerConfig> {
+    api::server_config(tls.certificate(), &config.api.authorities).context("api.client_ca")
+}
+
+/// What the configuration says of this relay.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    region: Option<Region>,
+    call_tokens: bool,
+}
+
+impl Place {
+    fn of(config: &Config) -> Self {
+        Self { region: config.tokens.region, call_tokens: config.tokens.rules.is_some() }
+    }
+}
+
+/// Who answers operators.
+#[derive(Debug)]
+pub(super) struct Desk {
+    control: Arc<Control>,
+    view: Arc<View>,
+    health: Arc<Health>,
+    clock: SystemClock,
+    started: UnixTime,
+    place: ArcSwap<Place>,
+}
+
+impl Desk {
+    pub(super) fn new(
+        control: &Arc<Control>,
+        view: &Arc<View>,
+        health: &Arc<Health>,
+        clock: SystemClock,
+        config: &Config,
+    ) -> Self {
+        Self {
+            control: Arc::clone(control),
+            view: Arc::clone(view),
+            health: Arc::clone(health),
+            clock,
+            started: clock.now().unix,
+            place: ArcSwap::from_pointee(Place::of(config)),
+        }
+    }
+}
+
+impl api::Relay for Desk {
+    fn now(&self) -> UnixTime {
+        self.clock.now().unix
+    }
+
+    fn status(&self) -> Status {
+        let place = self.place.load();
+        Status {
+            region: place.region,
+            seal: self.view.seal_mode.load().label(),
+            call_tokens: place.call_tokens,
+            ready: self.health.is_ready(),
+            allocations: self.view.shards.iter().map(ShardHandle::allocations).sum(),
+            started: self.started,
+        }
+    }
+
+    fn survey(&self, of: Option<&Revoked>) -> Result<Vec<AllocationView>, Unavailable> {
+        let found = self.control.survey(of).map_err(|_| Unavailable)?;
+        Ok(found.into_iter().map(|(_, view)| view).collect())
+    }
+
+    fn revocations(&self) -> Vec<Revocation> {
+        self.control.revocations()
+    }
+
+    fn revoke(&self, revocation: &Revocation, caller: &Caller) -> Result<api::Revoking, NotRevoked> {
+        let revoked = self.control.revoke(revocation);
+        let (what, role) = (revocation.what.label(), caller.role.label());
+        match revoked {
+            Ok(Revoking { ended, warning }) => {
+                tracing::info!(what, role, ended, "revoked");
+                Ok(api::Revoking { ended, warning })
+            }
+            Err(RevokeError::Invalid(why)) => Err(NotRevoked::Invalid(why)),
+            Err(why @ (RevokeError::NotKept { .. } | RevokeError::Hanging { .. })) => {
+                tracing::error!(what, role, "{why}");
+                Err(NotRevoked::Partly(why.to_string()))
+            }
+        }
+    }
+
+    fn record(&self, deed: &Deed<'_>) {
+        match deed {
+            Deed::Minted { .. } => tracing::debug!("credentials minted"),
+            Deed::Refused { action, caller, why } => {
+                let role = caller.map_or("none", |caller| caller.role.label());
+                tracing::warn!(action, role, why, "an operator's request was refused");
+            }
+        }
+    }
+}

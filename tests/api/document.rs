@@ -1,0 +1,1 @@
+//! `docs/api.md` against the API itself.
