@@ -3,6 +3,7 @@
 // JSON in the variable CALL; what was seen goes out as a line of JSON. See browser.py, which starts it.
 import { appendFileSync } from "node:fs";
 import http from "node:http";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chromium } from "playwright-core";
 import * as firefox from "./firefox.mjs";
@@ -32,6 +33,14 @@ const FLAGS = [
 /** Tells browser.py what it has to know, as a line of JSON. */
 function tell(what) {
   console.log(JSON.stringify(what));
+}
+
+const replies = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+
+/** Tells browser.py, and waits until it has done what there is to do. */
+async function ask(what) {
+  tell(what);
+  demand(!(await replies.next()).done, "browser.py has not replied");
 }
 
 function demand(claim, what) {
@@ -171,6 +180,7 @@ async function hangUp(call) {
 async function good(call) {
   await call.begin();
   let seen = await call.talk(CALL.seconds, CALL.way);
+  if (CALL.asks) await ask({ talking: true });
   if (CALL.echo) await call.echo();
   for (const way of CALL.restarts) {
     await call.restart(way);
@@ -205,6 +215,67 @@ async function clear(call) {
   }
 }
 
+/** Parties that may not reach each other: all gather candidates and try, none connects, and nothing arrives. */
+async function apart(call) {
+  await call.begin();
+  const start = Date.now();
+  const tried = new Set();
+  for (;;) {
+    await call.carryCandidates();
+    const all = await call.look();
+    const told = () => JSON.stringify(all.map(([, , seen]) => seen));
+    let failed = 0;
+    for (const [party, other, { state, pair, pairs, types }] of all) {
+      const works = state === "connected" || pair || pairs.some(({ state }) => state === "succeeded");
+      demand(!works, `a pair of candidates works: ${told()}`);
+      const arrived = pairs.some((pair) => pair.bytesReceived || pair.requestsReceived || pair.responsesReceived);
+      demand(!arrived, `something arrived: ${told()}`);
+      // Chromium forgets a pair that has failed, so it has to be seen before.
+      if (pairs.length && types.includes("relay")) tried.add(`${party}-${other}`);
+      failed += state === "failed";
+    }
+    const spent = Date.now() - start;
+    if (failed === all.length) {
+      demand(tried.size === all.length, `only ${[...tried]} have tried: ${told()}`);
+      return { failed, spent };
+    }
+    demand(spent < STEP, `${failed} of ${all.length} have failed in ${STEP} ms: ${told()}`);
+    await sleep(150);
+  }
+}
+
+/** Every party asks with each of its credentials for a relayed candidate. */
+async function refused({ pages, names }) {
+  const gather = (page, relay) => page.evaluate(inPage.gather, { relay, milliseconds: STEP });
+  const asked = CALL.parties.map(async ({ cases }, party) => {
+    const each = Object.entries(cases).map(async ([name, relay]) => [name, await gather(pages[party], relay)]);
+    return [names[party], Object.fromEntries(await Promise.all(each))];
+  });
+  return Object.fromEntries(await Promise.all(asked));
+}
+
+/** A call in good order that browser.py then cuts: its media stops, and no new candidate is had. */
+async function cut(call) {
+  await call.begin();
+  await call.talk(CALL.seconds, CALL.way);
+  const sum = (all, what) => all.reduce((sum, [, , seen]) => sum + what(seen), 0);
+  const received = (all) => sum(all, ({ received }) => received.audio + received.video);
+  const sent = (all) => sum(all, (seen) => seen.sent);
+  await ask({ talking: true });
+  // What is on its way and in a jitter buffer may still arrive.
+  await sleep(300);
+  const before = await call.look();
+  await sleep(2000);
+  const after = await call.look();
+  demand(sent(after) > sent(before) + 50, `no more is sent: ${sent(before)}, then ${sent(after)}`);
+  const seen = { before: received(before), more: received(after) - received(before), sent: sent(after) - sent(before) };
+  demand(seen.more === 0, `${seen.more} media packets arrived after the cut`);
+  const again = (page, party) => page.evaluate(inPage.gather, { relay: call.relay(party, CALL.way), milliseconds: STEP });
+  return { ...seen, again: await Promise.all(call.pages.map(again)) };
+}
+
+const CALLS = { good, clear, apart, refused, cut };
+
 const web = http.createServer((_, reply) => {
   reply.setHeader("content-type", "text/html; charset=utf-8");
   reply.end("<!doctype html><title>call</title><body>");
@@ -222,7 +293,7 @@ try {
     await page.goto(`http://127.0.0.1:${web.address().port}/`);
     pages.push(page);
   }
-  tell(await (CALL.clear ? clear : good)(new Call(pages)));
+  tell(await CALLS[CALL.kind](new Call(pages)));
 } catch (error) {
   console.error(error);
   process.exitCode = 1;

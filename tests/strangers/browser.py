@@ -30,6 +30,17 @@ BOUND = 150
 SECONDS = 3
 # Numbers the calls.
 CALLS = itertools.count(1)
+# What browser.mjs must be told, but for the parties and what drive adds.
+ORDER = {
+    "kind": "good",
+    "way": "udp",
+    "flags": [],
+    "preferences": {},
+    "restarts": [],
+    "echo": False,
+    "packets": 0,
+    "seconds": SECONDS,
+}
 # The versions as getStats says them.
 VERSIONS = {"FEFD": "DTLS 1.2", "FEFC": "DTLS 1.3"}
 
@@ -48,9 +59,9 @@ def credential(party: str) -> tuple[str, str]:
     return name, base64.b64encode(hmac.digest(SECRET.encode(), name.encode(), hashlib.sha1)).decode()
 
 
-def ways(server: Server, udp: int, party: str) -> dict:
+def ways(server: Server, udp: int, who: tuple[str, str]) -> dict:
     """The ICE server entries of one party, by the transport to the relay."""
-    name, password = credential(party)
+    name, password = who
     urls = {
         "udp": f"turn:{HOST}:{udp}?transport=udp",
         "tcp": f"turn:{HOST}:{server.plain}?transport=tcp",
@@ -73,17 +84,32 @@ def end(process: subprocess.Popen, pids: pathlib.Path) -> None:
     process.wait(timeout=10)
 
 
-def drive(home: pathlib.Path, call: dict, tap: Tap | None) -> tuple[dict, list[int]]:
-    """Runs one call. Returns what it says at its end, and the ClientHellos that had passed before each restart."""
+def drive(order: dict, tap: Tap | None = None, during=None, certificate: pathlib.Path | None = None) -> tuple[dict, list[int]]:
+    """Runs one call. Returns what it says at its end, and the ClientHellos that had passed before each restart.
+
+    `during` is called when all parties talk; the call goes on when it returns. Chromium trusts `certificate`.
+    """
+    # Short, because browsers put sockets there, whose paths have 107 bytes.
+    home = pathlib.Path(tempfile.mkdtemp(prefix="call-"))
+    try:
+        if certificate:
+            trust(home, certificate)
+        return drive_at(home, ORDER | {"pids": str(home / "pids"), "asks": during is not None} | order, tap, during)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def drive_at(home: pathlib.Path, order: dict, tap: Tap | None, during) -> tuple[dict, list[int]]:
     environment = {**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home / ".local/share"), "TMPDIR": str(home)}
     complaints = home / "stderr"
     told: list[dict] = []
     hellos: list[int] = []
+    faults: list[Exception] = []
     with open(complaints, "wb") as stderr:
         process = subprocess.Popen(
             ["node", str(HERE / "browser.mjs")],
-            env=environment | {"CALL": json.dumps(call)},
-            stdin=subprocess.DEVNULL,
+            env=environment | {"CALL": json.dumps(order)},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
@@ -96,6 +122,13 @@ def drive(home: pathlib.Path, call: dict, tap: Tap | None) -> tuple[dict, list[i
             if tap and "way" in told[-1]:
                 hellos.append(tap.counts.hellos)
                 tap.closed = told[-1]["way"] != "udp"
+            if "talking" in told[-1]:
+                try:
+                    during()
+                    print("go on", file=process.stdin, flush=True)
+                except Exception as error:  # raised below, where the call has ended
+                    faults.append(error)
+                    process.stdin.close()
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
@@ -108,55 +141,52 @@ def drive(home: pathlib.Path, call: dict, tap: Tap | None) -> tuple[dict, list[i
         raise AssertionError(f"no result in {BOUND} s; told {told}:\n{said}") from None
     finally:
         end(process, home / "pids")
+    if faults:
+        raise faults[0]
     if process.returncode != 0 or not told:
         raise AssertionError(f"exit code {process.returncode}:\n{complaints.read_text(errors='replace')[-2500:]}")
     return told[-1], hellos
 
 
-def call(server: Server, parties: list[str], way: str = "udp", trouble: Trouble | None = None, **more) -> tuple[dict, str]:
-    """One call; `parties` names their browsers. Returns what it says at its end, and the same as a line to print."""
+def call(
+    server: Server,
+    parties: list[str],
+    way: str = "udp",
+    trouble: Trouble | None = None,
+    who: list[tuple[str, str]] | None = None,
+    during=None,
+    direct: bool = False,
+    **more,
+) -> tuple[dict, str]:
+    """One call; `parties` names their browsers, and `who` their credentials, which are time-limited ones by default.
+
+    Returns what the call says at its end, and the same as a line to print.
+    """
     # No two calls have a party in common: a seal that one has opened must not help the next.
     number = next(CALLS)
-    name = f"call-{number}-{'-'.join(parties)}-{way}"
-    # Short, because browsers put sockets there, whose paths have 107 bytes.
-    home = pathlib.Path(tempfile.mkdtemp(prefix="call-"))
-    if way == "tls":
-        trust(home, server.folder / "certificate.pem")
-    try:
-        with contextlib.ExitStack() as stack:
-            tap = None
-            if way == "udp" and not more.pop("direct", False):
-                # The capture stays, beside the server's log, when a scenario has failed.
-                capture = server.folder / f"{name}.pcap"
-                tap = stack.enter_context(Tap((HOST, server.plain), capture, trouble or Trouble()))
-            udp = tap.port if tap else server.plain
-            order = {
-                "parties": [{"browser": one, "relay": ways(server, udp, f"{number}-{at}")} for at, one in enumerate(parties)],
-                "way": way,
-                "pids": str(home / "pids"),
-                "flags": [],
-                "preferences": {},
-                "restarts": [],
-                "echo": False,
-                "clear": False,
-                "packets": 0,
-                "seconds": SECONDS,
-            }
-            said, hellos = drive(home, order | more, tap)
-            if tap and (not tap.counts.hellos or any(count != tap.counts.hellos for count in hellos)):
-                raise AssertionError(f"not one DTLS handshake, before all restarts: ClientHellos {hellos}, {tap.counts.hellos}")
-            line = f"{said['packets']} media packets"
-            if "version" in said:
-                line += f", {said['lost']} lost, {VERSIONS.get(said['version'], said['version'])} {said['profile']}"
-            if more.get("echo"):
-                line += ", 1 MB echo intact"
-            if more.get("restarts"):
-                line += f", new pairs over {', '.join(more['restarts'])}, no second handshake"
-            if trouble:
-                counts = tap.counts
-                line += f"; {counts.lost} lost, {counts.doubled} doubled, {counts.late} late of the handshake's datagrams"
-                if not (counts.lost and counts.doubled and counts.late):
-                    raise AssertionError(f"there was no trouble: {counts}")
-            return said, line
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    who = who or [credential(f"{number}-{at}") for at in range(len(parties))]
+    with contextlib.ExitStack() as stack:
+        tap = None
+        if way == "udp" and not direct:
+            # The capture stays, beside the server's log, when a scenario has failed.
+            capture = server.folder / f"call-{number}-{'-'.join(parties)}.pcap"
+            tap = stack.enter_context(Tap((HOST, server.plain), capture, trouble or Trouble()))
+        udp = tap.port if tap else server.plain
+        relays = [{"browser": each, "relay": ways(server, udp, own)} for each, own in zip(parties, who, strict=True)]
+        certificate = server.folder / "certificate.pem" if way == "tls" else None
+        said, hellos = drive({"parties": relays, "way": way} | more, tap, during, certificate)
+        if tap and (not tap.counts.hellos or any(count != tap.counts.hellos for count in hellos)):
+            raise AssertionError(f"not one DTLS handshake, before all restarts: ClientHellos {hellos}, {tap.counts.hellos}")
+        line = f"{said['packets']} media packets"
+        if "version" in said:
+            line += f", {said['lost']} lost, {VERSIONS.get(said['version'], said['version'])} {said['profile']}"
+        if more.get("echo"):
+            line += ", 1 MB echo intact"
+        if more.get("restarts"):
+            line += f", new pairs over {', '.join(more['restarts'])}, no second handshake"
+        if trouble:
+            counts = tap.counts
+            line += f"; {counts.lost} lost, {counts.doubled} doubled, {counts.late} late of the handshake's datagrams"
+            if not (counts.lost and counts.doubled and counts.late):
+                raise AssertionError(f"there was no trouble: {counts}")
+        return said, line

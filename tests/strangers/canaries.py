@@ -3,10 +3,12 @@
 import ipaddress
 import re
 
-from server import LABEL, PASSWORD, SECRET, USER, Server
+from server import CALL, LABEL, PASSWORD, SECRET, USER, Server
 
+# How every call token begins: `{"alg":` in base64.
+TOKEN = "eyJhbGciOi"
 # What the scenarios sent that belongs to a person or is a secret. The fake clients' names are long on purpose.
-SECRETS = {"user name": USER, "label": LABEL, "password": PASSWORD, "secret": SECRET}
+SECRETS = {"user name": USER, "label": LABEL, "password": PASSWORD, "secret": SECRET, "token": TOKEN, "call": CALL}
 # The expiry that starts the user name of a time-limited credential.
 EXPIRY = re.compile(r"\b\d{10}:")
 # What could be an address; `ipaddress` decides. A time of day is taken out before: it has two colons as well.
@@ -44,7 +46,7 @@ def judge(text: str) -> None:
 def prove_the_search_finds() -> None:
     """A search that finds nothing anywhere proves nothing: it must find each kind in a line made for it."""
     lines = ["peer=192.0.2.7:3478", "from [2001:db8::7]:9", "at ::1", f"user {USER}", f"1764063600:{LABEL}", "to fe80::1"]
-    for line in lines + [f"pw {PASSWORD}", f"s {SECRET}", "ip 10.1.2.3", "ip 10.1.2.3."]:
+    for line in lines + [f"pw {PASSWORD}", f"s {SECRET}", "ip 10.1.2.3", "ip 10.1.2.3.", f"of {CALL}-1", f"t {TOKEN}"]:
         if not findings(line):
             raise AssertionError(f"the search itself is broken: nothing found in {line!r}")
     for line in ["2026-11-25T09:40:00.123456Z INFO hilum::turn: started", "shard=0 version 0.1.0", "hilum::plane::udp 09:40:01", "a :: b"]:

@@ -78,11 +78,13 @@ def aioice_both_ways(server: Server, transport: str, kind: str) -> str:
     return asyncio.run(asyncio.wait_for(connect_and_exchange(server, transport, kind), BOUND))
 
 
-async def data_channel_echo(server: Server) -> str:
-    name, password = credential("shared-secret")
+def peer_connection(server: Server, name: str, password: str) -> RTCPeerConnection:
     relay = RTCIceServer(urls=f"turn:{HOST}:{server.plain}?transport=udp", username=name, credential=password)
-    configuration = RTCConfiguration(iceServers=[relay], iceTransportPolicy=RTCIceTransportPolicy.RELAY)
-    caller, callee = RTCPeerConnection(configuration), RTCPeerConnection(configuration)
+    return RTCPeerConnection(RTCConfiguration(iceServers=[relay], iceTransportPolicy=RTCIceTransportPolicy.RELAY))
+
+
+async def data_channel_echo(server: Server, *who: tuple[str, str]) -> str:
+    caller, callee = (peer_connection(server, *each) for each in who)
     sent, back = os.urandom(MEGABYTE), bytearray()
     opened, complete = asyncio.Event(), asyncio.Event()
     channel = caller.createDataChannel("echo")
@@ -119,5 +121,6 @@ async def data_channel_echo(server: Server) -> str:
     return "1 MB echo intact"
 
 
-def aiortc_both_ways(server: Server) -> str:
-    return asyncio.run(asyncio.wait_for(data_channel_echo(server), BOUND))
+def aiortc_both_ways(server: Server, *who: tuple[str, str]) -> str:
+    """`who` are the credentials of the two ends, by default one and the same for both."""
+    return asyncio.run(asyncio.wait_for(data_channel_echo(server, *(who or [credential("shared-secret")] * 2)), BOUND))

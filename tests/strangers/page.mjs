@@ -120,6 +120,25 @@ export async function addCandidates({ other, candidates }) {
   for (const candidate of candidates) await connection.addIceCandidate(candidate);
 }
 
+/** What comes of asking this relay for candidates: their types, and the errors that the browser tells of. */
+export async function gather({ relay, milliseconds }) {
+  const connection = new RTCPeerConnection({ iceServers: [relay], iceTransportPolicy: "relay" });
+  const types = [];
+  const errors = [];
+  connection.onicecandidate = ({ candidate }) => {
+    if (candidate?.candidate) types.push(candidate.type);
+  };
+  connection.onicecandidateerror = ({ errorCode, errorText }) => errors.push({ errorCode, errorText });
+  const complete = new Promise((resolve) => {
+    connection.onicegatheringstatechange = () => connection.iceGatheringState === "complete" && resolve(true);
+  });
+  connection.createDataChannel("none");
+  await connection.setLocalDescription();
+  const ended = await Promise.race([complete, new Promise((resolve) => setTimeout(resolve, milliseconds, false))]);
+  connection.close();
+  return { ended, types, errors };
+}
+
 export async function echo({ other }) {
   return await window.party.links[other].echo();
 }
@@ -141,6 +160,7 @@ export async function look() {
       types,
       dtls,
       pair: null,
+      pairs: [],
       version: null,
       profile: null,
       frames: 0,
@@ -160,6 +180,10 @@ export async function look() {
         seen.profile = report.srtpCipher ?? seen.profile;
         const pair = stats.get(report.selectedCandidatePairId);
         if (pair) seen.pair = pair;
+      }
+      if (report.type === "candidate-pair") {
+        const { state, bytesReceived = 0, requestsReceived = 0, responsesReceived = 0 } = report;
+        seen.pairs.push({ state, bytesReceived, requestsReceived, responsesReceived });
       }
       // Firefox marks the pair itself.
       if (report.type === "candidate-pair" && report.selected && !seen.pair) seen.pair = report;

@@ -127,7 +127,7 @@ def clear(server: Server, sealed: bool) -> str:
     """
     before = refused(server)
     flags = ["--disable-webrtc-encryption"]
-    said, _ = browser.call(server, ["chromium", "chromium"], clear=True, flags=flags, direct=True)
+    said, _ = browser.call(server, ["chromium", "chromium"], kind="clear", flags=flags, direct=True)
     stopped = since(server, before)
     line = f"of {said['sent']} clear media packets, {said['packets']} were delivered; refused: {stopped or 'none'}"
     if sealed and (said["packets"] or not stopped.get("media_unsealed")) or not sealed and (stopped or not said["packets"]):

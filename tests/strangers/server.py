@@ -17,6 +17,8 @@ PASSWORD = "correct-horse-battery"
 SECRET = "a-secret-that-only-the-strangers-know"
 # The label in the user names of time-limited credentials.
 LABEL = "guest-of-the-strangers"
+# What the calls of call tokens are called.
+CALL = "a-call-of-the-strangers"
 HOST = "127.0.0.1"
 # The servers whose clients send plain bytes: coturn's load generator and aioice on its own shake no hands, and a relay
 # that enforces the seal would rightly stop all of it. aiortc and the browsers make real calls, and are sealed.
@@ -118,17 +120,39 @@ class Server:
             return None
 
 
+def by_password(folder: pathlib.Path) -> str:
+    """The part of a configuration that takes the static user and time-limited credentials."""
+    for name, secret in (("password", PASSWORD), ("secret", SECRET)):
+        (folder / name).write_text(secret + "\n")
+        (folder / name).chmod(0o600)
+    return f"""
+[auth]
+shared_secret_files = ["{folder / 'secret'}"]
+
+[[auth.user]]
+name = "{USER}"
+password_file = "{folder / 'password'}"
+"""
+
+
 def start_hilum(
-    folder: pathlib.Path, name: str, binary: pathlib.Path, certificate: pathlib.Path, key: pathlib.Path
+    folder: pathlib.Path,
+    name: str,
+    binary: pathlib.Path,
+    certificate: pathlib.Path,
+    key: pathlib.Path,
+    who: str | None = None,
+    peers: str | None = None,
 ) -> Server:
-    """`name` tells this server's files in the folder from those of others."""
+    """`name` tells this server's files in the folder from those of others.
+
+    `who` configures who may use it, and `peers` names somebody whom it may reach.
+    """
     server = Server(folder, name)
-    (folder / "password").write_text(PASSWORD + "\n")
-    (folder / "secret").write_text(SECRET + "\n")
-    for secret_file in ("password", "secret", key.name):
-        (folder / secret_file).chmod(0o600)
+    key.chmod(0o600)
     # A peer on this host is needed by coturn's load generator. Clients of one relay reach each other without being allowed.
-    peers = f'allow = ["{HOST}"]' if name in UNSEALED else ""
+    peers = HOST if name in UNSEALED else peers
+    allow = f'allow = ["{peers}"]' if peers else ""
     seal = 'mode = "off"\naccept_unsealed = true' if name in UNSEALED else 'mode = "enforce"'
     config = folder / f"{name}.toml"
     config.write_text(
@@ -150,16 +174,9 @@ key = "{key}"
 
 [relay]
 addresses = ["{HOST}"]
-
-[auth]
-shared_secret_files = ["{folder / 'secret'}"]
-
-[[auth.user]]
-name = "{USER}"
-password_file = "{folder / 'password'}"
-
+{who or by_password(folder)}
 [peers]
-{peers}
+{allow}
 
 [seal]
 {seal}

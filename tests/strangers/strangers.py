@@ -15,6 +15,7 @@ import time
 import traceback
 
 import canaries
+import closed
 import ice
 import sealed
 import server as servers
@@ -86,6 +87,7 @@ def main() -> int:
     # Python's clients trust it from here; Chromium is told by browser.trust.
     os.environ["SSL_CERT_FILE"] = str(certificate)
     running, passed, failed = {}, 0, 0
+    tokens = None
 
     def judge(name, call):
         nonlocal passed, failed
@@ -105,18 +107,19 @@ def main() -> int:
             for tool in TOOLS:
                 one = servers.start_hilum(folder, tool, chosen.binary, certificate, key)
                 running |= {(tool, kind): one for kind in CREDENTIALS}
+            tokens = closed.Closed(folder, chosen.binary, certificate, key)
+            running |= {("north", "tokens"): tokens.north, ("south", "tokens"): tokens.south}
         else:
             for kind in CREDENTIALS:
                 one = servers.start_coturn(folder, certificate, key, kind)
                 running |= {(tool, kind): one for tool in TOOLS}
         at = lambda *which: running[which]
-        for name, call in [*scenarios(at), *browsers(at, chosen)]:
+        for name, call in [*scenarios(at), *browsers(at, chosen), *(tokens.scenarios() if tokens else ())]:
             if chosen.only in name:
                 judge(name, call)
         if chosen.against == "hilum":
             # Some scenarios chosen alone allocate nothing.
-            for tool in TOOLS:
-                one = running[tool, CREDENTIALS[0]]
+            for tool, one in {tool: one for (tool, _), one in running.items()}.items():
                 judge(f"{tool}: no address, name, password or token in metrics", (
                     lambda one=one: canaries.metrics(one, counted=not chosen.only)
                 ))

@@ -1,0 +1,286 @@
+"""What call tokens owe to browsers: those of one call meet, and nobody else comes to anything.
+
+Two servers take tokens and nothing else: one in the north, which names the other one, in the south. Every scenario
+says what the server has counted meanwhile, since no address and no token is ever logged.
+"""
+
+import base64
+import collections
+import hmac
+import json
+import pathlib
+import re
+import subprocess
+import time
+
+import browser
+import ice
+import outside
+from server import CALL, HOST, Server, start_hilum
+
+ISSUER, CLUSTER = "strangers-clinic", "strangers-cluster"
+NORTH, SOUTH, NOWHERE = "stranger-north", "stranger-south", "stranger-east"
+KID = "strangers-key"
+# The two browsers, and what they are called in a call of both.
+BOTH = {"chromium": "chromium 1", "firefox": "firefox 2"}
+# An hour: far beyond the minute that clocks may be apart.
+HOUR = 3600
+
+
+FOUR = ["chromium", "firefox", "chromium", "firefox"]
+# What a browser is told of a credential that is refused, and what the server counts.
+REFUSED = {
+    "before its window": (401, "not_yet_valid"),
+    "too late to begin": (403, "expired"),
+    "after its end": (401, "ended"),
+    # Without the password nobody has said anything: that is a stranger's 401.
+    "altered": (401, None),
+    "forged": (401, "signature"),
+    "of another cluster": (401, "audience"),
+    "of a region that nobody serves": (403, None),
+}
+
+
+class Issuer:
+    """Makes the keys, and mints with them, as whoever runs the web page would: by the program itself."""
+
+    def __init__(self, binary: pathlib.Path, folder: pathlib.Path):
+        self.binary, self.folder = binary, folder
+        self.keyring = folder / "keyring.toml"
+        self.calls = 0
+        self.hilum("keys", "new", "--keyring", self.keyring, "--kid", KID, "--issuer", ISSUER, "--out", folder)
+
+    def hilum(self, *arguments) -> str:
+        command = [str(self.binary), *map(str, arguments)]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+        if done.returncode != 0:
+            raise AssertionError(f"{' '.join(command[1:3])}: exit code {done.returncode}: {done.stderr}")
+        return done.stdout
+
+    def call(self) -> str:
+        """The name of a call that nobody has been in."""
+        self.calls += 1
+        return f"{CALL}-{self.calls}"
+
+    def mint(
+        self,
+        call: str,
+        party: str,
+        region: str = NORTH,
+        cluster: str = CLUSTER,
+        window: tuple[int, int, int] = (0, HOUR, 2 * HOUR),
+        peers: list[str] = [],
+    ) -> tuple[str, str]:
+        """User name and password. The window is nbf, exp and end, in seconds from now."""
+        starts, expires, ends = window
+        begin = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + starts))
+        said = self.hilum(
+            *("token", "mint", "--json", "--key", self.folder / f"{KID}.pem", "--issuer", ISSUER, "--audience", cluster),
+            *("--call", call, "--party", party, "--region", region),
+            *("--starts", begin, "--ttl", expires - starts, "--call-seconds", ends - starts),
+            *(word for peer in peers for word in ("--peer", peer)),
+        )
+        minted = json.loads(said)
+        return minted["username"], minted["credential"]
+
+    def parties(self, count: int) -> list[tuple[str, str]]:
+        """Tokens of the parties of one call."""
+        call = self.call()
+        return [self.mint(call, f"party-{at}") for at in range(count)]
+
+    def altered(self) -> tuple[str, str]:
+        """A token of which one character was changed on the way, with the password that it came with."""
+        username, password = self.mint(self.call(), "party-0")
+        return another(username), password
+
+    def forged(self) -> tuple[str, str]:
+        """The same with the right password, which a thief of the relay's keys can compute."""
+        username, _ = self.altered()
+        key = base64.urlsafe_b64decode((self.folder / f"{KID}.password").read_text().strip() + "=")
+        digest = hmac.digest(key, username.encode(), "sha256")
+        return username, base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def another(token: str) -> str:
+    """The token with another character in the middle of its claims."""
+    at = token.index(".") + (token.rindex(".") - token.index(".")) // 2
+    return token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1 :]
+
+
+def counts(server: Server) -> dict[str, int]:
+    """All counters of the server."""
+    time.sleep(1.2)  # metrics are published once a second
+    lines = (line.rsplit(" ", 1) for line in server.fetch("/metrics").splitlines() if not line.startswith("#"))
+    return {name: int(float(count)) for name, count in lines if re.match(r"\w+_total\b", name)}
+
+
+class Counted:
+    """What a server has counted since this was made."""
+
+    def __init__(self, server: Server):
+        self.server = server
+        self.before = counts(server)
+        self.after = self.before
+
+    def look(self) -> "Counted":
+        self.after = counts(self.server)
+        return self
+
+    def of(self, metric: str, **labels: str) -> int:
+        """The sum over all lines of a metric that have these labels."""
+        if not any(re.match(rf"{metric}\b", name) for name in self.after):
+            raise AssertionError(f"the server has no metric {metric}")
+        has = lambda name: re.match(rf"{metric}\b", name) and all(f'{key}="{value}"' in name for key, value in labels.items())
+        return sum(count - self.before.get(name, 0) for name, count in self.after.items() if has(name))
+
+    def by(self, metric: str, label: str) -> dict[str, int]:
+        """What is not zero, by the value of a label."""
+        values = sorted({value for name in self.after if re.match(rf"{metric}\b", name) for value in re.findall(rf'{label}="(\w+)"', name)})
+        each = {value: self.of(metric, **{label: value}) for value in values}
+        return {value: count for value, count in each.items() if count}
+
+
+def sockets(server: Server) -> str:
+    """The UDP sockets that the server has, by the system's own account."""
+    lines = subprocess.run(["ss", "-Huanp"], check=True, capture_output=True, text=True, timeout=30).stdout.splitlines()
+    own = [line.split()[3] for line in lines if f"pid={server.process.pid}," in line]
+    listening = [local for local in own if local == f"{HOST}:{server.plain}"]
+    if not listening:
+        raise AssertionError(f"ss shows no socket of the server: {lines[:5]}")
+    return f"{len(own)} UDP sockets, {len(listening)} of them listening"
+
+
+class Closed:
+    """The two servers and the issuer of their tokens."""
+
+    def __init__(self, folder: pathlib.Path, binary: pathlib.Path, certificate: pathlib.Path, key: pathlib.Path):
+        self.issuer = Issuer(binary, folder)
+
+        def start(name: str, region: str, elsewhere: list[str], peers: str | None = None) -> Server:
+            who = f"""
+[tokens]
+keyring = "{self.issuer.keyring}"
+cluster = "{CLUSTER}"
+region = "{region}"
+elsewhere = {json.dumps(elsewhere)}
+"""
+            return start_hilum(folder, name, binary, certificate, key, who, peers)
+
+        self.south = start("south", SOUTH, [], outside.NEIGHBOUR)
+        try:
+            self.north = start("north", NORTH, [f"{SOUTH}={HOST}:{self.south.plain}"])
+        except Exception:
+            self.south.stop()
+            raise
+
+    def scenarios(self):
+        """(name, what to call)."""
+
+        def met(*parties, **more):
+            return lambda: self.met(parties, **more)
+
+        yield "tokens of one call: four browsers in a mesh", met(*FOUR, direct=True)
+        yield "tokens of one call: firefox-chromium over tcp", met("firefox", "chromium", way="tcp")
+        yield "tokens of one call: chromium-chromium over tls", met("chromium", "chromium", way="tls")
+        yield "tokens of one call: aiortc", lambda: ice.aiortc_both_ways(self.north, *self.issuer.parties(2))
+        yield "tokens of four calls: no two browsers meet", self.apart
+        yield "tokens that do not hold: no browser gets a candidate", self.refused
+        yield "beyond the call: nothing is reached", self.beyond
+
+    def met(self, parties: tuple[str, ...], **more) -> str:
+        """A good call, of which nothing is refused."""
+        north, seen = Counted(self.north), []
+        who = self.issuer.parties(len(parties))
+        said, line = browser.call(self.north, list(parties), who=who, during=lambda: seen.append(sockets(self.north)), **more)
+        north.look()
+        refused = {metric: north.of(metric) for metric in ("hilum_token_refusals_total", "hilum_peer_refusals_total")}
+        refused |= {"elsewhere": north.of("hilum_tokens_elsewhere_total")}
+        refused |= {"other_call": north.of("hilum_discards_total", reason="other_call")}
+        if any(refused.values()):
+            raise AssertionError(f"something of a good call was refused: {refused}")
+        relayed = north.of("hilum_packets_total", direction="to_peer")
+        if relayed < said["packets"]:
+            raise AssertionError(f"{said['packets']} media packets arrived, {relayed} were relayed")
+        return f"{line}; {seen[0]}"
+
+    def parties(self, browsers: list[str], who: list[tuple[str, str]]) -> list[dict]:
+        relays = [browser.ways(self.north, self.north.plain, each) for each in who]
+        return [{"browser": each, "relay": relay} for each, relay in zip(browsers, relays, strict=True)]
+
+    def apart(self) -> str:
+        """Every party has a call of its own: each gets candidates, and none a way to another."""
+        north = Counted(self.north)
+        alone = [self.issuer.parties(1)[0] for _ in FOUR]
+        said, _ = browser.drive({"kind": "apart", "parties": self.parties(FOUR, alone)})
+        north.look()
+        begun, stopped = north.of("hilum_allocations_begun_total"), north.of("hilum_discards_total", reason="other_call")
+        relayed = north.of("hilum_packets_total", direction="to_peer") + north.of("hilum_packets_total", direction="from_peer")
+        line = f"{said['failed']} connections failed; {begun} allocations, {stopped} checks stopped, {relayed} packets relayed"
+        # Every side of every connection checks more than once.
+        if begun < len(FOUR) or stopped < 2 * said["failed"] or relayed:
+            raise AssertionError(line)
+        return line
+
+    def refused(self) -> str:
+        """No candidate for any of them, and the browser is told why. With a token of the south Firefox goes there.
+
+        Chromium is sent there as well, and does not go because it lets no relay send it to a loopback address.
+        """
+        north, south = Counted(self.north), Counted(self.south)
+        cases = self.cases()
+        relay = lambda who: browser.ways(self.north, self.north.plain, who)["udp"]
+        relays = {name: relay(who) for name, who in (cases | {"south": self.issuer.mint(self.issuer.call(), "a", SOUTH)}).items()}
+        said, _ = browser.drive({"kind": "refused", "parties": [{"browser": each, "cases": relays} for each in BOTH]})
+        told = collections.Counter()
+        for each, party in BOTH.items():
+            for name, (code, reason) in REFUSED.items():
+                errors = expect(f"{each}, {name}", said[party][name], code)
+                told[reason] += errors
+        from_chromium = expect("chromium, sent to the south", said[BOTH["chromium"]]["south"], 300)
+        went = said[BOTH["firefox"]]["south"]
+        if not went["ended"] or "relay" not in went["types"] or went["errors"]:
+            raise AssertionError(f"Firefox has not followed to the south: {went}")
+        north.look(), south.look()
+        # A question that is asked again on a slow machine is counted again.
+        counted = north.by("hilum_token_refusals_total", "reason") | {None: told[None]}
+        if set(counted) != set(told) or any(counted[reason] < count for reason, count in told.items()):
+            raise AssertionError(f"the browsers were told of {dict(told)}, the server has counted {counted}")
+        elsewhere, sent = north.of("hilum_tokens_elsewhere_total"), north.of("hilum_requests_total", code="300")
+        begun = {"north": north.of("hilum_allocations_begun_total"), "south": south.of("hilum_allocations_begun_total")}
+        if begun["north"] or not begun["south"] or sent <= from_chromium or elsewhere < sent + len(BOTH):
+            raise AssertionError(f"allocations {begun}, {elsewhere} for other regions, {sent} sent to another relay")
+        codes = {name: code for name, (code, _) in REFUSED.items()}
+        return f"both browsers are told {codes}; counted {counted}, {elsewhere} for other regions; allocations {begun}"
+
+    def cases(self) -> dict[str, tuple[str, str]]:
+        """A token for each of REFUSED."""
+        mint = lambda **more: self.issuer.mint(self.issuer.call(), "a", **more)
+        made = [
+            mint(window=(HOUR, 2 * HOUR, 3 * HOUR)),
+            mint(window=(-2 * HOUR, -HOUR, HOUR)),
+            mint(window=(-3 * HOUR, -2 * HOUR, -HOUR)),
+            self.issuer.altered(),
+            self.issuer.forged(),
+            mint(cluster="another-cluster"),
+            mint(region=NOWHERE),
+        ]
+        return dict(zip(REFUSED, made, strict=True))
+
+    def beyond(self) -> str:
+        south = Counted(self.south)
+
+        async def counted(metric: str, expected: dict[str, int]) -> None:
+            end = time.monotonic() + outside.SOON
+            while (found := south.look().by(metric, "reason")) != expected:
+                if time.monotonic() > end:
+                    raise AssertionError(f"{metric}: {found}, not {dict(expected)}")
+
+        return outside.beyond(self.south, self.issuer, SOUTH, counted)
+
+
+def expect(what: str, gathered: dict, code: int) -> int:
+    """How often the browser was told this code, which must be all that it was told."""
+    codes = [error["errorCode"] for error in gathered["errors"]]
+    if not gathered["ended"] or gathered["types"] or set(codes) != {code}:
+        raise AssertionError(f"{what}: not {code}, and no candidate, but {gathered}")
+    return len(codes)
