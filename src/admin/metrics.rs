@@ -12,8 +12,8 @@ use super::keys::KeyReading;
 use super::names::{self, Name};
 use crate::addr::Transport;
 use crate::auth::token::TokenRefusal;
-use crate::policy::PeerRefusal;
 use crate::policy::seal::{Fact, Mode, Profile, Reason, SuiteClass, Version};
+use crate::policy::{Exceeded, PeerRefusal};
 use crate::time::UnixTime;
 use crate::turn::{Answer, Direction, Discard, EndCause, Event, Tally};
 use crate::wire::Method;
@@ -152,7 +152,7 @@ struct Readings {
 }
 
 impl Readings {
-    const NAMES: [Name; 32] = [
+    const NAMES: &[Name] = &[
         names::ALLOCATIONS,
         names::ALLOCATIONS_ENDING,
         names::ALLOCATIONS_BEGUN,
@@ -176,6 +176,7 @@ impl Readings {
         names::TOKENS_ELSEWHERE,
         names::KEYS,
         names::KEYS_OLDEST,
+        names::QUOTA_REFUSALS,
         names::PEER_REFUSALS,
         names::SEAL_MODE,
         names::SEAL_OPENED,
@@ -262,6 +263,8 @@ impl Readings {
             TokenRefusal::LABELS.map(|label| (vec![label.to_owned()], sum(&|tally| tally.token_refusals(label))));
         page.counters(names::TOKEN_REFUSALS, refused)?;
         page.counters(names::TOKENS_ELSEWHERE, [(vec![], sum(&|tally| tally.wrong_region))])?;
+        let refused = Exceeded::ALL.map(|one| (vec![one.label().to_owned()], sum(&|tally| tally.quota_refusals(one))));
+        page.counters(names::QUOTA_REFUSALS, refused)?;
         let refused =
             PeerRefusal::ALL.map(|one| (vec![one.label().to_owned()], sum(&|tally| tally.peer_refusals(one))));
         page.counters(names::PEER_REFUSALS, refused)?;

@@ -42,6 +42,7 @@ names! {
     KEYS = "hilum_keys", ["algorithm", "state"], "Keys of call tokens, by algorithm and state.";
     KEYS_OLDEST = "hilum_keys_oldest_seconds", [], "Age of the oldest key of call tokens that is accepted and has no end.";
     TOKENS_ELSEWHERE = "hilum_tokens_elsewhere_total", [], "Allocations refused because the credential is for other regions.";
+    QUOTA_REFUSALS = "hilum_quota_refusals_total", ["bound"], "Allocations refused because a bound is reached, by whose.";
     PEER_REFUSALS = "hilum_peer_refusals_total", ["reason"], "Peers that permissions or channels were refused for, by reason.";
     SEAL_DISCARDS = "hilum_seal_discards_total", ["reason"], "Datagrams that the seal stopped, by reason.";
     SEAL_REPORTED = "hilum_seal_reported_total", ["reason"], "Datagrams that passed and would have been stopped if the seal were enforced.";

@@ -89,6 +89,7 @@ fn rules(old: &Config, new: &Config) -> Vec<Compared> {
         "peers.allow" Applied peers.allow;
         "peers.deny" Applied peers.deny;
         "peers.lowest_port" Applied peers.lowest_port;
+        "peers.strict_port" Applied peers.strict_port;
         "seal.mode" Applied policy.seal.mode;
         "seal.accept_unsealed" Applied accept_unsealed;
         "seal.min_dtls" Applied policy.seal.min_version;
@@ -96,9 +97,15 @@ fn rules(old: &Config, new: &Config) -> Vec<Compared> {
         "seal.statistics" Applied policy.seal.statistics;
         "limits.allocations" Applied policy.quota.total;
         "limits.allocations_per_user" Applied policy.quota.per_subject;
+        "limits.allocations_per_source" Applied turn.allocations_per_source;
         "limits.permissions" Applied turn.max_permissions;
         "limits.channels" Applied turn.max_channels;
         "limits.challenges_per_second" Applied policy.challenges_per_second;
+        "limits.requests_per_second" Applied turn.requests_per_second;
+        "limits.kbps_per_token" Applied turn.token_rate.kbps;
+        "limits.packets_per_second_per_token" Applied turn.token_rate.packets;
+        "limits.kbps_per_user" Applied turn.user_rate.kbps;
+        "limits.packets_per_second_per_user" Applied turn.user_rate.packets;
         "lifetimes.allocation" Applied turn.default_lifetime;
         "lifetimes.allocation_max" Applied turn.max_lifetime;
         "lifetimes.permission" Applied turn.permission_lifetime;

@@ -1,15 +1,37 @@
 //! `[limits]` and `[lifetimes]`.
 
+use core::num::NonZeroU32;
+
 use super::section::Section;
-use crate::policy::Quota;
+use crate::policy::{Quota, RateLimit};
 use crate::time::Lifetime;
 
-pub(super) const LIMITS: [&str; 5] =
-    ["allocations", "allocations_per_user", "permissions", "channels", "challenges_per_second"];
+pub(super) const LIMITS: [&str; 11] = [
+    "allocations",
+    "allocations_per_user",
+    "allocations_per_source",
+    "permissions",
+    "channels",
+    "challenges_per_second",
+    "requests_per_second",
+    "kbps_per_token",
+    "packets_per_second_per_token",
+    "kbps_per_user",
+    "packets_per_second_per_user",
+];
 pub(super) const LIFETIMES: [&str; 6] = ["allocation", "allocation_max", "permission", "channel", "nonce", "grace"];
+
+/// The largest limit on kbit/s, which is what a token may say at most, too.
+const MOST_KBPS: u32 = crate::auth::token::MOST_KBPS;
+/// The largest limit on packets a second: no shard forwards as many.
+const MOST_PACKETS: u32 = 10_000_000;
 
 pub(super) struct Limits {
     pub(super) quota: Quota,
+    pub(super) per_source: usize,
+    pub(super) requests_per_second: u32,
+    pub(super) token_rate: RateLimit,
+    pub(super) user_rate: RateLimit,
     pub(super) permissions: usize,
     pub(super) channels: usize,
     pub(super) challenges_per_second: u32,
@@ -21,6 +43,16 @@ pub(super) fn limits(section: &Section<'_>) -> Limits {
         quota: Quota {
             total: section.count("allocations", 1..=1_000_000, 100_000),
             per_subject: section.count("allocations_per_user", 1..=1_000_000, 32),
+        },
+        per_source: section.count("allocations_per_source", 1..=1_000_000, 4096),
+        requests_per_second: section.number("requests_per_second", 0..=1_000_000, 50),
+        token_rate: RateLimit {
+            kbps: NonZeroU32::new(section.number("kbps_per_token", 0..=MOST_KBPS, 20_000)),
+            packets: NonZeroU32::new(section.number("packets_per_second_per_token", 0..=MOST_PACKETS, 5000)),
+        },
+        user_rate: RateLimit {
+            kbps: NonZeroU32::new(section.number("kbps_per_user", 0..=MOST_KBPS, 0)),
+            packets: NonZeroU32::new(section.number("packets_per_second_per_user", 0..=MOST_PACKETS, 0)),
         },
         permissions: section.count("permissions", 1..=1024, 64),
         channels: section.count("channels", 1..=1024, 64),

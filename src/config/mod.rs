@@ -211,6 +211,7 @@ impl<'d> Reader<'d> {
         let tls = tls::read(self, &self.section("tls", &tls::KEYS), listen.tls_place);
         let relay = relay::read(&self.section("relay", &relay::KEYS), &host);
         let peers = peers::read(&self.section("peers", &peers::KEYS));
+        let strict_port = peers.strict_port;
         let seal = seal::read(&self.section("seal", &seal::KEYS));
         let limits = limits::limits(&self.section("limits", &limits::LIMITS));
         let lifetimes = limits::lifetimes(&self.section("lifetimes", &limits::LIFETIMES));
@@ -260,6 +261,11 @@ impl<'d> Reader<'d> {
                 grace: lifetimes.grace,
                 max_permissions: limits.permissions,
                 max_channels: limits.channels,
+                token_rate: limits.token_rate,
+                user_rate: limits.user_rate,
+                requests_per_second: limits.requests_per_second,
+                allocations_per_source: limits.per_source,
+                strict_port,
                 alternate: server.alternate,
                 region: tokens.region,
                 other_regions: tokens.elsewhere.clone(),

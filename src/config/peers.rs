@@ -1,9 +1,11 @@
 //! `[peers]`: who may be relayed to.
 
 use super::section::Section;
+use super::server::choice;
 use crate::policy::Network;
+use crate::turn::StrictPort;
 
-pub(super) const KEYS: [&str; 3] = ["allow", "deny", "lowest_port"];
+pub(super) const KEYS: [&str; 4] = ["allow", "deny", "lowest_port", "strict_port"];
 
 /// Who may be relayed to, as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub struct Peers {
     pub deny: Vec<Network>,
     /// The lowest peer port.
     pub lowest_port: u16,
+    /// Whose peers are held to the ports that channels are bound to.
+    pub strict_port: StrictPort,
 }
 
 pub(super) fn read(section: &Section<'_>) -> Peers {
@@ -22,6 +26,12 @@ pub(super) fn read(section: &Section<'_>) -> Peers {
         allow: networks(section, "allow", true),
         deny: networks(section, "deny", false),
         lowest_port: u16::try_from(lowest_port).unwrap_or(1024),
+        strict_port: choice(
+            section,
+            "strict_port",
+            StrictPort::Tokens,
+            &StrictPort::ALL.map(|strict| (strict.label(), strict)),
+        ),
     }
 }
 

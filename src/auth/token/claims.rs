@@ -53,7 +53,7 @@ pub struct Claims {
 /// How much a token allows; `None` leaves it to the relay's configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// `lim.kbps`: kbit/s, both ways together; 1 to [`MOST_KBPS`].
+    /// `lim.kbps`: kbit/s of application data each way, over all its allocations; 1 to [`MOST_KBPS`].
     pub kbps: Option<u32>,
     /// `lim.alloc`: allocations at once; 1 to [`MOST_ALLOCATIONS`].
     pub allocations: Option<u16>,
