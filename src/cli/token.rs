@@ -112,6 +112,9 @@ struct VerifyArgs {
     /// The cluster of the relay; what the token says by default
     #[arg(long)]
     audience: Option<Audience>,
+    /// Where the relay stands; any of the token's regions by default
+    #[arg(long)]
+    region: Option<Region>,
     /// What the token is to be used for
     #[arg(long = "for", value_enum, default_value_t = Purpose::Begin)]
     purpose: Purpose,
@@ -242,7 +245,8 @@ fn judge(args: &VerifyArgs, now: UnixTime) -> anyhow::Result<ExitCode> {
     let text = read(&args.token)?;
     let keyring = read_keyring(&args.keyring)?;
     let now = args.at.unwrap_or(now);
-    match accept(args, &text, keyring, now) {
+    let refused = |why: TokenRefusal| (why.label(), why.to_string());
+    match accept(args, &text, keyring, now).map_err(refused).and_then(|accepted| is_here(args, accepted)) {
         Ok((token, claims)) => {
             if args.json {
                 let mut about = described(&token, &claims);
@@ -253,12 +257,12 @@ fn judge(args: &VerifyArgs, now: UnixTime) -> anyhow::Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Err(why) => {
+        Err((label, why)) => {
             if args.json {
-                let about = json!({ "accepted": false, "reason": why.label(), "message": format!("the token {why}") });
+                let about = json!({ "accepted": false, "reason": label, "message": format!("the token {why}") });
                 writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&about)?)?;
             } else {
-                eprintln!("hilum: refused ({}): the token {why}", why.label());
+                eprintln!("hilum: refused ({label}): the token {why}");
             }
             Ok(ExitCode::FAILURE)
         }
@@ -284,6 +288,21 @@ fn accept<'t>(
     };
     claims.check(purpose, now, args.skew)?;
     Ok((token, claims))
+}
+
+/// The same, if the token is for a relay where this one stands.
+fn is_here<'t>(
+    args: &VerifyArgs,
+    (token, claims): (Token<'t>, Claims),
+) -> Result<(Token<'t>, Claims), (&'static str, String)> {
+    if args.region.is_none_or(|region| claims.regions.contains(&region)) {
+        return Ok((token, claims));
+    }
+    let regions = words(&claims.regions).join(", ");
+    Err((
+        "elsewhere",
+        format!("begins no allocation there: it is for {regions}; send the client to a relay of that region"),
+    ))
 }
 
 fn words<const MOST: usize>(words: &[crate::auth::token::Word<MOST>]) -> Vec<&str> {

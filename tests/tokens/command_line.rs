@@ -137,6 +137,25 @@ fn faults_of_a_token_are_said_clearly() {
 }
 
 #[test]
+fn a_token_is_verified_for_a_relay_of_a_region() {
+    let place = tempfile::tempdir().unwrap();
+    done(&place, "keys new --keyring keys.toml --kid k1");
+    let token = mint(&place, "k1", "--region eu-north");
+    let username = token["username"].as_str().unwrap();
+    for here in ["eu", "eu-north"] {
+        assert_eq!(verify(&place, username, &format!("--region {here}")).0, 0, "{here}");
+    }
+    let (code, _, err) = verify(&place, username, "--region eu-south");
+    assert_eq!(
+        (code, err.contains("refused (elsewhere): the token begins no allocation there: it is for eu, eu-north")),
+        (1, true),
+        "{err}"
+    );
+    let (_, out, _) = verify(&place, username, "--region eu-south --json");
+    assert_eq!((&json(&out)["accepted"], &json(&out)["reason"]), (&false.into(), &"elsewhere".into()));
+}
+
+#[test]
 fn keys_overlap_while_they_are_changed() {
     let place = tempfile::tempdir().unwrap();
     done(&place, "keys new --keyring keys.toml --kid k1");
