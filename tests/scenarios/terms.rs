@@ -120,6 +120,22 @@ fn a_reload_that_opens_is_for_allocations_that_begin_after_it() {
     assert_eq!(permit(&mut world, &late, PEER), None);
 }
 
+/// One has a port and the other none: they are clients of one relay all the same.
+#[test]
+fn who_began_before_such_a_reload_and_who_began_after_it_reach_each_other() {
+    let mut world = World::new(closed());
+    let (early, late) = (Client::number(1), Client::number(2));
+    let of_early = world.allocate(&early);
+    reload(&mut world, Destinations::Anywhere);
+    let of_late = world.allocate(&late);
+    world.bind(&early, 0x4000, &of_late.to_string());
+    world.bind(&late, 0x4001, &of_early.to_string());
+    let heard = world.from_client(&early, &channel_data(0x4000, b"x")).for_client_bytes(&late);
+    assert_eq!(heard, channel_data(0x4001, b"x"));
+    let heard = world.from_client(&late, &channel_data(0x4001, b"y")).for_client_bytes(&early);
+    assert_eq!(heard, channel_data(0x4000, b"y"));
+}
+
 #[test]
 fn a_reload_leaves_a_token_what_it_says() {
     let mut world = World::default();

@@ -249,3 +249,19 @@ fn a_grant_has_the_terms_of_the_operator() {
     assert!(grant.is_closed());
     assert_eq!(["north", "south"].map(|region| grant.is_for(&region.parse().unwrap())), [true, false]);
 }
+
+/// `accept` leaves a kind out by leaving nothing of it to be known: its credentials are a stranger's.
+#[test]
+fn a_kind_of_credential_that_is_not_accepted_is_a_strangers() {
+    let relay = authenticator(&[]);
+    let nonce = short_nonce(&relay);
+    let secret = SharedSecret::new(SECRET.to_vec()).unwrap();
+    let ephemeral = ephemeral_password(&secret, b"1700000100:visit");
+    for (name, password) in
+        [("1700000100:visit", ephemeral.as_str()), ("eyJhbGciOiJFZERTQSIsImtpZCI6ImsxIn0.e30.AA", "x")]
+    {
+        let request = login(name.as_bytes(), password.as_bytes(), &nonce);
+        assert_eq!(prove(&relay, &request, client(1), NOW), Err(Unproven::Unauthenticated), "{name}");
+    }
+    assert!(prove(&relay, &login(b"alice", b"correct horse", &nonce), client(1), NOW).is_ok());
+}
