@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use hilum::addr::Transport;
 use hilum::admin::{self, Health, KeyReading, Metrics, ShardReading, Source};
+use hilum::audit::{Alarm, AuditState, Digest};
 use hilum::auth::token::{Algorithm, PasswordKey};
 use hilum::auth::{Key, Keyring, PublicKey, Validity};
 use hilum::policy::seal::{Fact, Mode, Profile, Reason, SuiteClass, Version};
@@ -88,6 +89,12 @@ impl Source for View {
 
     fn api_requests(&self) -> Vec<([&'static str; 2], u64)> {
         vec![(["revoke", "ok"], 6)]
+    }
+
+    fn audit(&self) -> Option<AuditState> {
+        let alarm = Alarm { since: UnixTime::from_secs(1_700_000_000), what: "no storage space".to_owned() };
+        let head = (1234, Digest::NONE);
+        Some(AuditState { alarm: Some(alarm), head, lost: 6, syslog_lost: 7, syslog_connected: Some(true) })
     }
 
     fn certificate_expires(&self) -> Option<UnixTime> {
@@ -304,6 +311,20 @@ async fn the_mode_of_the_seal_is_the_one_with_a_one() {
             let value = world.value(&format!("hilum_seal_mode{{mode=\"{}\"}}", one.label())).await;
             assert_eq!(value.as_deref(), Some(if one == mode { "1" } else { "0" }), "{mode:?} {one:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn the_audit_log_shows_whether_it_is_written_and_whether_its_copy_is_complete() {
+    let world = world().await;
+    for (series, value) in [
+        ("hilum_audit_alarm", "1"),
+        ("hilum_audit_records_total", "1234"),
+        ("hilum_audit_lost_total", "6"),
+        ("hilum_audit_syslog_connected", "1"),
+        ("hilum_audit_syslog_lost_total", "7"),
+    ] {
+        assert_eq!(world.value(series).await.as_deref(), Some(value), "{series}");
     }
 }
 

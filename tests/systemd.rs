@@ -143,7 +143,14 @@ fn group(name: &str) -> BTreeSet<String> {
     names.flat_map(|name| if name.starts_with('@') { group(name) } else { BTreeSet::from([name.to_owned()]) }).collect()
 }
 
-/// A relay with traffic over UDP, TCP and TLS, watched by `strace`: the unit's filter lets through what it needs.
+#[test]
+fn the_relay_has_a_place_for_its_audit_log() {
+    let shown = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/hilum.toml")).unwrap();
+    assert!(shown.contains("under systemd \"/var/lib/hilum/audit\""), "what the configuration advises is inside");
+}
+
+/// A relay with traffic over UDP, TCP and TLS, and an audit log, watched by `strace`: the unit's filter lets through what
+/// they need.
 #[test]
 fn the_relay_lives_with_the_system_calls_that_it_is_left() {
     let mut allowed = BTreeSet::new();
@@ -156,11 +163,22 @@ fn the_relay_lives_with_the_system_calls_that_it_is_left() {
     assert!(allowed.contains("sendmmsg") && !allowed.contains("reboot"), "the groups are spelled out");
 
     let directory = tempfile::tempdir().unwrap();
-    let trace = directory.path().join("trace");
+    let log = directory.path().join("log").to_str().unwrap().to_owned();
+    let mut used = system_calls(directory.path(), &["demo", "--once"]);
+    used.extend(system_calls(directory.path(), &["audit", "example", &log]));
+    assert!(used.contains("sendmmsg") && used.contains("flock"), "the calls are seen: {used:?}");
+    let refused: Vec<_> = used.difference(&allowed).collect();
+    assert!(refused.is_empty(), "the unit's SystemCallFilter would refuse {refused:?}");
+}
+
+/// The system calls that a command makes, all of its threads together.
+fn system_calls(directory: &Path, arguments: &[&str]) -> BTreeSet<String> {
+    let trace = directory.join("trace");
     let output = Command::new("strace")
         .args(["-f", "-qq", "-o"])
         .arg(&trace)
-        .args([env!("CARGO_BIN_EXE_hilum"), "demo", "--once"])
+        .arg(env!("CARGO_BIN_EXE_hilum"))
+        .args(arguments)
         .output()
         .unwrap_or_else(|error| panic!("strace: {error}; install Debian's package `strace`"));
     assert!(output.status.success(), "{}", said(&output));
@@ -169,8 +187,5 @@ fn the_relay_lives_with_the_system_calls_that_it_is_left() {
     let plain = |call: &&str| {
         !call.is_empty() && call.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
     };
-    let used: BTreeSet<String> = calls.filter(plain).map(str::to_owned).collect();
-    assert!(used.contains("sendmmsg"), "the calls are seen: {used:?}");
-    let refused: Vec<_> = used.difference(&allowed).collect();
-    assert!(refused.is_empty(), "the unit's SystemCallFilter would refuse {refused:?}");
+    calls.filter(plain).map(str::to_owned).collect()
 }

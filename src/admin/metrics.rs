@@ -11,6 +11,7 @@ use prometheus::{
 use super::keys::KeyReading;
 use super::names::{self, Name};
 use crate::addr::Transport;
+use crate::audit::AuditState;
 use crate::auth::token::TokenRefusal;
 use crate::policy::seal::{Fact, Mode, Profile, Reason, SuiteClass, Version};
 use crate::policy::{Exceeded, PeerRefusal};
@@ -46,6 +47,8 @@ pub trait Source: Send + Sync {
     fn handshakes_failed(&self) -> u64;
     /// The mode of the seal that is in force.
     fn seal_mode(&self) -> Mode;
+    /// How the audit log does; `None` without one.
+    fn audit(&self) -> Option<AuditState>;
     /// Entries in the memory of conversations.
     fn conversations(&self) -> u64;
     /// The keys of call tokens.
@@ -186,6 +189,11 @@ impl Readings {
         names::SEAL_CONVERSATIONS,
         names::API_REQUESTS,
         names::CERTIFICATE_EXPIRY,
+        names::AUDIT_ALARM,
+        names::AUDIT_RECORDS,
+        names::AUDIT_LOST,
+        names::AUDIT_SYSLOG_CONNECTED,
+        names::AUDIT_SYSLOG_LOST,
     ];
 
     fn new(source: Arc<dyn Source>) -> Result<Self, prometheus::Error> {
@@ -254,6 +262,9 @@ impl Readings {
         if let Some(expires) = self.source.certificate_expires() {
             page.gauges(names::CERTIFICATE_EXPIRY, [(vec![], expires.as_secs())])?;
         }
+        if let Some(state) = self.source.audit() {
+            page.audit(&state)?;
+        }
         Ok(page.families)
     }
 
@@ -292,6 +303,17 @@ struct Page {
 }
 
 impl Page {
+    fn audit(&mut self, state: &AuditState) -> Result<(), prometheus::Error> {
+        self.gauges(names::AUDIT_ALARM, [(vec![], u64::from(state.alarm.is_some()))])?;
+        self.counters(names::AUDIT_RECORDS, [(vec![], state.head.0)])?;
+        self.counters(names::AUDIT_LOST, [(vec![], state.lost)])?;
+        if let Some(connected) = state.syslog_connected {
+            self.gauges(names::AUDIT_SYSLOG_CONNECTED, [(vec![], u64::from(connected))])?;
+            self.counters(names::AUDIT_SYSLOG_LOST, [(vec![], state.syslog_lost)])?;
+        }
+        Ok(())
+    }
+
     fn counters(
         &mut self,
         name: Name,

@@ -53,4 +53,9 @@ names! {
     CONFIG_RELOADS = "hilum_config_reloads_total", ["result"], "Reloads of the configuration, by result.";
     START_TIME = "hilum_start_time_seconds", [], "When the relay started, in Unix time.";
     BUILD_INFO = "hilum_build_info", ["version"], "Always 1; the label tells the version.";
+    AUDIT_ALARM = "hilum_audit_alarm", [], "1 while nothing can be recorded in the audit log.";
+    AUDIT_RECORDS = "hilum_audit_records_total", [], "The number of the audit log's last record.";
+    AUDIT_LOST = "hilum_audit_lost_total", [], "Facts that the audit log could not take; it says so itself.";
+    AUDIT_SYSLOG_CONNECTED = "hilum_audit_syslog_connected", [], "1 while the syslog receiver is connected.";
+    AUDIT_SYSLOG_LOST = "hilum_audit_syslog_lost_total", [], "Records that the syslog receiver did not get.";
 }

@@ -1,13 +1,17 @@
 //! The only place that knows everyone: a checked configuration goes in, a running relay comes out.
 
+mod calls;
 mod control;
 mod notes;
 mod office;
+mod record;
+mod refusals;
 mod view;
 
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::net::IpAddr;
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
@@ -26,7 +30,9 @@ use crate::store::Store;
 use crate::turn::{Common, Relay};
 
 pub use control::{Control, Hanging, RevokeError, Revoking};
+pub use record::Record;
 
+use calls::Recorder;
 use notes::note_facts;
 use office::{Bound, Desk, Office};
 use view::View;
@@ -68,6 +74,9 @@ pub struct App {
     revocations: Arc<Revocations>,
     control: Arc<Control>,
     office: Office,
+    record: Option<Arc<Record>>,
+    /// Says that all facts were noted.
+    noted: Option<Receiver<()>>,
 }
 
 /// Starts a relay: everything is bound when this returns, or nothing is. To be called inside a tokio runtime.
@@ -86,6 +95,8 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
         None => None,
     };
     let bound = Bound::new(&config).await?;
+    // Once the addresses are ours: another relay that runs already says so in words that are easier to understand.
+    let record = Record::open(&config, clock)?;
     let externals: Vec<IpAddr> = config.relay.addresses.iter().map(|address| address.external).collect();
     let (opened, closed) = (&config.relay.ports, &config.relay.closed);
     let common = Common::with_addresses(config.policy.quota, &externals, opened, closed);
@@ -112,15 +123,18 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
         certificate_expires: ArcSwapOption::from(tls.as_ref().map(|tls| Arc::new(tls.expires()))),
         keyring: ArcSwapOption::from(keyring(&config)),
         clock,
+        record: record.clone(),
     });
     let source: Arc<dyn admin::Source> = view.clone();
     let metrics = Arc::new(Metrics::new(source, clock.now().unix)?);
     let beating = plane.handles.clone();
     let health =
         Arc::new(Health::new(move || clock.now().moment, move || beating.iter().map(ShardHandle::heartbeat).collect()));
-    if let Some(facts) = plane.facts.take() {
-        note_facts(facts, Arc::clone(&metrics))?;
-    }
+    let recorder = record.clone().map(|record| {
+        record.started(&config, tls.as_deref());
+        Recorder::new(record, Arc::clone(&view), config.policy.quota.total, clock.now())
+    });
+    let noted = plane.facts.take().map(|facts| note_facts(facts, Arc::clone(&metrics), recorder, clock)).transpose()?;
     let over = |one| listeners.addresses().filter(|(over, _)| *over == one).map(|(_, address)| address).collect();
     let addresses = BoundAddresses {
         udp: plane.udp.clone(),
@@ -152,6 +166,8 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
         revocations,
         control,
         office,
+        record,
+        noted,
     })
 }
 
@@ -208,6 +224,11 @@ impl App {
         if let (Some(tls), Some(files)) = (&self.tls, &new.tls) {
             let identity = listen::Identity::load(&files.certificate, &files.key)?;
             self.view.certificate_expires.store(Some(Arc::new(identity.expires())));
+            if let Some(record) = &self.record
+                && identity.fingerprint() != tls.fingerprint()
+            {
+                record.certificate_changed(&identity);
+            }
             tls.replace(identity);
         }
         new.turn.spare_ports = self.config.turn.spare_ports;
@@ -222,6 +243,9 @@ impl App {
         self.view.keyring.store(keyring(&new));
         self.view.seal_mode.store(Arc::new(new.policy.seal.mode));
         self.office.reload(&new, self.tls.as_deref())?;
+        if let Some(record) = &self.record {
+            record.reloaded(&self.config, &new, &changes, "signal");
+        }
         self.take_over(new);
         self.metrics.reloaded(true);
         Ok(changes)
@@ -245,6 +269,14 @@ impl App {
         running.nonce_lifetime = new.nonce_lifetime;
         let (socket, listen) = (running.api.socket.take(), core::mem::take(&mut running.api.listen));
         running.api = config::Api { socket, listen, ..new.api };
+        running.audit.when_failing = new.audit.when_failing;
+        running.text = new.text;
+    }
+
+    /// The audit log, if there is one: what others than the relay's own facts put on record goes through it.
+    #[must_use]
+    pub const fn record(&self) -> Option<&Arc<Record>> {
+        self.record.as_ref()
     }
 
     /// Takes note that a reload was refused.
@@ -285,6 +317,15 @@ impl App {
         let stopped = tokio::task::block_in_place(|| self.plane.stop(STOP_WITHIN));
         if let Err(error) = stopped {
             tracing::error!(%error, "stopping");
+        }
+        if let Some(record) = self.record.take() {
+            tokio::task::block_in_place(|| {
+                // The facts of the end come first. A shard that hangs keeps them open; then they are left out.
+                if let Some(noted) = self.noted.take() {
+                    noted.recv_timeout(STOP_WITHIN).ok();
+                }
+                record.stopped();
+            });
         }
         if let Some(admin) = self.admin.take() {
             admin.abort();

@@ -4,9 +4,11 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
+use super::record::Record;
 use crate::addr::Transport;
 use crate::admin::{self, KeyReading, ShardReading};
 use crate::api;
+use crate::audit::AuditState;
 use crate::auth::Keyring;
 use crate::clock::SystemClock;
 use crate::listen;
@@ -26,6 +28,14 @@ pub(super) struct View {
     pub(super) certificate_expires: ArcSwapOption<UnixTime>,
     pub(super) keyring: ArcSwapOption<Keyring>,
     pub(super) clock: SystemClock,
+    pub(super) record: Option<Arc<Record>>,
+}
+
+impl View {
+    /// The mode of the seal that is in force.
+    pub(super) fn seal_mode(&self) -> seal::Mode {
+        **self.seal_mode.load()
+    }
 }
 
 impl admin::Source for View {
@@ -47,7 +57,11 @@ impl admin::Source for View {
     }
 
     fn seal_mode(&self) -> seal::Mode {
-        **self.seal_mode.load()
+        self.seal_mode()
+    }
+
+    fn audit(&self) -> Option<AuditState> {
+        self.record.as_ref().map(|record| record.state())
     }
 
     fn conversations(&self) -> u64 {

@@ -78,6 +78,8 @@ mod tests {
             bytes_up: 10,
             bytes_down: 20,
             seal: SealResult::Sealed,
+            handshakes: vec!["1.3/encrypted".parse().unwrap()],
+            refused: 0,
             cause: "deleted".parse().unwrap(),
         };
         let record = Record { sequence: 3, at, fact: body.into(), hash: Digest::NONE };

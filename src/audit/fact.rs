@@ -74,6 +74,8 @@ facts! {
     CallBegun = "call-begun",
     /// The last allocation of a call ended.
     CallEnded = "call-ended",
+    /// Allocations that were bound to no call, and ended in about a minute.
+    Unbound = "unbound",
     /// What was refused in about a minute. [`super::Audit::refused`] makes these.
     Refusals = "refusals",
     /// Something was revoked.
@@ -102,6 +104,7 @@ impl Fact {
             Self::NodeStarted(NodeStarted { region, .. })
             | Self::CallBegun(CallBegun { region, .. })
             | Self::CallEnded(CallEnded { region, .. })
+            | Self::Unbound(Unbound { region, .. })
             | Self::Refusals(Refusals { region, .. }) => Some(region),
             Self::NodeStopped(_)
             | Self::ConfigurationChanged(_)
@@ -134,6 +137,7 @@ impl Fact {
             | Self::NodeStopped(_)
             | Self::ConfigurationChanged(_)
             | Self::KeyChanged(_)
+            | Self::Unbound(_)
             | Self::Refusals(_)
             | Self::Revealed(_)
             | Self::Recovered(_)
@@ -264,8 +268,27 @@ pub struct CallEnded {
     pub bytes_down: u64,
     /// What the seal saw.
     pub seal: SealResult,
+    /// The handshakes that opened it, each combination once: `1.3/encrypted`, `1.2/AEAD-AES-128-GCM`.
+    pub handshakes: Vec<Label>,
+    /// How often the seal refused something of a flow for a reason that was new there.
+    pub refused: u64,
     /// Why it ended.
     pub cause: Label,
+}
+
+/// What credentials carried that are bound to no call: those of static users, and time-limited ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unbound {
+    /// Where.
+    pub region: Label,
+    /// Since when; about a minute.
+    pub since: Stamp,
+    /// Their allocations that ended in that time.
+    pub transports: Transports,
+    /// What clients sent to peers through these, in bytes.
+    pub bytes_up: u64,
+    /// What peers sent to clients.
+    pub bytes_down: u64,
 }
 
 /// What was refused in about a minute, requests and datagrams.
@@ -275,7 +298,7 @@ pub struct Refusals {
     pub region: Label,
     /// Since when.
     pub since: Stamp,
-    /// How many for which reason; the reasons are the labels of the metrics.
+    /// How many for which reason: a kind and the label of the metric, `peer/special`, `token/expired`.
     pub reasons: BTreeMap<String, u64>,
 }
 

@@ -25,6 +25,7 @@ pub mod values;
 pub mod verify;
 mod writer;
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -102,7 +103,6 @@ struct Inner {
     letters: SyncSender<Letter>,
     shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
-    when_failing: WhenFailing,
     syslog: bool,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
@@ -128,6 +128,8 @@ impl Audit {
         let tail = recovery::recover(&directory)?;
         let changed = publish(&directory, key.public())?;
         let shared = Arc::new(Shared::default());
+        shared.refuses.store(when_failing == WhenFailing::Refuse, Ordering::Relaxed);
+        shared.set_region(region);
         let with_syslog = syslog.is_some();
         let outlet = syslog.map(|settings| Outlet::open(settings, &shared)).transpose()?;
         let mut journal = Journal::new(&directory, disk, (key, outlet), rotation, &tail)?;
@@ -145,12 +147,11 @@ impl Audit {
             letters,
             shared: Arc::clone(&shared),
             clock: Arc::clone(&clock),
-            when_failing,
             syslog: with_syslog,
             writer: Mutex::new(None),
         };
         let times = Times::new(now);
-        let writer = Writer { journal, shared, clock, letters: receiver, path: directory, region, times };
+        let writer = Writer { journal, shared, clock, letters: receiver, path: directory, times };
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
             writer.run();
             drop(lock);
@@ -168,14 +169,29 @@ impl Audit {
     pub fn record_at(&self, now: Now, fact: impl Into<Fact>) {
         match self.0.letters.try_send(Letter::Fact(now, fact.into())) {
             Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.0.shared.lose(),
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.0.shared.lose(1),
         }
     }
 
-    /// Counts refusals for a reason, a constant of the program; they are recorded once a minute. It takes a lock: call
-    /// it with sums, not for each refusal.
-    pub fn refused(&self, reason: &'static str, count: u64) {
-        self.0.shared.refuse(reason, count);
+    /// Counts refusals for a reason, one of a few hundred that the program knows; they are recorded once a minute. It
+    /// takes a lock: call it with sums, not for each refusal.
+    pub fn refused(&self, reason: impl Into<Cow<'static, str>>, count: u64) {
+        self.0.shared.refuse(reason.into(), count);
+    }
+
+    /// Counts facts that were lost before they came here; the count is recorded.
+    pub fn lost(&self, count: u64) {
+        self.0.shared.lose(count);
+    }
+
+    /// The region of the refusals from now on.
+    pub fn set_region(&self, region: Label) {
+        self.0.shared.set_region(region);
+    }
+
+    /// What to do with new calls from now on while nothing can be recorded.
+    pub fn set_when_failing(&self, when: WhenFailing) {
+        self.0.shared.refuses.store(when == WhenFailing::Refuse, Ordering::Relaxed);
     }
 
     /// Whether what was recorded is being written, and how far.
@@ -187,7 +203,7 @@ impl Audit {
     /// Whether new calls may begin: always, unless nothing can be recorded and the operator wants none then.
     #[must_use]
     pub fn admits_calls(&self) -> bool {
-        self.0.when_failing == WhenFailing::Continue || !self.0.shared.is_failing()
+        !self.0.shared.refuses.load(Ordering::Relaxed) || !self.0.shared.is_failing()
     }
 
     /// Waits until all that was recorded before would survive a loss of power; false if the disk takes nothing, or not

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::fact::{CallEnded, Fact, Recovered, Removed, SealResult};
+use super::fact::{CallEnded, Fact, Recovered, Removed, SealResult, Transports, Unbound};
 use super::values::{Label, Stamp};
 use super::verify::Record;
 
@@ -24,6 +24,10 @@ pub struct Region {
     pub seals: BTreeMap<SealResult, u64>,
     /// Their allocations over UDP, TCP and TLS.
     pub transports: [u64; 3],
+    /// Allocations of credentials that are bound to no call, which ended.
+    pub unbound: u64,
+    /// What those carried, in bytes, both ways.
+    pub unbound_bytes: u64,
     /// What was refused, by reason.
     pub refusals: BTreeMap<String, u64>,
 }
@@ -64,6 +68,11 @@ impl Report {
         }
         if let Fact::CallEnded(ended) = &record.fact {
             end(region, ended);
+        }
+        if let Fact::Unbound(Unbound { transports, bytes_up, bytes_down, .. }) = &record.fact {
+            let Transports { udp, tcp, tls } = *transports;
+            region.unbound += u64::from(udp) + u64::from(tcp) + u64::from(tls);
+            region.unbound_bytes = region.unbound_bytes.saturating_add(*bytes_up).saturating_add(*bytes_down);
         }
         if let Fact::Refusals(refusals) = &record.fact {
             for (reason, count) in &refusals.reasons {
@@ -111,6 +120,8 @@ fn words(fact: &Fact) -> Option<String> {
         Fact::Gap(body) => format!("{} facts lost: {}", body.lost, format!("{:?}", body.cause).to_lowercase()),
         Fact::ClockStepped(body) => format!("the clock was set by {:+} s", body.seconds),
         Fact::Removed(Removed { through, .. }) => format!("records up to {through} removed, their time was over"),
-        Fact::CallBegun(_) | Fact::CallEnded(_) | Fact::Refusals(_) | Fact::Checkpoint(_) => return None,
+        Fact::CallBegun(_) | Fact::CallEnded(_) | Fact::Unbound(_) | Fact::Refusals(_) | Fact::Checkpoint(_) => {
+            return None;
+        }
     })
 }

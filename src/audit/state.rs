@@ -1,11 +1,12 @@
 //! What callers and operators can ask a running log.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::values::Digest;
+use super::values::{Digest, Label};
 use crate::time::UnixTime;
 
 /// Reasons counted apart; they are constants of the program, and far fewer.
@@ -60,6 +61,8 @@ pub struct AuditState {
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub stop: AtomicBool,
+    /// Whether new calls are refused while it fails.
+    pub refuses: AtomicBool,
     failing: AtomicBool,
     /// Lost and not yet in a gap record: too fast, and while the disk took nothing.
     overrun: AtomicU64,
@@ -75,7 +78,9 @@ pub(super) struct Shared {
 struct Slow {
     alarm: Option<Alarm>,
     head: (u64, Digest),
-    refusals: BTreeMap<&'static str, u64>,
+    refusals: BTreeMap<Cow<'static, str>, u64>,
+    /// Where the refusals happen.
+    region: Label,
 }
 
 impl Shared {
@@ -84,11 +89,11 @@ impl Shared {
         self.slow.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn lose(&self) {
+    pub fn lose(&self, count: u64) {
         let failing = self.failing.load(Ordering::Relaxed);
         let counter = if failing { &self.undelivered } else { &self.overrun };
-        counter.fetch_add(1, Ordering::Relaxed);
-        self.lost.fetch_add(1, Ordering::Relaxed);
+        counter.fetch_add(count, Ordering::Relaxed);
+        self.lost.fetch_add(count, Ordering::Relaxed);
     }
 
     /// What was lost since the last time, by cause: too fast, and while the disk took nothing.
@@ -96,16 +101,24 @@ impl Shared {
         [&self.overrun, &self.undelivered].map(|counter| counter.swap(0, Ordering::Relaxed))
     }
 
-    pub fn refuse(&self, reason: &'static str, count: u64) {
+    pub fn set_region(&self, region: Label) {
+        self.slow().region = region;
+    }
+
+    pub fn region(&self) -> Label {
+        self.slow().region.clone()
+    }
+
+    pub fn refuse(&self, reason: Cow<'static, str>, count: u64) {
         let refusals = &mut self.slow().refusals;
-        if refusals.len() < MOST_REASONS || refusals.contains_key(reason) {
+        if refusals.len() < MOST_REASONS || refusals.contains_key(&reason) {
             *refusals.entry(reason).or_default() += count;
         }
     }
 
     pub fn take_refusals(&self) -> BTreeMap<String, u64> {
         let taken = core::mem::take(&mut self.slow().refusals);
-        taken.into_iter().filter(|(_, count)| *count > 0).map(|(reason, count)| (reason.to_owned(), count)).collect()
+        taken.into_iter().filter(|(_, count)| *count > 0).map(|(reason, count)| (reason.into_owned(), count)).collect()
     }
 
     pub fn fail(&self, since: UnixTime, error: &io::Error) {

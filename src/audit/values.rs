@@ -34,6 +34,13 @@ impl Digest {
     }
 }
 
+impl From<[u8; 32]> for Digest {
+    /// One that was computed elsewhere.
+    fn from(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&hexadecimal(&self.0))
@@ -108,6 +115,13 @@ impl Label {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Default for Label {
+    /// A dash: there is no word.
+    fn default() -> Self {
+        Self("-".to_owned())
     }
 }
 

@@ -259,6 +259,7 @@ impl<'e> Verifier<'e> {
             | Fact::KeyChanged(_)
             | Fact::CallBegun(_)
             | Fact::CallEnded(_)
+            | Fact::Unbound(_)
             | Fact::Refusals(_)
             | Fact::Revoked(_)
             | Fact::OperatorAction(_)

@@ -11,7 +11,7 @@ use super::fact::{ClockStepped, Fact, Gap, GapCause, Refusals};
 use super::inbox;
 use super::journal::{BUFFER, Journal};
 use super::state::Shared;
-use super::values::{Label, Stamp};
+use super::values::Stamp;
 use super::{Clock, Letter};
 use crate::time::{Moment, Now, UnixTime};
 
@@ -33,7 +33,6 @@ pub(super) struct Writer {
     pub clock: Arc<dyn Clock>,
     pub letters: Receiver<Letter>,
     pub path: PathBuf,
-    pub region: Label,
     pub times: Times,
 }
 
@@ -123,7 +122,7 @@ impl Writer {
     fn take(&mut self, now: Now, fact: &Fact) {
         self.watch_the_clock(now);
         if self.journal.append(now.unix, fact).is_err() {
-            self.shared.lose();
+            self.shared.lose(1);
         }
     }
 
@@ -137,7 +136,7 @@ impl Writer {
             self.journal.jumped(now.moment);
         }
         if self.journal.append(now.unix, &ClockStepped { seconds }.into()).is_err() {
-            self.shared.lose();
+            self.shared.lose(1);
         }
     }
 
@@ -167,7 +166,7 @@ impl Writer {
         let laid = inbox::take(&self.path);
         for (fact, _) in &laid {
             if self.journal.append(now.unix, fact).is_err() {
-                self.shared.lose();
+                self.shared.lose(1);
             }
         }
         if !laid.is_empty() {
@@ -182,7 +181,7 @@ impl Writer {
     fn every_minute(&mut self, now: Now) -> io::Result<()> {
         let reasons = self.shared.take_refusals();
         if !reasons.is_empty() {
-            let body = Refusals { region: self.region.clone(), since: Stamp(self.times.refusals_since), reasons };
+            let body = Refusals { region: self.shared.region(), since: Stamp(self.times.refusals_since), reasons };
             self.journal.append(now.unix, &body.into())?;
         }
         self.times.refusals_since = now.unix;

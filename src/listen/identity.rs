@@ -11,6 +11,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroizing;
 
@@ -162,6 +163,18 @@ impl Identity {
             Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err(InvalidPair::Mismatch),
             Err(_) => Err(InvalidPair::BadCertificate),
         }
+    }
+
+    /// SHA-256 of the server's own certificate.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.pair.cert.first().map_or([0; 32], |certificate| Sha256::digest(certificate).into())
+    }
+
+    /// The pair, for those who show it elsewhere.
+    #[must_use]
+    pub fn pair(&self) -> &Arc<CertifiedKey> {
+        &self.pair
     }
 
     /// When the server's own certificate ceases to be valid.

@@ -75,6 +75,12 @@ impl Tls {
         Arc::clone(&self.current) as Arc<dyn ResolvesServerCert>
     }
 
+    /// SHA-256 of the certificate that is shown now.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.current.0.load().fingerprint()
+    }
+
     /// When the certificate that is shown now ceases to be valid.
     #[must_use]
     pub fn expires(&self) -> UnixTime {

@@ -71,6 +71,9 @@ impl Relay {
             let mut alternate = alternate.filter(|server| server.is_ipv4() == client.client.socket().is_ipv4());
             return Err(alternate.next().map_or(Refusal::InsufficientCapacity, Refusal::TryAlternate));
         }
+        if !self.common.admits() {
+            return Err(Refusal::InsufficientCapacity);
+        }
         let call = request.grant().call().cloned();
         self.may_begin(request.grant(), client, now)?;
         let reservation = self.reserve(subject, call.as_ref(), client, now)?;

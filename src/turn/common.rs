@@ -3,7 +3,7 @@
 
 use core::net::IpAddr;
 use core::ops::RangeInclusive;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::addr::{ClientAddr, Family, PeerAddr};
@@ -38,6 +38,8 @@ pub struct Common {
     own: OwnAddresses,
     reserved: Mutex<Vec<Reserved>>,
     next: AtomicU64,
+    /// Nothing may begin now: the operator wants no allocation of which there is no record, and none can be made.
+    shut: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -72,7 +74,19 @@ impl Common {
             own: OwnAddresses::new(relayed, opened, closed),
             reserved: Mutex::default(),
             next: AtomicU64::new(NEVER),
+            shut: AtomicBool::new(false),
         })
+    }
+
+    /// Whether new allocations may begin; if not, they are answered 508, and those that run go on.
+    pub fn set_admits(&self, admits: bool) {
+        self.shut.store(!admits, Ordering::Relaxed);
+    }
+
+    /// Whether new allocations may begin.
+    #[must_use]
+    pub fn admits(&self) -> bool {
+        !self.shut.load(Ordering::Relaxed)
     }
 
     /// The quota ledger.

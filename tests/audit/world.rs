@@ -39,6 +39,8 @@ pub fn ended(number: u64) -> Fact {
         bytes_up: number,
         bytes_down: 0,
         seal: SealResult::Sealed,
+        handshakes: vec![label("1.3/encrypted")],
+        refused: 0,
         cause: label("deleted"),
     }
     .into()

@@ -69,9 +69,11 @@ fn tell(audit: &Audit, names: &MasterKey) -> anyhow::Result<()> {
             bytes_up: 120_000_000 + visit * 1_000_000,
             bytes_down: 118_000_000 + visit * 900_000,
             seal: SealResult::Sealed,
+            handshakes: vec!["1.3/encrypted".parse()?],
+            refused: 0,
             cause: "deleted".parse()?,
         });
-        audit.refused("peer_not_allowed", visit % 3);
+        audit.refused("peer/special", visit % 3);
     }
     let token = names.pseudonym(b"token-7", today);
     audit.record(OperatorAction {

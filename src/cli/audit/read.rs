@@ -148,6 +148,7 @@ pub(super) fn report(args: &Report) -> anyhow::Result<ExitCode> {
     }
     writeln!(out, "{}\n", trust(&verdict))?;
     writeln!(out, "{}\n", regions(&sums))?;
+    unbound(&mut out, &sums)?;
     refusals(&mut out, &sums)?;
     remarkable(&mut out, &sums)?;
     Ok(code(&verdict))
@@ -210,6 +211,16 @@ fn regions(sums: &Sums) -> Table {
 fn hours(region: &Region) -> String {
     let tenths = region.seconds / 360;
     format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+/// What was carried outside of calls, if anything was.
+fn unbound(out: &mut impl Write, sums: &Sums) -> io::Result<()> {
+    let mut table = table(&["region", "allocations bound to no call", "bytes"]);
+    for (name, region) in sums.regions.iter().filter(|(_, region)| region.unbound > 0) {
+        table.add_row([name.to_string(), region.unbound.to_string(), region.unbound_bytes.to_string()]);
+    }
+    right(&mut table, 1);
+    if table.is_empty() { Ok(()) } else { writeln!(out, "{table}\n") }
 }
 
 fn refusals(out: &mut impl Write, sums: &Sums) -> io::Result<()> {
