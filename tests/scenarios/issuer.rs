@@ -16,15 +16,16 @@ fn issuer() -> SigningKey {
     SigningKey::from_bytes(&[9; 32])
 }
 
-const KID: &str = "2023-11";
-
 /// What the relay of the scenarios demands of tokens.
 pub fn rules() -> TokenRules {
     let public = PublicKey::new(Algorithm::EdDsa, issuer().verifying_key().as_bytes()).unwrap();
     let long_ago = UnixTime::from_secs(1_600_000_000);
     let validity = Validity { created: long_ago, not_before: long_ago, not_after: None };
-    let key = Key::new(KID.parse().unwrap(), public, PasswordKey::new(PASSWORD_KEY), validity, None).unwrap();
-    TokenRules { keyring: Keyring::new(vec![key]).unwrap(), audience: "cluster".parse().unwrap(), skew: 60 }
+    let key = |kid: &str| {
+        Key::new(kid.parse().unwrap(), public.clone(), PasswordKey::new(PASSWORD_KEY), validity, None).unwrap()
+    };
+    let keyring = Keyring::new(vec![key(Token::KID), key(Token::OTHER_KID)]).unwrap();
+    TokenRules { keyring, audience: "cluster".parse().unwrap(), skew: 60 }
 }
 
 /// A call token as its issuer means it: good from a minute ago, for new allocations for ten minutes, for an hour in all.
@@ -34,6 +35,7 @@ pub struct Token {
     pub party: &'static str,
     pub id: &'static str,
     pub region: &'static str,
+    pub kid: &'static str,
     pub not_before: u64,
     pub expires: u64,
     pub end: u64,
@@ -42,16 +44,20 @@ pub struct Token {
 }
 
 impl Token {
+    /// The key that tokens are signed with, and a second one.
+    pub const KID: &'static str = "2023-11";
+    pub const OTHER_KID: &'static str = "2023-12";
+
     pub fn new(call: &'static str, party: &'static str) -> Self {
         let start = START.as_secs();
         let (not_before, expires, end) = (start - 60, start + 600, start + 3600);
-        Self { call, party, id: party, region: "north", not_before, expires, end, more: "" }
+        Self { call, party, id: party, region: "north", kid: Self::KID, not_before, expires, end, more: "" }
     }
 
     /// The username that carries it.
     pub fn username(&self) -> String {
-        let Self { call, party, id, region, not_before, expires, end, more } = self;
-        let header = format!("{{\"alg\":\"EdDSA\",\"kid\":\"{KID}\"}}");
+        let Self { call, party, id, region, kid, not_before, expires, end, more } = self;
+        let header = format!("{{\"alg\":\"EdDSA\",\"kid\":\"{kid}\"}}");
         let claims = format!(
             "{{\"iss\":\"clinic\",\"aud\":\"cluster\",\"jti\":\"{id}\",\"nbf\":{not_before},\"exp\":{expires},\"end\":{end},\
              \"call\":\"{call}\",\"party\":\"{party}\",\"reg\":[\"{region}\"]{more}}}"

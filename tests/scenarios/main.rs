@@ -27,6 +27,7 @@ mod refresh;
 mod reload_and_drain;
 mod reservation;
 mod retransmission;
+mod revocation;
 mod send_and_data;
 mod streams;
 mod strict_port;

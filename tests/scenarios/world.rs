@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use hilum::addr::{ClientAddr, ConnectionId, Family, FiveTuple, Link, PeerAddr, RelayedAddr, Transport};
 use hilum::auth::token::PasswordKey;
-use hilum::auth::{Authenticator, CallTokens, Credentials, NonceKey, SharedSecret, StaticUser, Terms};
+use hilum::auth::{
+    Authenticator, CallTokens, Credentials, NonceKey, Revocation, Revocations, Revoked, SharedSecret, StaticUser, Terms,
+};
 use hilum::policy::{PeerRules, Policy, Quota, seal};
 use hilum::time::{Lifetime, Moment, Now, UnixTime};
 use hilum::turn::{Common, Discard, Event, Opened, Origin, Pool, Port, PortKey, Relay, Settings, Slot, Tally, Verdict};
@@ -50,6 +52,8 @@ pub struct Setup {
     pub nonce_lifetime: Lifetime,
     /// What static users and time-limited credentials may do.
     pub terms: Terms,
+    /// What is revoked; the same for all shards.
+    pub revocations: Arc<Revocations>,
     /// Ports that the system will still open; `None` is no end of them.
     pub ports: Option<usize>,
 }
@@ -68,6 +72,7 @@ impl Default for Setup {
             seal: seal::Settings { mode: seal::Mode::Off, ..seal::Settings::default() },
             nonce_lifetime: Lifetime::from_secs(600),
             terms: Terms::default(),
+            revocations: Arc::default(),
             ports: None,
         }
     }
@@ -119,10 +124,15 @@ pub fn policy(setup: &Setup) -> Policy {
 }
 
 pub fn authenticator(nonce_lifetime: Lifetime) -> Authenticator {
+    authenticator_but_for(nonce_lifetime, Arc::default())
+}
+
+/// One that refuses what is revoked.
+pub fn authenticator_but_for(nonce_lifetime: Lifetime, revocations: Arc<Revocations>) -> Authenticator {
     let user = |name: &str| StaticUser { name: name.into(), password: PASSWORD.into() };
     let secret = SharedSecret::new(SECRET.to_vec()).unwrap();
     let credentials = Credentials::new(vec![user(ALICE), user(BOB)], vec![secret]).unwrap();
-    let tokens = Arc::new(CallTokens::new(rules()).reaching_outside(true));
+    let tokens = Arc::new(CallTokens::with_revocations(rules(), revocations).reaching_outside(true));
     Authenticator::new(REALM, credentials, NonceKey::new([7; 32]), nonce_lifetime).with_tokens(Some(tokens))
 }
 
@@ -142,9 +152,10 @@ impl World {
 
     /// One of several shards that have `common` in common.
     pub fn shard(setup: Setup, common: Arc<Common>, shard: u8) -> Self {
+        let authenticator = authenticator_but_for(setup.nonce_lifetime, Arc::clone(&setup.revocations));
         let relay = Relay::new(
             setup.settings.clone(),
-            Arc::new(authenticator(setup.nonce_lifetime).with_terms(setup.terms.clone())),
+            Arc::new(authenticator.with_terms(setup.terms.clone())),
             Arc::new(policy(&setup)),
             Arc::clone(&common),
             [42 + shard; 32],
@@ -256,6 +267,15 @@ impl World {
     pub fn icmp(&mut self, peer: &str, relayed: SocketAddr, icmp: Icmp) -> Outcome {
         let port = self.key_of(relayed);
         self.judge(&[], Origin::PeerError { port, peer: PeerAddr::canonical(peer.parse().unwrap()), icmp })
+    }
+
+    /// Revokes for all shards, and ends what runs on this one; how many allocations that were.
+    pub fn revoke(&mut self, what: Revoked) -> usize {
+        let revocation = Revocation::new(what, self.now.unix, None);
+        self.setup.revocations.add(&revocation, self.now).unwrap();
+        let ended = self.relay.revoke(&revocation, self.now);
+        self.turn();
+        ended
     }
 
     pub fn connection_closed(&mut self, client: &Client) {
