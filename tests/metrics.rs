@@ -357,6 +357,8 @@ async fn no_label_is_one_that_a_client_could_choose() {
         "profile",
         "suite",
         "algorithm",
+        "route",
+        "outcome",
         "state",
     ];
     for line in page.lines().filter(|line| !line.starts_with('#')) {
