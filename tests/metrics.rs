@@ -359,6 +359,7 @@ async fn no_label_is_one_that_a_client_could_choose() {
         "algorithm",
         "route",
         "outcome",
+        "bound",
         "state",
     ];
     for line in page.lines().filter(|line| !line.starts_with('#')) {

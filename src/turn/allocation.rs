@@ -28,8 +28,18 @@ pub(super) struct Relayed {
 pub(super) struct Permission {
     pub(super) ip: IpAddr,
     pub(super) expires: Moment,
-    /// Whether the address is our own, where only live relayed ports may be reached.
-    pub(super) own: bool,
+    pub(super) whose: Whose,
+}
+
+/// Whose address a peer's is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// Somebody's outside of this relay.
+    Others,
+    /// Ours, and the operator lets whatever listens there be reached.
+    Ours,
+    /// Ours, and only live relayed ports may be reached there.
+    Clients,
 }
 
 /// A channel: a number that stands for a peer (RFC 8656 §12).
@@ -124,7 +134,8 @@ impl Allocation {
     }
 
     /// The channel that data from a peer goes out on; none when no channel stands for the peer and it may send all the
-    /// same. `strict`: where a channel is bound to an IP address, only the bound ports of that address may send.
+    /// same. `strict`: where a channel is bound to an IP address, only the bound ports of that address may send. Clients of
+    /// this relay all have its address; what holds them is their call.
     ///
     /// # Errors
     /// [`Discard::PeerPort`]: it may not.

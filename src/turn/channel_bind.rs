@@ -38,13 +38,13 @@ impl Relay {
             call: allocation.call.as_ref(),
             destinations: allocation.destinations,
         };
-        let own = reach.peer(peer).inspect_err(|&refusal| self.tally.peer_refused(refusal))?;
+        let whose = reach.peer(peer).inspect_err(|&refusal| self.tally.peer_refused(refusal))?;
         // What has run out makes room, and must not answer for its number or peer.
         allocation.channels.retain(|channel| now.moment < channel.expires);
         if bound_to.is_none() && allocation.channels.len() >= self.settings.max_channels {
             return Err(Refusal::InsufficientCapacity);
         }
-        permit(&mut allocation.permissions, peer.ip(), own, &self.settings, now)?;
+        permit(&mut allocation.permissions, peer.ip(), whose, &self.settings, now)?;
         let expires = now.moment + self.settings.channel_lifetime;
         match allocation.channels.iter_mut().find(|channel| channel.number == number) {
             Some(channel) => channel.expires = expires,

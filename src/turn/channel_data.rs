@@ -5,6 +5,7 @@ use crate::policy::seal::Way;
 use crate::time::Now;
 use crate::wire::{CHANNEL_HEADER, ChannelData};
 
+use super::allocation::Whose;
 use super::paths::Crossing;
 use super::{Discard, Relay, Slot, Verdict};
 
@@ -20,19 +21,14 @@ impl Relay {
         let Some(permission) = allocation.permission(peer.ip(), now.moment) else {
             return Verdict::Discard(Discard::NoPermission);
         };
-        let located = self.common.own().locate(peer);
-        if permission.own && located.is_none() {
+        let located = self.common.own().locate_there(permission.whose, peer);
+        let own = permission.whose == Whose::Clients;
+        if own && located.is_none() {
             return Verdict::Discard(Discard::PeerForbidden);
         }
         let Some(relayed) = allocation.relayed(peer.family()) else { return Verdict::Discard(Discard::PeerFamily) };
         let (port, inside) = (relayed.held.key(), Self::way_inside(&relayed.held, located));
-        let crossing = Crossing {
-            index,
-            way: Way::Up,
-            peer,
-            serial: located.map_or(0, |located| located.serial),
-            own: permission.own,
-        };
+        let crossing = Crossing { index, way: Way::Up, peer, serial: located.map_or(0, |located| located.serial), own };
         if let Err(discard) = self.pass(crossing, data, now).and_then(|()| self.admit(index, Way::Up, data, now)) {
             return Verdict::Discard(discard);
         }

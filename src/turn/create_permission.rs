@@ -7,7 +7,7 @@ use crate::auth::Request;
 use crate::time::Now;
 use crate::wire::{AttributeType, decode_xor_address};
 
-use super::allocation::Permission;
+use super::allocation::{Permission, Whose};
 use super::peer::Reach;
 use super::refusal::Refusal;
 use super::reply::Body;
@@ -50,8 +50,8 @@ impl Relay {
             destinations: allocation.destinations,
         };
         for peer in peers().flatten() {
-            let own = reach.ip(peer.ip()).inspect_err(|&refusal| self.tally.peer_refused(refusal))?;
-            permit(&mut permissions, peer.ip(), own, &self.settings, now)?;
+            let whose = reach.ip(peer.ip()).inspect_err(|&refusal| self.tally.peer_refused(refusal))?;
+            permit(&mut permissions, peer.ip(), whose, &self.settings, now)?;
         }
         allocation.permissions = permissions;
         self.tally.permissions += count;
@@ -66,14 +66,14 @@ impl Relay {
 pub(super) fn permit(
     permissions: &mut Vec<Permission>,
     ip: IpAddr,
-    own: bool,
+    whose: Whose,
     settings: &Settings,
     now: Now,
 ) -> Result<(), Refusal> {
     let expires = now.moment + settings.permission_lifetime;
     if let Some(permission) = permissions.iter_mut().find(|permission| permission.ip == ip) {
         permission.expires = expires;
-        permission.own = own;
+        permission.whose = whose;
         return Ok(());
     }
     if permissions.len() >= settings.max_permissions {
@@ -82,6 +82,6 @@ pub(super) fn permit(
     if permissions.len() >= settings.max_permissions {
         return Err(Refusal::InsufficientCapacity);
     }
-    permissions.push(Permission { ip, expires, own });
+    permissions.push(Permission { ip, expires, whose });
     Ok(())
 }

@@ -9,28 +9,28 @@ use crate::wire::{
     AttributeType, ChannelNumber, Class, HEADER, MessageWriter, Method, TransactionId, padded, write_channel_header,
 };
 
+use super::allocation::Whose;
 use super::paths::Crossing;
 use super::{Direction, Discard, PortKey, Relay, Slot, Verdict};
 
 impl Relay {
     pub(super) fn hear_peer(&mut self, slot: &mut Slot, port: PortKey, peer: PeerAddr, now: Now) -> Verdict {
-        let (index, client, own) = match self.receiver(port, peer, now) {
+        let (index, client, whose) = match self.receiver(port, peer, now) {
             Ok(receiver) => receiver,
             Err(discard) => return Verdict::Discard(discard),
         };
-        let channel = match self.channel_from(index, peer, now) {
+        let channel = match self.channel_from(index, peer, whose, now) {
             Ok(channel) => channel,
             Err(discard) => return Verdict::Discard(discard),
         };
         self.tally.packet(client.link.transport(), Direction::FromPeer, slot.message().len());
-        // An operator may have allowed our own address by name; whoever has a relayed address there is a party.
-        let located = self.common.own().locate(peer);
+        let located = self.common.own().locate_there(whose, peer);
         // What a virtual port sends never comes in through a socket: somebody out there forges its address.
         if located.is_some_and(|located| located.is_virtual) {
             return Verdict::Discard(Discard::PeerForbidden);
         }
         let serial = located.map_or(0, |located| located.serial);
-        let crossing = Crossing { index, way: Way::Down, peer, serial, own };
+        let crossing = Crossing { index, way: Way::Down, peer, serial, own: whose == Whose::Clients };
         if let Err(discard) = self.pass(crossing, slot.message(), now) {
             return Verdict::Discard(discard);
         }
@@ -67,14 +67,14 @@ impl Relay {
         Verdict::ToClient(client)
     }
 
-    /// The allocation that a datagram from a peer is for, if it has a permission for that peer, and whether the peer's
-    /// address is one of ours.
-    fn receiver(&mut self, port: PortKey, peer: PeerAddr, now: Now) -> Result<(u32, FiveTuple, bool), Discard> {
+    /// The allocation that a datagram from a peer is for, if it has a permission for that peer, and whose address the
+    /// peer's is.
+    fn receiver(&mut self, port: PortKey, peer: PeerAddr, now: Now) -> Result<(u32, FiveTuple, Whose), Discard> {
         let index = self.table.by_port(port).ok_or(Discard::NoRelayedPort)?;
         let index = self.unexpired(index, now).ok_or(Discard::NoRelayedPort)?;
         let allocation = self.table.get(index).ok_or(Discard::NoRelayedPort)?;
         let permission = allocation.permission(peer.ip(), now.moment).ok_or(Discard::NoPermission)?;
-        Ok((index, allocation.five_tuple, permission.own))
+        Ok((index, allocation.five_tuple, permission.whose))
     }
 
     pub(super) fn hear_network(

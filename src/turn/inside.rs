@@ -5,6 +5,7 @@ use crate::addr::{PeerAddr, RelayedAddr};
 use crate::policy::seal::{self, Mode, Way};
 use crate::time::Now;
 
+use super::allocation::Whose;
 use super::own::Located;
 use super::paths::Crossing;
 use super::port::Held;
@@ -70,11 +71,7 @@ impl Relay {
         let Some(permission) = allocation.permission(peer.ip(), now.moment) else {
             return Verdict::Discard(Discard::NoPermission);
         };
-        let own = permission.own;
-        let channel = match self.channel_from(index, peer, now) {
-            Ok(channel) => channel,
-            Err(discard) => return Verdict::Discard(discard),
-        };
+        let (own, channel) = (permission.whose == Whose::Clients, allocation.channel_of(peer, now.moment));
         self.tally.packet(client.link.transport(), Direction::Inside, slot.message().len());
         // Media was judged when it was sent, in the same conversation. What moves a handshake both paths must see.
         let media = self.policy.seal.mode != Mode::Off && seal::is_media(slot.message());

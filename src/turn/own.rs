@@ -12,6 +12,7 @@ use rand_core::RngCore;
 use crate::addr::{Family, PeerAddr, RelayedAddr};
 use crate::auth::{CallId, Party};
 
+use super::allocation::Whose;
 use super::port::VirtualPort;
 
 /// The first number of a virtual port. Lower ones mean a service to whoever reads a firewall's log.
@@ -97,6 +98,13 @@ impl OwnAddresses {
     pub(super) fn locate(&self, peer: PeerAddr) -> Option<Located> {
         let place = self.find(peer.ip())?.places.get(usize::from(peer.port()))?;
         Located::decode(place.load(Ordering::Acquire))
+    }
+
+    /// The same for a peer with a permission: nobody outside can be one of us. Where the operator has allowed our own
+    /// address by name, whoever has a relayed address there is a party all the same.
+    #[inline]
+    pub(super) fn locate_there(&self, whose: Whose, peer: PeerAddr) -> Option<Located> {
+        if whose == Whose::Others { None } else { self.locate(peer) }
     }
 
     /// Whose allocation has this relayed transport address.

@@ -8,6 +8,7 @@ use crate::auth::{CallGrant, Destinations, Party};
 use crate::policy::{PeerRefusal, PeerRules};
 
 use super::Common;
+use super::allocation::Whose;
 use super::own::Holder;
 
 /// What decides about the peers of one allocation.
@@ -24,33 +25,37 @@ pub(super) struct Reach<'a> {
 }
 
 impl Reach<'_> {
-    /// Whether a permission may be given for an IP address; `Ok(true)` when it is one of our relayed addresses, where
-    /// only live relayed ports may be reached: two clients of this relay must reach each other, and nobody anything
-    /// else here.
-    pub(super) fn ip(&self, ip: IpAddr) -> Result<bool, PeerRefusal> {
-        let own = match self.rules.permits_ip(ip) {
+    /// Whether a permission may be given for an IP address. At our own, only live relayed ports may be reached: two
+    /// clients of this relay must reach each other, and nobody anything else here.
+    pub(super) fn ip(&self, ip: IpAddr) -> Result<Whose, PeerRefusal> {
+        let ours = self.common.is_own(ip);
+        let whose = match self.rules.permits_ip(ip) {
+            Ok(()) if !ours => Whose::Others,
             // Whoever is bound to the relay's clients reaches them at our address, and no other service there.
-            Ok(()) => self.is_bound() && self.common.is_own(ip),
-            Err(PeerRefusal::OwnAddress) if self.common.is_own(ip) => true,
+            Ok(()) if self.is_bound() => Whose::Clients,
+            Ok(()) => Whose::Ours,
+            Err(PeerRefusal::OwnAddress) if ours => Whose::Clients,
             Err(refusal) => return Err(refusal),
         };
         let named = |call: &CallGrant| call.peers().iter().any(|range| range.covers(ip));
         let outside = self.destinations == Destinations::Anywhere && self.call.is_none_or(named);
-        if own || outside { Ok(own) } else { Err(self.refusal()) }
+        if outside || whose == Whose::Clients { Ok(whose) } else { Err(self.refusal()) }
     }
 
     /// The same with the port.
-    pub(super) fn peer(&self, peer: PeerAddr) -> Result<bool, PeerRefusal> {
+    pub(super) fn peer(&self, peer: PeerAddr) -> Result<Whose, PeerRefusal> {
         let holder = self.common.own().holder(peer);
-        let own = match self.rules.permits(peer) {
-            Ok(()) => self.is_bound() && self.common.is_own(peer.ip()),
-            Err(PeerRefusal::OwnAddress) if holder.is_some() => true,
+        let whose = match self.rules.permits(peer) {
+            Ok(()) if !self.common.is_own(peer.ip()) => Whose::Others,
+            Ok(()) if self.is_bound() => Whose::Clients,
+            Ok(()) => Whose::Ours,
+            Err(PeerRefusal::OwnAddress) if holder.is_some() => Whose::Clients,
             Err(refusal) => return Err(refusal),
         };
         match holder {
-            Some(holder) if self.meets(&holder) => Ok(own),
+            Some(holder) if self.meets(&holder) => Ok(whose),
             Some(_) => Err(PeerRefusal::OtherCall),
-            None if !own && self.is_named(peer) => Ok(own),
+            None if whose != Whose::Clients && self.is_named(peer) => Ok(whose),
             None => Err(self.refusal()),
         }
     }

@@ -7,6 +7,7 @@ use crate::policy::{BeyondRate, Bounds, Rate, Reservation, Source};
 use crate::time::Now;
 use crate::wire::ChannelNumber;
 
+use super::allocation::Whose;
 use super::refusal::Refusal;
 use super::{Discard, Relay};
 
@@ -26,9 +27,15 @@ impl Relay {
     }
 
     /// The channel that a peer's data goes out on, if there is one; or why the peer may not send, which has the permission.
-    pub(super) fn channel_from(&self, index: u32, peer: PeerAddr, now: Now) -> Result<Option<ChannelNumber>, Discard> {
+    pub(super) fn channel_from(
+        &self,
+        index: u32,
+        peer: PeerAddr,
+        whose: Whose,
+        now: Now,
+    ) -> Result<Option<ChannelNumber>, Discard> {
         let allocation = self.table.get(index).ok_or(Discard::NoRelayedPort)?;
-        let strict = self.settings.strict_port.is_for(allocation.call.is_some());
+        let strict = whose != Whose::Clients && self.settings.strict_port.is_for(allocation.call.is_some());
         allocation.channel_from(peer, strict, now.moment)
     }
 

@@ -14,6 +14,7 @@ use crate::policy::seal::Conversations;
 use crate::time::{Moment, Now, UnixTime};
 use crate::wire::{FrameKind, kind_of};
 
+use super::allocation::Whose;
 use super::ending::Ending;
 use super::farewell::Farewells;
 use super::peer::Reach;
@@ -237,15 +238,15 @@ impl Relay {
                 destinations: allocation.destinations,
             };
             allocation.permissions.retain_mut(|permission| match reach.ip(permission.ip) {
-                Ok(own) => {
-                    permission.own = own;
+                Ok(whose) => {
+                    permission.whose = whose;
                     true
                 }
                 Err(_) => false,
             });
             // A channel to our own address may wait for the port to be relayed again; any other one needs its port too.
             allocation.channels.retain(|channel| match reach.ip(channel.peer.ip()) {
-                Ok(own) => own || rules.permits_port(channel.peer.port()).is_ok(),
+                Ok(whose) => whose == Whose::Clients || rules.permits_port(channel.peer.port()).is_ok(),
                 Err(_) => false,
             });
         }

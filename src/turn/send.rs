@@ -5,6 +5,7 @@ use crate::policy::seal::Way;
 use crate::time::Now;
 use crate::wire::{AttributeType, Message};
 
+use super::allocation::Whose;
 use super::paths::Crossing;
 use super::{Discard, Relay, Slot, Verdict};
 
@@ -27,24 +28,18 @@ impl Relay {
         let peer = PeerAddr::canonical(address);
         let Some(allocation) = self.table.get_mut(index) else { return Verdict::Discard(Discard::NoAllocation) };
         let Some(relayed) = allocation.relayed(peer.family()) else { return Verdict::Discard(Discard::PeerFamily) };
-        let located = self.common.own().locate(peer);
-        let (port, inside) = (relayed.held.key(), Self::way_inside(&relayed.held, located));
         let Some(permission) = allocation.permission(peer.ip(), now.moment) else {
             return Verdict::Discard(Discard::NoPermission);
         };
+        let (whose, own) = (permission.whose, permission.whose == Whose::Clients);
+        let located = self.common.own().locate_there(whose, peer);
+        let (port, inside) = (relayed.held.key(), Self::way_inside(&relayed.held, located));
         // The permission is for the IP address; what may be reached there is the port's own question.
-        let reachable =
-            if permission.own { located.is_some() } else { self.policy.peers.permits_port(peer.port()).is_ok() };
+        let reachable = if own { located.is_some() } else { self.policy.peers.permits_port(peer.port()).is_ok() };
         if !reachable {
             return Verdict::Discard(Discard::PeerForbidden);
         }
-        let crossing = Crossing {
-            index,
-            way: Way::Up,
-            peer,
-            serial: located.map_or(0, |located| located.serial),
-            own: permission.own,
-        };
+        let crossing = Crossing { index, way: Way::Up, peer, serial: located.map_or(0, |located| located.serial), own };
         let payload = slot.message().get(offset..offset + length).unwrap_or_default();
         if let Err(discard) = self.pass(crossing, payload, now).and_then(|()| self.admit(index, Way::Up, payload, now))
         {
