@@ -31,6 +31,8 @@ const SHARDS: usize = 2;
 const TOLD: usize = 60;
 /// Few numbers, so that relayed addresses come again in other hands.
 const PORTS: std::ops::RangeInclusive<u16> = 50_000..=50_079;
+/// What virtual ports do not have: they get the hundred numbers below.
+const OPENED: std::ops::RangeInclusive<u16> = 1124..=65_535;
 const QUOTA: Quota = Quota { total: 22, per_subject: 3 };
 const FACTS: usize = 4096;
 /// The longest that a datagram travels.
@@ -55,6 +57,8 @@ pub struct Device {
     pub nonce: Option<Vec<u8>>,
     pub relayed: Vec<SocketAddr>,
     pub channels: BTreeMap<u16, SocketAddr>,
+    /// There is an allocation here already: the answer that told of it was lost, or it is somebody else's.
+    pub in_the_way: bool,
     outbox: Option<Arc<Outbox>>,
     asked: HashMap<TransactionId, (usize, Asked)>,
 }
@@ -149,7 +153,7 @@ impl Life {
         let plane = PlaneSettings { udp: Vec::new(), relay: relay.to_vec(), ports: PORTS, shards: SHARDS };
         let sim = Sim::new(seed, &plane, START);
         sim.set_faults(Faults { lost: 10, doubled: 20, delay: DELAY });
-        let common = Common::new(QUOTA, &relay.map(|address| address.external));
+        let common = Common::with_addresses(QUOTA, &relay.map(|address| address.external), &OPENED, &[]);
         let authenticator = Arc::new(scenario::authenticator(Lifetime::from_secs(3600)));
         let (sender, facts) = sync_channel(FACTS);
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
@@ -159,6 +163,7 @@ impl Life {
             chance.fill_bytes(&mut key);
             let (authenticator, policy) = (Arc::clone(&authenticator), policy(seal, false));
             let relay = Relay::new(settings(), authenticator, policy, Arc::clone(&common), key);
+            let relay = relay.in_shard(u8::try_from(index).unwrap());
             let (net, gate) = sim.net(index);
             let (mut shard, handle) = Shard::new(index, net, relay, sim.waker(), sender.clone());
             shard.fill();
@@ -233,8 +238,8 @@ impl Life {
             (Client::udp(&place.to_string()), None)
         };
         let client = PEOPLE[person].at(client);
-        let (relayed, channels, asked) = (Vec::new(), BTreeMap::new(), HashMap::new());
-        Device { client, person, nonce: None, relayed, channels, outbox, asked }
+        let (relayed, channels, in_the_way, asked) = (Vec::new(), BTreeMap::new(), false, HashMap::new());
+        Device { client, person, nonce: None, relayed, channels, in_the_way, outbox, asked }
     }
 
     /// A stream client hangs up.
@@ -434,6 +439,7 @@ impl Life {
                 }
                 self.known.drain(..self.known.len().saturating_sub(40));
             }
+            (Asked::Allocate, 437) => device.in_the_way = true,
             (Asked::Bind(channel, peer), 0) if here => _ = device.channels.insert(channel, peer),
             (Asked::Refresh { end: true }, 0)
             | (Asked::Refresh { .. } | Asked::Permit | Asked::Bind(..), 437 | 441) => {

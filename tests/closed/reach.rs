@@ -136,6 +136,7 @@ fn stage(case: &Case) -> Stage {
     };
     let own = allocate(&asks, who);
     let second = Token { id: "second", ..Token::new("visit", "a") };
+    let mut others = Vec::new();
     for (number, call, party, token) in [
         (2, Some("visit"), "b", Some(Token::new("visit", "b"))),
         (3, Some("visit"), "a", Some(second)),
@@ -145,6 +146,14 @@ fn stage(case: &Case) -> Stage {
         let client = Client::number(number);
         let client = token.map_or_else(|| client.clone().named(BOB), |token| client.clone().holding(&token));
         allocate(&client, Who { call, party });
+        others.push(client);
+    }
+    // What is sent is heard if it was let out: everybody hears whom they may.
+    for (number, client) in others.iter().enumerate() {
+        let permit =
+            Request::new(Method::CreatePermission).peer(&format!("{RELAY_V4}:1")).peer(&format!("[{RELAY_V6}]:1"));
+        let code = world.request(client, permit).code();
+        assert!(code.is_none() || rules.ip(relays[0]).is_err() || rules.ip(relays[1]).is_err(), "client {number}");
     }
     let named = named.into_iter().map(|(_, range)| range).collect();
     let reach = Reach { rules, relays, live, asks: who, named };
@@ -238,12 +247,19 @@ fn judge(case: &Case) -> Seen {
 /// The other way: whoever may not be reached is not heard either. Where no call is asked for, a permission is all it
 /// takes, and the port is not asked (RFC 8656 §9); a port of ours that nobody holds has nobody who could send.
 fn hears(stage: &mut Stage, case: &Case) {
+    let has_socket = stage.reach.asks.call.is_none() || !stage.reach.named.is_empty();
+    if !has_socket {
+        assert!(stage.world.open.values().all(|open| !stage.own.contains(&open.socket())), "a call has no socket");
+        return;
+    }
     for target in &case.targets {
         let peer = stage.address(target);
         let canonical = hilum::addr::canonical_ip(peer.ip());
         let here = SocketAddr::new(canonical, peer.port());
         let holder = stage.reach.live.iter().find(|(each, _)| *each == here).map(|(_, who)| *who);
         let ours = stage.reach.relays.contains(&canonical);
+        // A call's addresses have no socket: what seems to come from one is forged.
+        let forged = holder.is_some_and(|holder| holder.call.is_some());
         let Some(relayed) = stage.own.iter().find(|own| own.is_ipv4() == canonical.is_ipv4()).copied() else {
             continue;
         };
@@ -259,7 +275,7 @@ fn hears(stage: &mut Stage, case: &Case) {
             (Some(_), None) => named,
             (None, holder) => holder.is_none_or(|holder| holder.call.is_none()),
         };
-        let expected = stage.reach.permission(peer.ip()).is_ok() && meets;
+        let expected = stage.reach.permission(peer.ip()).is_ok() && meets && !forged;
         let heard = stage.world.from_peer(&peer.to_string(), relayed, b"down");
         assert_eq!(passes(&heard), expected, "{heard:?}: {peer} to {relayed} for {:?}", stage.reach);
     }
