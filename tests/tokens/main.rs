@@ -17,6 +17,7 @@ mod minting;
 mod other_languages;
 mod properties;
 mod remembered;
+mod revocations;
 mod vectors;
 mod windows;
 mod world;
