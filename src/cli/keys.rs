@@ -1,7 +1,5 @@
 //! `hilum keys`: makes, lists, changes and ends the keys of call tokens.
 
-mod file;
-
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -17,15 +15,14 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::Misuse;
+use super::held::{Held, create};
 use crate::auth::token::{Algorithm, Issuer, Kid, LONGEST_CALL};
 use crate::auth::{Key, KeyState, Keyring, PublicKey, Validity};
 use crate::clock::SystemClock;
 use crate::config::date::{date, from_rfc3339, to_rfc3339};
-use crate::config::{DEFAULT_KEYRING, read_keyring};
+use crate::config::{DEFAULT_KEYRING, read_keyring, write_keyring};
 use crate::mint::{self, SigningKey};
 use crate::time::UnixTime;
-
-use file::{Held, create};
 
 const DAY: u64 = 86_400;
 /// How long an old key stays when a new one takes over: a day to tell the issuers, and the longest call.
@@ -170,17 +167,17 @@ pub fn run(args: &KeysArgs) -> anyhow::Result<ExitCode> {
 fn new(args: &NewArgs, now: UnixTime) -> anyhow::Result<()> {
     let file = &args.place.keyring;
     let held = Held::take(file)?;
-    let keyring = held.read(true)?;
+    let keyring = if file.exists() { read_keyring(file)? } else { Keyring::default() };
     let made = make(&keyring, &args.fresh, args.alg.into(), args.issuer, now)?;
     let kid = made.kid();
-    held.save(keyring.keys().cloned().chain([made]).collect())?;
+    save(&held, keyring.keys().cloned().chain([made]).collect())?;
     say(file, kid, &args.fresh)
 }
 
 fn rotate(args: &RotateArgs, now: UnixTime) -> anyhow::Result<()> {
     let file = &args.place.keyring;
     let held = Held::take(file)?;
-    let keyring = held.read(false)?;
+    let keyring = read_keyring(held.path())?;
     let current = |key: &&Key| key.state(now) == KeyState::Current;
     let mut issuers: Vec<Option<Issuer>> = keyring.keys().filter(current).map(Key::issuer).collect();
     issuers.sort_unstable();
@@ -202,7 +199,7 @@ fn rotate(args: &RotateArgs, now: UnixTime) -> anyhow::Result<()> {
     for key in keyring.keys() {
         keys.push(if theirs(&key) { key.clone().ending(end)? } else { key.clone() });
     }
-    held.save(keys)?;
+    save(&held, keys)?;
     say(file, kid, &args.fresh)?;
     for key in keyring.keys().filter(theirs) {
         writeln!(io::stdout(), "key {} ends at {}", key.kid().as_str(), to_rfc3339(end))?;
@@ -212,7 +209,7 @@ fn rotate(args: &RotateArgs, now: UnixTime) -> anyhow::Result<()> {
 
 fn retire(args: &RetireArgs, now: UnixTime) -> anyhow::Result<()> {
     let held = Held::take(&args.place.keyring)?;
-    let keyring = held.read(false)?;
+    let keyring = read_keyring(held.path())?;
     let Some(key) = keyring.get(&args.kid) else {
         return Err(Misuse("the keyring has no key of this id; `hilum keys list` shows them").into());
     };
@@ -222,7 +219,7 @@ fn retire(args: &RetireArgs, now: UnixTime) -> anyhow::Result<()> {
         if key.state(now) != KeyState::Ended {
             return Err(Misuse("this key has not ended; end it first, with --at now if it must be").into());
         }
-        held.save(others.collect())?;
+        save(&held, others.collect())?;
         writeln!(io::stdout(), "key {kid} is removed")?;
         return Ok(());
     }
@@ -233,9 +230,13 @@ fn retire(args: &RetireArgs, now: UnixTime) -> anyhow::Result<()> {
     };
     // A key that never began ends as it begins.
     let end = end.max(key.validity().not_before);
-    held.save(others.chain([key.clone().ending(end)?]).collect())?;
+    save(&held, others.chain([key.clone().ending(end)?]).collect())?;
     writeln!(io::stdout(), "key {kid} ends at {}", to_rfc3339(end))?;
     Ok(())
+}
+
+fn save(held: &Held, keys: Vec<Key>) -> anyhow::Result<()> {
+    held.replace(&write_keyring(&Keyring::new(keys)?))
 }
 
 /// A new key that is in no keyring yet; its private half and its password key are written.

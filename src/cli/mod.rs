@@ -4,6 +4,7 @@
 //! configuration is wrong.
 
 pub mod allocations;
+pub mod api_key;
 pub mod audit;
 pub mod calls;
 pub mod check;
@@ -11,6 +12,7 @@ pub mod credentials;
 pub mod demo;
 pub mod doctor;
 pub mod explain;
+mod held;
 pub mod keys;
 mod operator;
 pub mod revoke;
@@ -38,6 +40,7 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     Allocations(allocations::AllocationsArgs),
+    ApiKey(api_key::ApiKeyArgs),
     Audit(audit::AuditArgs),
     Calls(calls::CallsArgs),
     Check(check::CheckArgs),
@@ -56,6 +59,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Allocations(args) => allocations::run(&args),
+        Command::ApiKey(args) => api_key::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Calls(args) => calls::run(&args),
         Command::Check(args) => check::run(&args),

@@ -7,8 +7,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use hilum::addr::{Family, Transport};
 use hilum::api::{
     self, Access, Api, ApiKey, ApiKeys, Caller, Deed, Doors, Minter, NotRevoked, OperatorSocket, Relay, Revoking, Role,
@@ -21,6 +19,7 @@ use hilum::mint::SigningKey;
 use hilum::time::UnixTime;
 use hilum::turn::{AllocationView, Carried, Families, TokenView, Volume};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
@@ -29,6 +28,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use zeroize::Zeroizing;
 
 /// What time it is for the relay.
@@ -248,6 +248,26 @@ pub async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: 
     Some(Answer { status, head: head.to_ascii_lowercase(), body: serde_json::from_str(body).ok()? })
 }
 
+/// A connection over TLS to a relay with this certificate; `None` if the handshake fails at once.
+pub async fn secured(
+    network: SocketAddr,
+    server: &str,
+    shown: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+) -> Option<TlsStream<TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(server.as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let builder = builder.with_root_certificates(roots);
+    let config = match shown {
+        None => builder.with_no_client_auth(),
+        Some((chain, key)) => builder.with_client_auth_cert(chain, key).unwrap(),
+    };
+    let stream = TcpStream::connect(network).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await.ok()
+}
+
 impl World {
     /// Over the Unix socket, as the user that the test runs as.
     pub async fn local(&self, method: &str, target: &str, body: Option<&str>) -> Answer {
@@ -268,33 +288,19 @@ impl World {
     }
 
     /// A connection over TLS; `None` if the handshake fails at once.
-    pub async fn connect(&self, shows: Shows<'_>) -> Option<tokio_rustls::client::TlsStream<TcpStream>> {
-        let mut roots = RootCertStore::empty();
-        let pem = self.certificates.server.lines().filter(|line| !line.starts_with("-----")).collect::<String>();
-        roots.add(CertificateDer::from(STANDARD.decode(pem).unwrap())).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let builder = builder.with_root_certificates(roots);
+    pub async fn connect(&self, shows: Shows<'_>) -> Option<TlsStream<TcpStream>> {
         let bearing = |issuer: &CertifiedIssuer<'static, KeyPair>, name: &str| {
             let key = KeyPair::generate().unwrap();
-            let certificate =
-                CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, issuer).unwrap().der().clone();
+            let params = CertificateParams::new([name.to_owned()]).unwrap();
+            let certificate = params.signed_by(&key, issuer).unwrap().der().clone();
             (vec![certificate], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
         };
-        let config = match shows {
-            Shows::Nothing => builder.with_no_client_auth(),
-            Shows::Ours(name) => {
-                let (chain, key) = bearing(&self.certificates.authority, name);
-                builder.with_client_auth_cert(chain, key).unwrap()
-            }
-            Shows::Strange(name) => {
-                let (chain, key) = bearing(&self.certificates.stranger, name);
-                builder.with_client_auth_cert(chain, key).unwrap()
-            }
+        let shown = match shows {
+            Shows::Nothing => None,
+            Shows::Ours(name) => Some(bearing(&self.certificates.authority, name)),
+            Shows::Strange(name) => Some(bearing(&self.certificates.stranger, name)),
         };
-        let stream = TcpStream::connect(self.network).await.unwrap();
-        let name = ServerName::try_from("localhost").unwrap();
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await.ok()
+        secured(self.network, &self.certificates.server, shown).await
     }
 
     /// What was recorded.

@@ -1,4 +1,4 @@
-//! The files of `hilum keys`: the keyring, which one process at a time may change, and those of the issuer.
+//! Files with keys: a list of them, which one process at a time may change, and new ones that are written once.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -7,20 +7,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use crate::auth::{Key, Keyring};
-use crate::config::{read_keyring, write_keyring};
-
-/// A keyring that no other `hilum keys` changes as long as this lives: what it reads is what it replaces.
+/// A list of keys that no other `hilum` changes as long as this lives: what it reads is what it replaces.
 #[derive(Debug)]
 pub(super) struct Held {
     path: PathBuf,
-    /// Its directory, locked: the keyring itself is another file after each change, and a file for the lock alone would
+    /// Its directory, locked: the list itself is another file after each change, and a file for the lock alone would
     /// stay behind. The system lets go when the process ends, however it does.
     directory: File,
 }
 
 impl Held {
-    /// Waits, as long as it takes, until nobody else holds a keyring of the same directory; says so if it has to.
+    /// Waits, as long as it takes, until nobody else holds a list of the same directory; says so if it has to.
     pub(super) fn take(path: &Path) -> anyhow::Result<Self> {
         let beside = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let cannot = || format!("cannot lock {}", beside.display());
@@ -36,14 +33,13 @@ impl Held {
         Ok(Self { path: path.to_owned(), directory })
     }
 
-    /// The keyring as it is; an empty one if there is no file and `new` ones may be made.
-    pub(super) fn read(&self, new: bool) -> anyhow::Result<Keyring> {
-        if new && !self.path.exists() { Ok(Keyring::default()) } else { Ok(read_keyring(&self.path)?) }
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
-    /// Replaces the keyring in one step: whoever reads it meanwhile sees the old one or the new one. Owner and mode stay.
-    pub(super) fn save(&self, keys: Vec<Key>) -> anyhow::Result<()> {
-        let text = write_keyring(&Keyring::new(keys)?);
+    /// Replaces it in one step: whoever reads it meanwhile sees the old one or the new one. Owner and mode stay.
+    pub(super) fn replace(&self, text: &str) -> anyhow::Result<()> {
         let name = self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let beside = self.path.with_file_name(format!(".{name}.{}", std::process::id()));
         let written = write_beside(&beside, &self.path, text.as_bytes())
