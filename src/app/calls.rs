@@ -14,6 +14,8 @@ use crate::addr::{FiveTuple, Transport};
 use crate::audit::fact::{CallBegun, CallEnded, SealResult, Transports, Unbound};
 use crate::audit::{Label, Pseudonym, Stamp};
 use crate::auth::{CallGrant, CallId};
+use crate::config::Config;
+use crate::listen::Tls;
 use crate::plane::{Fact, ShardHandle};
 use crate::policy::seal::{self, Mode, Profile};
 use crate::time::{Moment, Now, UnixTime};
@@ -143,12 +145,14 @@ impl Call {
 }
 
 impl Recorder {
-    /// One that has heard nothing yet. `most`: allocations that there may be.
-    pub(super) fn new(record: Arc<Record>, view: Arc<View>, most: usize, now: Now) -> Self {
+    /// One that has heard nothing yet. The node has started, and that is on record.
+    pub(super) fn new(record: Arc<Record>, view: &Arc<View>, config: &Config, tls: Option<&Tls>) -> Self {
+        record.started(config, tls);
+        let now = record.now();
         Self {
             record,
-            view,
-            most,
+            view: Arc::clone(view),
+            most: config.policy.quota.total,
             calls: HashMap::new(),
             allocations: HashMap::new(),
             unbound: Carrying::default(),

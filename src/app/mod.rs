@@ -16,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::addr::Transport;
@@ -87,13 +88,7 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
     config.turn.spare_ports = spare_ports(&config);
     let tls = config.tls.as_ref().map(load_tls).transpose()?;
     let listeners = Listeners::bind(&config.listen)?;
-    let admin_listener = match config.admin {
-        Some(address) => {
-            let bound = admin::bind(address).await;
-            Some(bound.with_context(|| format!("cannot listen on {address} for metrics (admin.listen)"))?)
-        }
-        None => None,
-    };
+    let admin_listener = bind_admin(&config).await?;
     let bound = Bound::new(&config).await?;
     // Once the addresses are ours: another relay that runs already says so in words that are easier to understand.
     let record = Record::open(&config, clock)?;
@@ -130,10 +125,7 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
     let beating = plane.handles.clone();
     let health =
         Arc::new(Health::new(move || clock.now().moment, move || beating.iter().map(ShardHandle::heartbeat).collect()));
-    let recorder = record.clone().map(|record| {
-        record.started(&config, tls.as_deref());
-        Recorder::new(record, Arc::clone(&view), config.policy.quota.total, clock.now())
-    });
+    let recorder = record.clone().map(|record| Recorder::new(record, &view, &config, tls.as_deref()));
     let noted = plane.facts.take().map(|facts| note_facts(facts, Arc::clone(&metrics), recorder, clock)).transpose()?;
     let over = |one| listeners.addresses().filter(|(over, _)| *over == one).map(|(_, address)| address).collect();
     let addresses = BoundAddresses {
@@ -313,6 +305,8 @@ impl App {
     /// Ends every allocation, closes everything and waits for it.
     pub async fn stop(mut self) {
         self.health.set_ready(false);
+        // Nobody does anything any more that is to be on record.
+        drop(self.office);
         self.listeners.stop().await;
         let stopped = tokio::task::block_in_place(|| self.plane.stop(STOP_WITHIN));
         if let Err(error) = stopped {
@@ -363,6 +357,12 @@ fn kept(config: &Config, clock: SystemClock) -> anyhow::Result<(Option<Store>, A
         tracing::info!(revocations = holding.len(), forgotten = over.len(), "the store is open");
     }
     Ok((store, revocations))
+}
+
+async fn bind_admin(config: &Config) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = config.admin else { return Ok(None) };
+    let bound = admin::bind(address).await;
+    Ok(Some(bound.with_context(|| format!("cannot listen on {address} for metrics (admin.listen)"))?))
 }
 
 fn load_tls(files: &config::TlsFiles) -> anyhow::Result<Arc<Tls>> {

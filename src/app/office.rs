@@ -12,7 +12,7 @@ use super::control::{Control, RevokeError, Revoking};
 use super::view::View;
 use crate::admin::Health;
 use crate::api::{self, Api, Caller, Deed, Doors, NotRevoked, OperatorSocket, Status, Unavailable};
-use crate::auth::token::Region;
+use crate::auth::token::{Call, Region};
 use crate::auth::{Revocation, Revoked};
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -155,6 +155,14 @@ impl api::Relay for Desk {
     fn revoke(&self, revocation: &Revocation, caller: &Caller) -> Result<api::Revoking, NotRevoked> {
         let revoked = self.control.revoke(revocation);
         let (what, role) = (revocation.what.label(), caller.role.label());
+        let in_force = match &revoked {
+            Ok(Revoking { ended, .. }) => Some(*ended),
+            Err(RevokeError::NotKept { ended, .. } | RevokeError::Hanging { ended, .. }) => Some(*ended),
+            Err(RevokeError::Invalid(_)) => None,
+        };
+        if let (Some(record), Some(ended)) = (&self.view.record, in_force) {
+            record.revoked(&revocation.what, ended, &caller.who);
+        }
         match revoked {
             Ok(Revoking { ended, warning }) => {
                 tracing::info!(what, role, ended, "revoked");
@@ -169,12 +177,39 @@ impl api::Relay for Desk {
     }
 
     fn record(&self, deed: &Deed<'_>) {
+        let record = self.view.record.as_ref();
         match deed {
-            Deed::Minted { .. } => tracing::debug!("credentials minted"),
+            Deed::Minted { caller, what } => {
+                tracing::debug!("credentials minted");
+                let call = call_of(what);
+                if let Some(record) = record {
+                    record.acted(
+                        "credentials.mint",
+                        call.as_ref().map(Call::as_str),
+                        (&caller.who, caller.role.label()),
+                    );
+                }
+            }
             Deed::Refused { action, caller, why } => {
                 let role = caller.map_or("none", |caller| caller.role.label());
                 tracing::warn!(action, role, why, "an operator's request was refused");
+                match (record, caller) {
+                    (Some(record), Some(caller)) => {
+                        record.acted(&format!("{action}.refused:{why}"), None, (&caller.who, role));
+                    }
+                    // Whoever has proven nothing gets no record of its own: there may be any number of them.
+                    (Some(record), None) => record.audit().refused(format!("operator/{why}"), 1),
+                    (None, _) => {}
+                }
             }
         }
+    }
+}
+
+/// The call that something is of.
+const fn call_of(what: &Revoked) -> Option<Call> {
+    match what {
+        Revoked::Call { call, .. } | Revoked::Party { call, .. } => Some(*call),
+        Revoked::Token { .. } | Revoked::Key { .. } => None,
     }
 }

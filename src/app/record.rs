@@ -8,9 +8,11 @@ use arc_swap::ArcSwap;
 use rustls::sign::SingleCertAndKey;
 
 use crate::audit::disk::Directory;
-use crate::audit::fact::{ConfigurationChanged, KeyChange, KeyChanged, NodeStarted, NodeStopped};
+use crate::audit::fact::{
+    self, ConfigurationChanged, KeyChange, KeyChanged, NodeStarted, NodeStopped, OperatorAction, Revocable,
+};
 use crate::audit::{Audit, AuditState, Day, Digest, Fact, Label, MasterKey, Pseudonym, Settings, SigningKey, syslog};
-use crate::auth::{Key, Keyring};
+use crate::auth::{Key, Keyring, Revoked};
 use crate::client::{Trust, client_config};
 use crate::clock::SystemClock;
 use crate::config::{self, Change, Config, Effect};
@@ -84,6 +86,10 @@ impl Record {
         self.audit.state()
     }
 
+    pub(super) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
     pub(super) const fn audit(&self) -> &Audit {
         &self.audit
     }
@@ -108,6 +114,28 @@ impl Record {
         if let Some(tls) = tls {
             self.key("tls", &certificate(tls.fingerprint()), KeyChange::Added);
         }
+    }
+
+    /// Somebody revoked something, and so many allocations ended.
+    pub(super) fn revoked(&self, what: &Revoked, ended: usize, actor: &impl fmt::Display) {
+        let (kind, subject, key) = match what {
+            Revoked::Token { id, .. } => (Revocable::Token, Some(self.pseudonym(id.as_str())), None),
+            Revoked::Call { call, .. } => (Revocable::Call, Some(self.pseudonym(call.as_str())), None),
+            Revoked::Party { call, party, .. } => {
+                let name = self.pseudonym(&format!("{}/{}", call.as_str(), party.as_str()));
+                (Revocable::Party, Some(name), None)
+            }
+            Revoked::Key { kid } => (Revocable::Key, None, Some(label(kid.as_str()))),
+        };
+        let ended = u64::try_from(ended).unwrap_or(u64::MAX);
+        self.record(fact::Revoked { what: kind, subject, key, ended, actor: label(&actor.to_string()) });
+    }
+
+    /// An operator did something, perhaps about a call.
+    pub(super) fn acted(&self, action: &str, call: Option<&str>, (actor, role): (&impl fmt::Display, &str)) {
+        let subject = call.map(|call| self.pseudonym(call));
+        let (action, role, actor) = (label(action), label(role), label(&actor.to_string()));
+        self.record(OperatorAction { action, subject, role, actor });
     }
 
     /// Another certificate is shown from now on.
