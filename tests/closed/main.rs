@@ -13,6 +13,7 @@
 
 mod addresses;
 mod calls;
+mod clocks;
 mod life;
 mod peers;
 mod people;
