@@ -5,6 +5,7 @@ use core::num::NonZeroU32;
 use super::section::Section;
 use crate::policy::{Quota, RateLimit};
 use crate::time::Lifetime;
+use crate::turn;
 
 pub(super) const LIMITS: [&str; 11] = [
     "allocations",
@@ -98,5 +99,23 @@ pub(super) fn lifetimes(section: &Section<'_>) -> Lifetimes {
         channel: Lifetime::from_secs(channel.value),
         nonce: Lifetime::from_secs(section.number("nonce", 30..=600, 600)),
         grace: Lifetime::from_secs(section.number("grace", 0..=30, 30)),
+    }
+}
+
+/// What `[limits]` and `[lifetimes]` say to the TURN server.
+pub(super) fn turn(limits: &Limits, lifetimes: &Lifetimes) -> turn::Settings {
+    turn::Settings {
+        default_lifetime: lifetimes.allocation,
+        max_lifetime: lifetimes.allocation_max,
+        permission_lifetime: lifetimes.permission,
+        channel_lifetime: lifetimes.channel,
+        grace: lifetimes.grace,
+        max_permissions: limits.permissions,
+        max_channels: limits.channels,
+        token_rate: limits.token_rate,
+        user_rate: limits.user_rate,
+        requests_per_second: limits.requests_per_second,
+        allocations_per_source: limits.per_source,
+        ..turn::Settings::default()
     }
 }
