@@ -71,6 +71,28 @@ fn a_relay_passes_it_unchanged() {
     play_all("pass", relayed);
 }
 
+/// Whether nobody outside has a part in a case.
+fn is_among_clients(case: &Case) -> bool {
+    !case.steps.iter().any(|step| matches!(step.action, Action::Foreign(..)))
+}
+
+// Between two clients of the relay a datagram is judged without leaving it: media by the sender's path alone. Nothing else
+// may be different.
+#[test]
+fn inside_a_relay_the_verdicts_are_the_same() {
+    let mut played = 0;
+    for kind in ["block", "pass"] {
+        play_all(kind, |index, case| {
+            if !is_among_clients(case) {
+                return Ok(());
+            }
+            played += 1;
+            Play::new(&mut Relayed::inside(settings_of(case), u16::try_from(index).unwrap())).case(case)
+        });
+    }
+    assert!(played >= 100, "{played} cases are among clients");
+}
+
 /// The verdicts that a case asks for.
 fn verdicts(case: &Case) -> impl Iterator<Item = &Expected> {
     case.steps.iter().filter_map(|step| match &step.action {
