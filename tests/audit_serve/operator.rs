@@ -1,7 +1,7 @@
 //! What a relay writes of what is done to it.
 
 use hilum::audit::Fact;
-use hilum::audit::fact::{ConfigurationChanged, KeyChange, KeyChanged, OperatorAction, Revealed};
+use hilum::audit::fact::{ConfigurationChanged, KeyChange, KeyChanged, OperatorAction, Revealed, Revocable, Revoked};
 use hilum::config;
 use sha2::{Digest as _, Sha256};
 
@@ -80,6 +80,44 @@ async fn what_an_operator_does_and_who_looks_for_a_call_is_on_record_while_the_n
     });
     assert!(revealed);
     assert!(kinds(&facts).contains(&"operator-action"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_is_on_record_and_so_is_one_that_was_refused() {
+    let place = Place::new();
+    let app = place.start("[operator]\nsocket = \"operator.sock\"").await;
+    let _callers = meet(&place, &app, CALL).await;
+    let revoke = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hilum"));
+        command.arg("revoke").args(arguments).arg("--socket").arg(place.path("operator.sock"));
+        tokio::task::block_in_place(|| command.status()).unwrap().success()
+    };
+    assert!(!revoke(&["--call", "no-issuer"]));
+    assert!(revoke(&["--call", &format!("clinic/{CALL}")]));
+    assert!(revoke(&["--kid", KID]));
+    app.stop().await;
+
+    let facts = good(&place.log());
+    let call = ended(&facts)[0];
+    assert_eq!((call.cause.as_str(), call.transports.udp + call.transports.tcp), ("revoked", 2));
+    let revoked: Vec<&Revoked> =
+        facts.iter().filter_map(|fact| if let Fact::Revoked(body) = fact { Some(body) } else { None }).collect();
+    let [first, second] = revoked[..] else { panic!("{revoked:?}") };
+    assert_eq!(
+        (first.what, first.subject, first.key.as_ref(), first.ended),
+        (Revocable::Call, Some(call.call), None, 2)
+    );
+    let kid = KID.parse().unwrap();
+    assert_eq!((second.what, second.subject, second.key.as_ref(), second.ended), (Revocable::Key, None, Some(&kid), 0));
+    assert!(first.actor.as_str().starts_with("uid:"), "{}", first.actor);
+    let refused = facts.iter().find_map(|fact| match fact {
+        Fact::OperatorAction(OperatorAction { action, role, actor, .. }) => {
+            Some((action.as_str(), role.as_str(), actor))
+        }
+        _ => None,
+    });
+    assert_eq!(refused, Some(("revoke.refused:invalid", "operator", &first.actor)));
+    assert!(!text(&place.log()).contains("clinic"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
