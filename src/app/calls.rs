@@ -298,3 +298,6 @@ impl Recorder {
         self.record_the_ended(now, Duration::ZERO);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,6 +46,12 @@ pub struct CallGrant {
 }
 
 impl CallGrant {
+    /// The grant of a token, as if it had been proven.
+    #[cfg(test)]
+    pub(crate) fn of(claims: Claims, kid: Kid) -> Self {
+        Self { id: CallId::of(&claims), claims: Arc::new(claims), kid, skew: 0, outside: false }
+    }
+
     /// The one call that may be reached.
     #[must_use]
     pub const fn id(&self) -> CallId {

@@ -112,3 +112,16 @@ fn every_port_is_open_while_it_is_used_and_given_back_after() {
     world.advance(600);
     assert_eq!((world.open.len(), world.closed.len()), (spare, 1000));
 }
+
+/// Nothing can be put on record, and the operator wants no allocation without a record.
+#[test]
+fn a_relay_that_admits_nothing_answers_508_and_lets_go_on_what_runs() {
+    let mut world = with_quota(100, 100);
+    let running = Client::number(1);
+    world.allocate(&running);
+    world.common.set_admits(false);
+    world.request(&Client::number(2), Request::allocate()).expect_error(ErrorCode::INSUFFICIENT_CAPACITY);
+    world.request(&running, Request::refresh(600)).expect_success();
+    world.common.set_admits(true);
+    world.allocate(&Client::number(3));
+}
