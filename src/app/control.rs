@@ -55,10 +55,9 @@ pub struct Hanging(pub Vec<usize>);
 pub struct Control {
     shards: Vec<ShardHandle>,
     revocations: Arc<Revocations>,
-    store: Option<Store>,
     clock: SystemClock,
-    /// One revocation at a time: what was checked still holds when it is written.
-    revoking: Mutex<()>,
+    /// Held while something is revoked: what was checked still holds when it is written.
+    store: Mutex<Option<Store>>,
     /// One survey at a time: shards have few places for letters.
     surveying: Mutex<()>,
 }
@@ -70,7 +69,7 @@ impl Control {
         store: Option<Store>,
         clock: SystemClock,
     ) -> Self {
-        Self { shards, revocations, store, clock, revoking: Mutex::default(), surveying: Mutex::default() }
+        Self { shards, revocations, clock, store: Mutex::new(store), surveying: Mutex::default() }
     }
 
     /// Revokes: first on disk, then for new requests, then for what runs. When this returns, all of it is done.
@@ -78,11 +77,11 @@ impl Control {
     /// # Errors
     /// [`RevokeError`] says how far it came.
     pub fn revoke(&self, revocation: &Revocation) -> Result<Revoking, RevokeError> {
-        let _one = self.revoking.lock().unwrap_or_else(PoisonError::into_inner);
+        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now();
         let over = self.revocations.forget(now);
         self.revocations.check(revocation, now).map_err(RevokeError::Invalid)?;
-        let kept = self.store.as_ref().map(|store| store.forget(&over).and_then(|()| store.keep(revocation)));
+        let kept = store.as_ref().map(|store| store.forget(&over).and_then(|()| store.keep(revocation)));
         // From here on no request is granted. One that was granted before is in a shard's table before that shard reads
         // the letter: nothing slips in between. A disk that fails is no reason to let a call go on.
         self.revocations.add(revocation, now).map_err(RevokeError::Invalid)?;
@@ -96,6 +95,11 @@ impl Control {
             Some(Err(cause)) => Err(RevokeError::NotKept { ended, cause }),
             None => Ok(Revoking { ended, warning: Some(NOTHING_IS_KEPT) }),
         }
+    }
+
+    /// Closes the store: the relay stops, and the next one may have it.
+    pub(super) fn close(&self) {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// What is revoked, in no order.

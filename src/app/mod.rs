@@ -312,6 +312,7 @@ impl App {
         if let Err(error) = stopped {
             tracing::error!(%error, "stopping");
         }
+        self.control.close();
         if let Some(record) = self.record.take() {
             tokio::task::block_in_place(|| {
                 // The facts of the end come first. A shard that hangs keeps them open; then they are left out.
