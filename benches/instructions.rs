@@ -1,5 +1,5 @@
 //! Instructions that one forward takes in the state machine, each way, with the seal off and with it enforced on an open
-//! flow, as valgrind counts them: the same on every run, so that a change shows at once.
+//! flow, without a rate and with one, as valgrind counts them: the same on every run, so that a change shows at once.
 //!
 //! `cargo bench --no-default-features --bench instructions`; Debian's package is `valgrind`.
 
@@ -7,9 +7,11 @@
 
 mod forwarding;
 
+use std::num::NonZeroU32;
 use std::process::Command;
 
 use forwarding::{Bench, Way};
+use hilum::policy::RateLimit;
 use hilum::policy::seal::Mode;
 
 /// Forwards counted.
@@ -20,21 +22,26 @@ const MOST: u64 = 1500;
 /// instructions in a nanosecond at best, and one that does fewer has spent the 40 ns on fewer than these.
 const SEAL_PERCENT: u64 = 8;
 const SEAL_LEAST: u64 = 40 * 4;
+/// What a rate may add.
+const RATE_MOST: u64 = 100;
+/// The widest rate that there is: half a second of it are some 500,000 packets.
+const RATE: RateLimit = RateLimit { kbps: NonZeroU32::new(10_000_000), packets: NonZeroU32::new(10_000_000) };
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--run", mode, way, count] => {
-            let mode = if mode == "off" { Mode::Off } else { Mode::Enforce };
-            run(mode, if way == "up" { Way::Up } else { Way::Down }, count.parse().unwrap());
+            let rate = if mode == "limited" { RATE } else { RateLimit::NONE };
+            let mode = if mode == "enforce" { Mode::Enforce } else { Mode::Off };
+            run(mode, rate, if way == "up" { Way::Up } else { Way::Down }, count.parse().unwrap());
         }
         [.., "--test"] => {}
         _ => report(),
     }
 }
 
-fn run(mode: Mode, way: Way, count: u64) {
-    let mut bench = Bench::new(1200, mode);
+fn run(mode: Mode, rate: RateLimit, way: Way, count: u64) {
+    let mut bench = Bench::limited(1200, mode, rate);
     bench.load(way);
     for _ in 0..count {
         std::hint::black_box(bench.forward(way));
@@ -45,13 +52,18 @@ fn report() {
     for way in ["up", "down"] {
         // Twice as many forwards less once as many: what is left is the forwards alone.
         let each = |mode| (instructions(mode, way, 2 * FORWARDS) - instructions(mode, way, FORWARDS)) / FORWARDS;
-        let (off, sealed) = (each("off"), each("enforce"));
+        let (off, sealed, limited) = (each("off"), each("enforce"), each("limited"));
         let added = sealed.saturating_sub(off);
         let may_add = (off * SEAL_PERCENT / 100).max(SEAL_LEAST);
         println!("{way}: {off} instructions per forward (at most {MOST})");
         println!("{way}, sealed: {sealed}, that is {added} more (at most {may_add})");
+        println!("{way}, with a rate: {limited}, that is {} more (at most {RATE_MOST})", limited.saturating_sub(off));
         assert!(off > 100 && sealed >= off, "fewer instructions than a forward can take: it was not made");
         assert!(off <= MOST, "one forward {way} takes more instructions than it may");
+        assert!(
+            limited >= off && limited - off <= RATE_MOST,
+            "a rate adds more to a forward {way} than it may, or nothing"
+        );
         assert!(added <= may_add, "the seal adds more instructions to a forward {way} than it may");
     }
 }

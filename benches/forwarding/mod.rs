@@ -11,7 +11,7 @@ use std::sync::Arc;
 use hilum::addr::{ClientAddr, FiveTuple, Link, PeerAddr, RelayedAddr};
 use hilum::auth::{Authenticator, Credentials, NonceKey, StaticUser};
 use hilum::policy::seal::{self, Mode};
-use hilum::policy::{PeerRules, Policy, Quota};
+use hilum::policy::{PeerRules, Policy, Quota, RateLimit};
 use hilum::time::{Lifetime, Moment, Now, UnixTime};
 use hilum::turn::{Common, Opened, Origin, Pool, Port, PortKey, Relay, Settings, Slot, Verdict};
 use hilum::wire::{
@@ -59,11 +59,16 @@ impl Bench {
     /// With packets of this many bytes, SRTP in form. With the seal enforced they come after a handshake, on a flow that
     /// has been open for a while.
     pub fn new(size: usize, mode: Mode) -> Self {
+        Self::limited(size, mode, RateLimit::NONE)
+    }
+
+    /// The same with a rate, which is kept. Time stands still here: what is forwarded must fit its burst.
+    pub fn limited(size: usize, mode: Mode, rate: RateLimit) -> Self {
         let relayed: IpAddr = [198, 51, 100, 1].into();
         let client = ClientAddr::new(SocketAddr::from(([192, 0, 2, 7], 4000)));
         let call = Rehearsal::new([5; 24]);
         let mut bench = Self {
-            relay: relay(relayed, mode),
+            relay: relay(relayed, mode, rate),
             slot: Slot::new(),
             now: Now { moment: Moment::from_secs(10), unix: UnixTime::from_secs(1_700_000_000) },
             client: FiveTuple { client, link: Link::Udp(0) },
@@ -169,7 +174,7 @@ impl Bench {
     }
 }
 
-fn relay(relayed: IpAddr, mode: Mode) -> Relay {
+fn relay(relayed: IpAddr, mode: Mode, rate: RateLimit) -> Relay {
     let user = StaticUser { name: USER.into(), password: PASSWORD.into() };
     let credentials = Credentials::new(vec![user], Vec::new()).unwrap();
     let authenticator = Authenticator::new(REALM, credentials, NonceKey::new([1; 32]), Lifetime::from_secs(600));
@@ -180,6 +185,6 @@ fn relay(relayed: IpAddr, mode: Mode) -> Relay {
         seal: seal::Settings { mode, ..seal::Settings::default() },
     };
     let common = Common::new(Quota::default(), &[relayed]);
-    let settings = Settings { spare_ports: 1, spare_pairs: 0, ..Settings::default() };
+    let settings = Settings { spare_ports: 1, spare_pairs: 0, user_rate: rate, ..Settings::default() };
     Relay::new(settings, Arc::new(authenticator), Arc::new(policy), common, [3; 32])
 }

@@ -11,7 +11,7 @@ use crate::wire::{ChannelNumber, TransactionId};
 use super::paths::Paths;
 use super::port::Held;
 use super::reply::Allocated;
-use super::{Carried, Discard, EndCause, Families};
+use super::{Carried, Discard, EndCause, Families, StrictPort};
 
 /// One relayed transport address of an allocation. In a dual allocation each family has its own lifetime
 /// (RFC 8656 §8.1).
@@ -133,23 +133,32 @@ impl Allocation {
         self.channels.iter().find(|channel| channel.peer == peer && now < channel.expires).map(|found| found.number)
     }
 
-    /// The channel that data from a peer goes out on; none when no channel stands for the peer and it may send all the
-    /// same. `strict`: where a channel is bound to an IP address, only the bound ports of that address may send. Clients of
-    /// this relay all have its address; what holds them is their call.
+    /// The channel that data from a peer goes out on, if there is one. Clients of this relay all have its address; what holds
+    /// them is their call.
     ///
     /// # Errors
-    /// [`Discard::PeerPort`]: it may not.
+    /// [`Discard::PeerPort`]: the allocation is strict about ports, and has a channel to another port of the peer.
+    #[inline]
     pub(super) fn channel_from(
         &self,
         peer: PeerAddr,
-        strict: bool,
+        whose: Whose,
+        strict: StrictPort,
         now: Moment,
     ) -> Result<Option<ChannelNumber>, Discard> {
         let channel = self.channel_of(peer, now);
-        let bound = |channel: &Channel| channel.peer.ip() == peer.ip() && now < channel.expires;
-        if strict && channel.is_none() && self.channels.iter().any(bound) {
+        if channel.is_none()
+            && whose != Whose::Clients
+            && strict.is_for(self.call.is_some())
+            && self.binds(peer.ip(), now)
+        {
             return Err(Discard::PeerPort);
         }
         Ok(channel)
+    }
+
+    /// Whether a live channel stands for some port of an IP address.
+    fn binds(&self, ip: IpAddr, now: Moment) -> bool {
+        self.channels.iter().any(|channel| channel.peer.ip() == ip && now < channel.expires)
     }
 }

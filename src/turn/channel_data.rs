@@ -29,7 +29,10 @@ impl Relay {
         let Some(relayed) = allocation.relayed(peer.family()) else { return Verdict::Discard(Discard::PeerFamily) };
         let (port, inside) = (relayed.held.key(), Self::way_inside(&relayed.held, located));
         let crossing = Crossing { index, way: Way::Up, peer, serial: located.map_or(0, |located| located.serial), own };
-        if let Err(discard) = self.pass(crossing, data, now).and_then(|()| self.admit(index, Way::Up, data, now)) {
+        if let Err(discard) = self.pass(crossing, data, now) {
+            return Verdict::Discard(discard);
+        }
+        if let Err(discard) = self.admit(index, Way::Up, data, now) {
             return Verdict::Discard(discard);
         }
         slot.narrow(CHANNEL_HEADER, length);

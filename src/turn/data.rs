@@ -13,13 +13,24 @@ use super::allocation::Whose;
 use super::paths::Crossing;
 use super::{Direction, Discard, PortKey, Relay, Slot, Verdict};
 
+/// Whom a peer's datagram is for.
+struct Receiver {
+    /// The place of the allocation in the table.
+    index: u32,
+    client: FiveTuple,
+    /// Whose address the peer's is.
+    whose: Whose,
+    /// The channel that it goes out on, if there is one; or why data must not come from this port of the peer.
+    channel: Result<Option<ChannelNumber>, Discard>,
+}
+
 impl Relay {
     pub(super) fn hear_peer(&mut self, slot: &mut Slot, port: PortKey, peer: PeerAddr, now: Now) -> Verdict {
-        let (index, client, whose) = match self.receiver(port, peer, now) {
+        let Receiver { index, client, whose, channel } = match self.receiver(port, peer, now) {
             Ok(receiver) => receiver,
             Err(discard) => return Verdict::Discard(discard),
         };
-        let channel = match self.channel_from(index, peer, whose, now) {
+        let channel = match channel {
             Ok(channel) => channel,
             Err(discard) => return Verdict::Discard(discard),
         };
@@ -67,14 +78,14 @@ impl Relay {
         Verdict::ToClient(client)
     }
 
-    /// The allocation that a datagram from a peer is for, if it has a permission for that peer, and whose address the
-    /// peer's is.
-    fn receiver(&mut self, port: PortKey, peer: PeerAddr, now: Now) -> Result<(u32, FiveTuple, Whose), Discard> {
+    /// The allocation that a datagram from a peer is for, if it has a permission for that peer.
+    fn receiver(&mut self, port: PortKey, peer: PeerAddr, now: Now) -> Result<Receiver, Discard> {
         let index = self.table.by_port(port).ok_or(Discard::NoRelayedPort)?;
         let index = self.unexpired(index, now).ok_or(Discard::NoRelayedPort)?;
         let allocation = self.table.get(index).ok_or(Discard::NoRelayedPort)?;
         let permission = allocation.permission(peer.ip(), now.moment).ok_or(Discard::NoPermission)?;
-        Ok((index, allocation.five_tuple, permission.whose))
+        let channel = allocation.channel_from(peer, permission.whose, self.settings.strict_port, now.moment);
+        Ok(Receiver { index, client: allocation.five_tuple, whose: permission.whose, channel })
     }
 
     pub(super) fn hear_network(
@@ -94,7 +105,7 @@ impl Relay {
             return Verdict::Discard(Discard::IcmpType);
         }
         let client = match self.receiver(port, peer, now) {
-            Ok((_, client, _)) => client,
+            Ok(receiver) => receiver.client,
             Err(discard) => return Verdict::Discard(discard),
         };
         let transaction = self.transaction_id();

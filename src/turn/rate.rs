@@ -1,13 +1,11 @@
 //! How much a client has, sends and asks for: what is refused, and what is dropped without a word.
 
-use crate::addr::{FiveTuple, PeerAddr};
+use crate::addr::FiveTuple;
 use crate::auth::{CallGrant, Subject};
 use crate::policy::seal::Way;
 use crate::policy::{BeyondRate, Bounds, Rate, Reservation, Source};
 use crate::time::Now;
-use crate::wire::ChannelNumber;
 
-use super::allocation::Whose;
 use super::refusal::Refusal;
 use super::{Discard, Relay};
 
@@ -24,19 +22,6 @@ impl Relay {
             Way::Down => allocation.carried.down.add(datagram.len()),
         }
         Ok(())
-    }
-
-    /// The channel that a peer's data goes out on, if there is one; or why the peer may not send, which has the permission.
-    pub(super) fn channel_from(
-        &self,
-        index: u32,
-        peer: PeerAddr,
-        whose: Whose,
-        now: Now,
-    ) -> Result<Option<ChannelNumber>, Discard> {
-        let allocation = self.table.get(index).ok_or(Discard::NoRelayedPort)?;
-        let strict = whose != Whose::Clients && self.settings.strict_port.is_for(allocation.call.is_some());
-        allocation.channel_from(peer, strict, now.moment)
     }
 
     /// A place for one more allocation within all bounds.

@@ -41,8 +41,10 @@ impl Relay {
         }
         let crossing = Crossing { index, way: Way::Up, peer, serial: located.map_or(0, |located| located.serial), own };
         let payload = slot.message().get(offset..offset + length).unwrap_or_default();
-        if let Err(discard) = self.pass(crossing, payload, now).and_then(|()| self.admit(index, Way::Up, payload, now))
-        {
+        if let Err(discard) = self.pass(crossing, payload, now) {
+            return Verdict::Discard(discard);
+        }
+        if let Err(discard) = self.admit(index, Way::Up, payload, now) {
             return Verdict::Discard(discard);
         }
         slot.narrow(offset, length);
