@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use hilum::auth::Revoked;
 use hilum::policy::seal::Mode;
 use hilum::time::UnixTime;
 use hilum::wire::{AttributeType, Class, MessageWriter, Method};
@@ -223,6 +224,21 @@ fn disturb(life: &mut Life, denying: &mut bool) {
     }
 }
 
+fn people_with(id: &str) -> Vec<usize> {
+    let holds = |each: &usize| PEOPLE[*each].id.starts_with(id);
+    (0..PEOPLE.len()).filter(holds).collect()
+}
+
+fn the_brief_call() -> (Revoked, Vec<usize>) {
+    let (issuer, call) = ("clinic".parse().unwrap(), "brief".parse().unwrap());
+    (Revoked::Call { issuer, call }, people_with("brief-"))
+}
+
+fn a_token_of_the_blue_call() -> (Revoked, Vec<usize>) {
+    let (issuer, id) = ("clinic".parse().unwrap(), "blue-c".parse().unwrap());
+    (Revoked::Token { issuer, id }, people_with("blue-c"))
+}
+
 fn run(seed: u64) -> Seen {
     // What the seal is told is another matter; the call is asked for in every mode.
     let mode = Mode::ALL[usize::try_from(seed % 3).unwrap()];
@@ -244,6 +260,10 @@ fn run(seed: u64) -> Seen {
         }
         time_passes(&mut life);
         life.turn();
+        if step == STEPS / 8 || step == STEPS / 4 * 3 {
+            let what = if step == STEPS / 8 { the_brief_call() } else { a_token_of_the_blue_call() };
+            life.revoke(what.0, &what.1);
+        }
         if step == STEPS - 500 && seed % 4 == 0 {
             life.drain();
         }
@@ -281,6 +301,7 @@ fn no_byte_of_one_call_ever_appears_in_another() {
         assert!(all.delivered.get(&group).is_some_and(|count| *count > 10), "{group:?}: {all:?}");
     }
     assert!(all.left.keys().copied().collect::<Vec<_>>() == [Group::Open, Group::Green], "{all:?}");
+    assert!(all.ended > lives / 2, "{all:?}");
     assert!(all.reused > lives && all.refused.iter().all(|count| *count > 10 * lives), "{all:?}");
     println!("{all:?}");
 }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use hilum::addr::{ClientAddr, ConnectionId, FiveTuple, Link, Transport};
-use hilum::auth::{Authenticator, Subject};
+use hilum::auth::{Authenticator, LONGEST_REVOCATION, Revocation, Revocations, Revoked, Subject};
 use hilum::plane::sim::{Faults, Sent, Sim, SimNet};
 use hilum::plane::{
     Fact, Inbound, Mail, Outbox, RelayAddress, Settings as PlaneSettings, Shard, ShardHandle, StreamGate,
@@ -75,6 +75,8 @@ pub struct Seen {
     /// Refused because of the call: datagrams, and requests.
     pub refused: [u64; 2],
     pub codes: BTreeMap<u16, u64>,
+    /// Allocations that a revocation ended.
+    pub ended: u64,
 }
 
 impl Seen {
@@ -83,6 +85,7 @@ impl Seen {
         other.left.iter().for_each(|(group, count)| *self.left.entry(*group).or_default() += count);
         other.codes.iter().for_each(|(code, count)| *self.codes.entry(*code).or_default() += count);
         self.reused += other.reused;
+        self.ended += other.ended;
         self.refused = std::array::from_fn(|at| self.refused[at] + other.refused[at]);
     }
 }
@@ -102,6 +105,9 @@ pub struct Life {
     facts: Receiver<Fact>,
     common: Arc<Common>,
     authenticator: Arc<Authenticator>,
+    revocations: Arc<Revocations>,
+    /// Whose tokens are revoked, for the rest of the life.
+    revoked: Vec<usize>,
     /// Who has an allocation, by the relay's own facts.
     holders: HashMap<FiveTuple, usize>,
     /// Who has lost one in this turn: what left before that was for them.
@@ -154,7 +160,9 @@ impl Life {
         let sim = Sim::new(seed, &plane, START);
         sim.set_faults(Faults { lost: 10, doubled: 20, delay: DELAY });
         let common = Common::with_addresses(QUOTA, &relay.map(|address| address.external), &OPENED, &[]);
-        let authenticator = Arc::new(scenario::authenticator(Lifetime::from_secs(3600)));
+        let revocations = Arc::default();
+        let authenticator = scenario::authenticator_but_for(Lifetime::from_secs(3600), Arc::clone(&revocations));
+        let authenticator = Arc::new(authenticator);
         let (sender, facts) = sync_channel(FACTS);
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
         let (mut shards, mut handles, mut gates) = (Vec::new(), Vec::new(), Vec::new());
@@ -185,6 +193,8 @@ impl Life {
             facts,
             common,
             authenticator,
+            revocations,
+            revoked: Vec::new(),
             holders: HashMap::new(),
             leaving: Vec::new(),
             transactions: 0,
@@ -294,6 +304,24 @@ impl Life {
         self.handles.iter().for_each(|handle| handle.send(Mail::Drain).unwrap());
     }
 
+    /// From now on, until the end of the life, these people have nothing and get nothing.
+    pub fn revoke(&mut self, what: Revoked, people: &[usize]) {
+        self.tell(|| format!("revoked: {what:?}"));
+        let now = self.sim.now();
+        let revocation = Revocation { what, since: now.unix, until: now.unix.plus_secs(LONGEST_REVOCATION) };
+        self.revocations.add(&revocation, now).unwrap();
+        let replies = [(); SHARDS].map(|()| sync_channel(1));
+        for (handle, (reply, _)) in self.handles.iter().zip(&replies) {
+            handle.send(Mail::Revoke { revocation, reply: reply.clone() }).unwrap();
+        }
+        self.turn();
+        let ended: usize = replies.iter().map(|(_, reply)| reply.try_recv().expect("an answer in one turn")).sum();
+        self.seen.ended += ended as u64;
+        // What was on its way between the shards has arrived or is lost.
+        self.turn();
+        self.revoked.extend(people);
+    }
+
     /// Both shards turn, and everything that came of it is looked at.
     pub fn turn(&mut self) {
         for shard in 0..SHARDS {
@@ -305,6 +333,7 @@ impl Life {
         let counted = (self.common.ledger().live(), self.holders.len());
         assert_eq!(counted, (live, live), "the ledger, the facts and the shards agree");
         assert!(live <= QUOTA.total);
+        assert!(!self.holders.values().any(|person| self.revoked.contains(person)), "who is revoked has nothing");
     }
 
     /// What the relay says has happened, and then every byte that it has sent.
@@ -315,6 +344,7 @@ impl Life {
             match fact.event {
                 Event::Allocated { client, subject, .. } => {
                     let person = PEOPLE.iter().position(|each| each.subject == subject).expect("somebody we know");
+                    assert!(!self.revoked.contains(&person), "who is revoked begins nothing");
                     assert!(self.holders.insert(client, person).is_none(), "one allocation at a time");
                 }
                 Event::Ended { client, subject, .. } => {
@@ -389,7 +419,9 @@ impl Life {
     fn deliver(&mut self, client: FiveTuple, in_it: &[Group]) {
         let left = self.leaving.iter().filter(|(each, _)| *each == client).map(|(_, person)| *person);
         let holders: Vec<usize> = self.holders.get(&client).copied().into_iter().chain(left).collect();
+        let gone = |group| self.revoked.iter().any(|person| PEOPLE[*person].group == group && group == Group::Brief);
         for group in in_it {
+            assert!(!gone(*group), "what is revoked is heard no more");
             let may = holders.iter().any(|person| may_hear(&PEOPLE[*person], *group));
             let who: Vec<_> = holders.iter().map(|person| PEOPLE[*person].group).collect();
             assert!(may, "words of {group:?} came to {who:?} at {}", client.client.socket());

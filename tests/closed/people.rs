@@ -45,6 +45,8 @@ pub struct Person {
     pub username: String,
     pub password: String,
     pub subject: Subject,
+    /// Which token it is.
+    pub id: String,
     /// Its token names [`NAMED`].
     pub names: bool,
 }
@@ -60,20 +62,23 @@ impl Person {
 
 fn user(name: &str) -> Person {
     let subject = Subject::of(name.as_bytes());
-    Person { group: Group::Open, username: name.into(), password: scenario::PASSWORD.into(), subject, names: false }
+    Person {
+        group: Group::Open,
+        username: name.into(),
+        password: scenario::PASSWORD.into(),
+        subject,
+        id: String::new(),
+        names: false,
+    }
 }
 
 fn holder(group: Group, token: &Token) -> Person {
     let client = Client::number(1).holding(token);
     let claims = claims(&client.username);
     let (username, password) = (client.username, client.password);
-    Person {
-        group,
-        username,
-        password,
-        subject: claims.subject(),
-        names: !token.more.is_empty() && group == Group::Green,
-    }
+    let names = !claims.peers.is_empty();
+    let id = token.id.to_owned();
+    Person { group, username, password, subject: claims.subject(), id, names }
 }
 
 fn claims(username: &str) -> Claims {
