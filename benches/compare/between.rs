@@ -2,11 +2,23 @@
 
 use std::time::Duration;
 
+use super::Plan;
 use super::client::Call;
 use super::issuer;
 use super::load::{Direction, Media, Rate};
+use super::report::{Row, thousands};
 use super::servers::{Kind, Server};
-use super::{Plan, Row};
+
+/// One packet of each client at a time, as voice comes. Relay sockets gain by bursts, in which a system call moves several
+/// packets of one client; within a closed call it moves packets of all of them anyway.
+const AT_ONCE: usize = 1;
+
+/// What was found for packets of one size.
+pub struct Found {
+    size: usize,
+    relays: Vec<Rate>,
+    closed: Rate,
+}
 
 /// A relay with calls between its own clients.
 struct Contestant {
@@ -27,7 +39,7 @@ impl Contestant {
             };
             Call::of_two_clients(&server, [&one, &other])
         };
-        let media = Media::new((0..calls).map(call).collect(), Direction::Both, size);
+        let media = Media::new((0..calls).map(call).collect(), Direction::Both, AT_ONCE, size);
         let name = format!("{}{}", kind.name(), if closed { ", closed" } else { "" });
         Self { name, server, media, rate: Rate::default() }
     }
@@ -37,8 +49,8 @@ impl Contestant {
     }
 }
 
-/// Both rows for packets of this size. The relays take turns, so that whatever else the machine does meets all of them.
-pub fn rows(plan: &Plan, size: usize) -> [Row; 2] {
+/// The relays take turns, so that whatever else the machine does meets all of them.
+pub fn compare(plan: &Plan, size: usize) -> Found {
     let sockets = Kind::ALL.map(|kind| (kind, false));
     let contestants = sockets.into_iter().chain([(Kind::Hilum, true)]);
     let mut contestants: Vec<Contestant> =
@@ -51,12 +63,31 @@ pub fn rows(plan: &Plan, size: usize) -> [Row; 2] {
     for Contestant { name, rate, .. } in &contestants {
         eprintln!("{name}: client to client {size}: {rate}");
     }
-    let cells: Vec<String> = contestants.iter().map(|each| each.rate.per_cpu_second()).collect();
-    let (sockets, closed) = cells.split_at(Kind::ALL.len());
-    let nobody = ["–", "–"].map(str::to_owned);
-    let size = if size > 999 { format!("{},{:03}", size / 1000, size % 1000) } else { size.to_string() };
-    [
-        (format!("client to client, {size} bytes"), sockets.to_vec()),
-        (format!("client to client of one call, {size} bytes"), [closed, &nobody].concat()),
-    ]
+    let mut relays: Vec<Rate> = contestants.iter().map(|each| each.rate).collect();
+    let closed = relays.pop().unwrap();
+    Found { size, relays, closed }
+}
+
+impl Found {
+    /// What a packet costs within a closed call, as a part of what it costs through relay sockets of the same relay.
+    pub fn part(&self) -> f64 {
+        self.relays[0].per_second() / self.closed.per_second()
+    }
+
+    pub fn fact(&self) -> (String, String) {
+        let what = format!("CPU for a packet of {} bytes, of what relay sockets take", thousands(self.size as u64));
+        (what, format!("{:.0} %", self.part() * 100.0))
+    }
+
+    pub fn rows(&self) -> [Row; 2] {
+        let size = thousands(self.size as u64);
+        let nobody = ["–", "–"].map(str::to_owned);
+        [
+            (format!("client to client, {size} bytes"), self.relays.iter().map(|rate| rate.per_cpu_second()).collect()),
+            (
+                format!("client to client of a closed call, {size} bytes"),
+                [&[self.closed.per_cpu_second()], &nobody[..]].concat(),
+            ),
+        ]
+    }
 }

@@ -11,7 +11,7 @@ use super::issuer;
 use super::servers::Server;
 
 /// Packets that one socket sends before the next one's turn: as a frame of video comes, and few enough for any buffer.
-const BURST: usize = 8;
+pub const BURST: usize = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -54,17 +54,19 @@ impl std::fmt::Display for Rate {
 pub struct Media {
     calls: Vec<Call>,
     direction: Direction,
+    burst: usize,
     messages: Vec<Vec<u8>>,
     number: u16,
 }
 
 impl Media {
-    /// Packets of `size` bytes. SRTP in form: the payloads differ, as those of calls do, and the numbers go on.
-    pub fn new(calls: Vec<Call>, direction: Direction, size: usize) -> Self {
+    /// Packets of `size` bytes, `burst` at a time. SRTP in form: the payloads differ, as those of calls do, and the numbers
+    /// go on.
+    pub fn new(calls: Vec<Call>, direction: Direction, burst: usize, size: usize) -> Self {
         let header = write_channel_header(CHANNEL, u16::try_from(size).unwrap());
         let rehearsal = calls[0].rehearsal;
         let message = |number| [&header[..], &rehearsal.sealed(number, size)].concat();
-        Self { calls, direction, messages: (0..PAYLOADS).map(message).collect(), number: 0 }
+        Self { calls, direction, burst, messages: (0..PAYLOADS).map(message).collect(), number: 0 }
     }
 
     /// As fast as it arrives, for `time`: a burst goes out when the one before has come through, or has been waited for
@@ -79,7 +81,7 @@ impl Media {
             let first = self.number;
             for call in &self.calls {
                 self.number = first;
-                for _ in 0..BURST {
+                for _ in 0..self.burst {
                     self.number = self.number.wrapping_add(1);
                     let at = usize::from(self.number) % self.messages.len();
                     let message = &mut self.messages[at];

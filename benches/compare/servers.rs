@@ -1,12 +1,14 @@
 //! The relays that are compared, each as a process of its own whose CPU time and memory the system tells.
 
+use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::issuer::{CLUSTER, PASSWORD, USERS, keyring, name};
+use super::issuer::{CLUSTER, ISSUER, PASSWORD, USERS, keyring, name};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -82,9 +84,37 @@ impl Server {
 
     /// Private memory in bytes.
     pub fn memory(&self) -> u64 {
+        self.smaps("Private_Dirty:")
+    }
+
+    /// Resident memory in bytes, all that the system counts.
+    pub fn resident(&self) -> u64 {
+        self.smaps("Rss:")
+    }
+
+    /// Has Hilum revoke a call, and says how long the operator waits for the answer.
+    pub fn revoke(&self, call: &str) -> Duration {
+        let body = format!("{{\"call\":\"{ISSUER}/{call}\"}}");
+        let asked = Instant::now();
+        let mut stream = UnixStream::connect(self.directory.join("operator.sock")).unwrap();
+        write!(
+            stream,
+            "POST /v1/revocations HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let took = asked.elapsed();
+        assert!(answer.starts_with("HTTP/1.1 20"), "the call is not revoked: {answer}");
+        took
+    }
+
+    fn smaps(&self, name: &str) -> u64 {
         let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id())).unwrap();
-        let private = rollup.lines().filter(|line| line.starts_with("Private_Dirty"));
-        private.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum::<u64>() * 1024
+        let line = rollup.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1024
     }
 }
 
@@ -106,11 +136,16 @@ fn hilum(address: SocketAddr, directory: &std::path::Path) -> Command {
         })
         .collect();
     let config = directory.join("hilum.toml");
+    // Tokens have a rate, which is counted, and which the load does not reach.
     let text = format!(
-        "[server]\nshards = 1\n[listen]\nudp = [\"{address}\"]\ntcp = []\n[relay]\naddresses = [\"127.0.0.1\"]\n\
-         ports = \"20000-65535\"\n{users}[tokens]\nkeyring = \"keyring.toml\"\ncluster = \"{CLUSTER}\"\n\
-         [peers]\nallow = [\"127.0.0.1\"]\n[limits]\nallocations = 200000\nallocations_per_user = 200000\n\
-         challenges_per_second = 1000000\n[admin]\nlisten = \"\"\n[log]\nlevel = \"warn\"\n"
+        "[server]\nshards = 1\nstate = \"state\"\n[listen]\nudp = [\"{address}\"]\ntcp = []\n\
+         [relay]\naddresses = [\"127.0.0.1\"]\nports = \"20000-65535\"\n\
+         closed_addresses = [\"127.0.0.2\", \"127.0.0.3\"]\n{users}\
+         [tokens]\nkeyring = \"keyring.toml\"\ncluster = \"{CLUSTER}\"\n[peers]\nallow = [\"127.0.0.1\"]\n\
+         [limits]\nallocations = 200000\nallocations_per_user = 200000\nallocations_per_source = 200000\n\
+         challenges_per_second = 1000000\nrequests_per_second = 1000000\nkbps_per_token = 10000000\n\
+         packets_per_second_per_token = 10000000\n[operator]\nsocket = \"operator.sock\"\n\
+         [admin]\nlisten = \"\"\n[log]\nlevel = \"warn\"\n"
     );
     std::fs::write(&config, text).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_hilum"));
