@@ -211,10 +211,13 @@ impl App {
     /// restart. The certificate is read again in any case.
     ///
     /// # Errors
-    /// The new certificate is bad: nothing has changed, the old configuration and certificate stay.
+    /// The new certificate, or the authorities for operators, are bad: nothing has changed, the old configuration and
+    /// certificate stay.
     pub fn reload(&mut self, mut new: Config) -> anyhow::Result<Vec<Change>> {
-        if let (Some(tls), Some(files)) = (&self.tls, &new.tls) {
-            let identity = listen::Identity::load(&files.certificate, &files.key)?;
+        let identity = self.tls.as_ref().and(new.tls.as_ref());
+        let identity = identity.map(|files| listen::Identity::load(&files.certificate, &files.key)).transpose()?;
+        self.office.reload(&new, self.tls.as_deref())?;
+        if let (Some(tls), Some(identity)) = (&self.tls, identity) {
             self.view.certificate_expires.store(Some(Arc::new(identity.expires())));
             if let Some(record) = &self.record
                 && identity.fingerprint() != tls.fingerprint()
@@ -234,7 +237,6 @@ impl App {
         }
         self.view.keyring.store(keyring(&new));
         self.view.seal_mode.store(Arc::new(new.policy.seal.mode));
-        self.office.reload(&new, self.tls.as_deref())?;
         if let Some(record) = &self.record {
             record.reloaded(&self.config, &new, &changes, "signal");
         }
