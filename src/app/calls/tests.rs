@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::addr::{ClientAddr, Family, Link};
+use crate::audit;
 use crate::audit::fact::{Gap, GapCause};
 use crate::audit::verify::{Evidence, verify};
 use crate::auth::Subject;
@@ -107,9 +108,8 @@ impl World {
         let mut facts = Vec::new();
         verify(&folder.path().join("log"), &Evidence::default(), |record, _| facts.push(record.fact)).unwrap();
         let begun = facts.iter().filter(|fact| fact.kind() == "call-begun").count();
-        let lost = facts.iter().filter_map(|fact| match fact {
-            crate::audit::Fact::Gap(Gap { lost, cause: GapCause::Overrun }) => Some(*lost),
-            _ => None,
+        let lost = facts.iter().filter_map(|fact| {
+            if let audit::Fact::Gap(Gap { lost, cause: GapCause::Overrun }) = fact { Some(*lost) } else { None }
         });
         (begun, facts.iter().filter_map(|fact| fact.call_ended().cloned()).collect(), lost.sum())
     }
