@@ -1,5 +1,6 @@
 //! Two clients of one relay who talk with each other: through relay sockets, and as parties of one call of Hilum's.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::Plan;
@@ -37,7 +38,7 @@ impl Contestant {
             } else {
                 [2 * number, 2 * number + 1].map(issuer::user)
             };
-            Call::of_two_clients(&server, [&one, &other])
+            Call::of_two_clients(&server, [&one, &other], Ipv4Addr::LOCALHOST.into())
         };
         let media = Media::new((0..calls).map(call).collect(), Direction::Both, AT_ONCE, size);
         let name = format!("{}{}", kind.name(), if closed { ", closed" } else { "" });

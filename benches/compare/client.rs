@@ -38,10 +38,14 @@ impl Call {
         Self::begin([End { socket: client.socket, framed: true }, End { socket: peer, framed: false }])
     }
 
-    /// Two clients with a channel to the other's relayed address each, and a handshake between them.
-    pub fn of_two_clients(server: &Server, who: [&Credential; 2]) -> Self {
-        let ends = both(server, who, Ipv4Addr::LOCALHOST.into());
-        Self::begin(ends.map(|client| End { socket: client.socket, framed: true }))
+    /// Two clients at this address, with a channel to the other's relayed address each, and a handshake between them.
+    pub fn of_two_clients(server: &Server, who: [&Credential; 2], address: IpAddr) -> Self {
+        let mut clients = who.map(|who| Client::new(server, who, address));
+        let relayed = clients.each_mut().map(|client| client.allocate().expect("an allocation"));
+        for (client, peer) in clients.iter_mut().zip(relayed.into_iter().rev()) {
+            client.channel(peer).expect("a channel");
+        }
+        Self::begin(clients.map(|client| End { socket: client.socket, framed: true }))
     }
 
     fn begin(ends: [End; 2]) -> Self {
@@ -89,16 +93,6 @@ impl End {
     pub fn send(&self, message: &[u8]) -> std::io::Result<usize> {
         self.socket.send(self.part_of(message))
     }
-}
-
-/// Two clients with an allocation and a channel to the other each, at one address; nothing has been sent yet.
-pub fn both(server: &Server, who: [&Credential; 2], address: IpAddr) -> [Client; 2] {
-    let mut clients = who.map(|who| Client::new(server, who, address));
-    let relayed = clients.each_mut().map(|client| client.allocate().expect("an allocation"));
-    for (client, peer) in clients.iter_mut().zip(relayed.into_iter().rev()) {
-        client.channel(peer).expect("a channel");
-    }
-    clients
 }
 
 /// One socket that speaks with the relay.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use hilum::wire::{CHANNEL_HEADER, write_channel_header};
 
-use super::client::{self, CHANNEL, Call};
+use super::client::{CHANNEL, Call};
 use super::issuer;
 use super::load::Rate;
 use super::report::thousands;
@@ -33,9 +33,9 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Calls of two parties each, until there are `allocations`; every client has a channel to the other. The parties of a
-    /// call come from an address of their own and are gone when they have what they asked for: the relay keeps it all the
-    /// same.
+    /// Calls of two parties each, until there are `allocations`; every client has a channel to the other, and their
+    /// handshake is done. The parties of a call come from an address of their own and are gone when they have what they
+    /// asked for: the relay keeps it all the same.
     pub fn new(allocations: usize) -> Self {
         let server = Server::start(Kind::Hilum);
         // What a relay has once and for all, it has now.
@@ -64,7 +64,7 @@ impl Crowd {
     pub fn revoke_one(&self) -> Revoked {
         let mut calls = ["revoked", "other"].map(|name| {
             let [one, other] = issuer::tokens(name);
-            Watched::new(Call::of_two_clients(&self.server, [&one, &other]))
+            Watched::new(Call::of_two_clients(&self.server, [&one, &other], Ipv4Addr::LOCALHOST.into()))
         });
         let mut sent = Vec::new();
         watch(&mut calls, &mut sent, || false);
@@ -119,7 +119,7 @@ impl Revoked {
 fn silent(server: &Server, number: usize) {
     let [_, _, high, low] = (number as u32).to_be_bytes();
     let [one, other] = issuer::tokens(&format!("silent-{}", number as u32));
-    client::both(server, [&one, &other], Ipv4Addr::new(127, 8, high, low).into());
+    Call::of_two_clients(server, [&one, &other], Ipv4Addr::new(127, 8, high, low).into());
 }
 
 /// A call with its packets counted.

@@ -64,7 +64,7 @@ const QUICK: Plan = Plan {
     rounds: 5,
     requests: 500,
     idle: 200,
-    crowd: 4000,
+    crowd: 20_000,
     part: 0.7,
 };
 

@@ -48,7 +48,11 @@ impl Relay {
         let expires = now.moment + self.settings.channel_lifetime;
         match allocation.channels.iter_mut().find(|channel| channel.number == number) {
             Some(channel) => channel.expires = expires,
-            None => allocation.channels.push(Channel { number, peer, expires }),
+            None => {
+                // Most have one or two.
+                allocation.channels.reserve_exact(1);
+                allocation.channels.push(Channel { number, peer, expires });
+            }
         }
         self.tally.channels += 1;
         Ok(Body::Done)

@@ -82,6 +82,8 @@ pub(super) fn permit(
     if permissions.len() >= settings.max_permissions {
         return Err(Refusal::InsufficientCapacity);
     }
+    // Most have one or two.
+    permissions.reserve_exact(1);
     permissions.push(Permission { ip, expires, whose });
     Ok(())
 }

@@ -178,6 +178,8 @@ fn flow<'a>(
             {
                 paths.swap_remove(quiet);
             }
+            // Most have one or two, and the room for four that a vector begins with would be a kilobyte.
+            paths.reserve_exact(1);
             paths.push(Path { peer, serial, used: now, flow });
             paths.len() - 1
         }
