@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hilum::addr::{ClientAddr, ConnectionId, Family, FiveTuple, Link, PeerAddr, RelayedAddr, Transport};
-use hilum::auth::Authenticator;
+use hilum::auth::{Authenticator, Subject};
 use hilum::policy::{PeerRules, Policy, Quota};
 use hilum::time::{Lifetime, Moment, Now};
 use hilum::turn::{
@@ -102,6 +102,10 @@ pub struct Sim {
     counted: [Counted; SHARDS],
     /// What each allocation carried, up and down, as it happened.
     carried: BTreeMap<FiveTuple, [Volume; 2]>,
+    /// Whose allocation is where, by the relays' facts.
+    holders: BTreeMap<FiveTuple, Subject>,
+    /// Everybody who ever had one.
+    subjects: BTreeSet<Subject>,
     told: VecDeque<String>,
     digest: DefaultHasher,
     transactions: u64,
@@ -173,6 +177,8 @@ impl Sim {
             resting: BTreeMap::new(),
             counted: Default::default(),
             carried: BTreeMap::new(),
+            holders: BTreeMap::new(),
+            subjects: BTreeSet::new(),
             told: VecDeque::new(),
             digest: DefaultHasher::new(),
             transactions: 0,
@@ -237,6 +243,7 @@ impl Sim {
         }
         self.take_events(shard);
         self.check_counters(shard);
+        self.check_ledger();
     }
 
     fn open(&mut self, pool: Pool, shard: usize) -> Opened {
@@ -276,12 +283,15 @@ impl Sim {
         while let Some(event) = self.relays[shard].take_event() {
             let counted = &mut self.counted[shard];
             match event {
-                Event::Allocated { client, .. } => {
+                Event::Allocated { client, subject, .. } => {
                     assert_eq!(shard_of(&client), shard);
+                    self.holders.insert(client, subject);
+                    self.subjects.insert(subject);
                     counted.begun += 1;
                     assert!(self.carried.insert(client, Default::default()).is_none(), "one allocation at a time");
                 }
-                Event::Ended { client, cause, carried, .. } => {
+                Event::Ended { client, subject, cause, carried, .. } => {
+                    assert_eq!(self.holders.remove(&client), Some(subject), "it ends in the hands it began in");
                     *counted.ended.entry(cause).or_default() += 1;
                     let expected = self.carried.remove(&client).expect("an allocation ends once");
                     assert_eq!([carried.up, carried.down], expected, "what an allocation carried");
@@ -318,6 +328,17 @@ impl Sim {
         let (least, most) = self.model.bounds(shard);
         let live = relay.allocations();
         assert!((least..=most).contains(&live), "{live} allocations, and not {least} to {most}");
+    }
+
+    /// The ledger counts what lives: in all, and of every subject.
+    fn check_ledger(&self) {
+        let ledger = self.common.ledger();
+        let live: usize = self.relays.iter().map(Relay::allocations).sum();
+        assert_eq!((ledger.live(), self.holders.len()), (live, live), "the ledger, the facts and the shards agree");
+        for subject in &self.subjects {
+            let held = self.holders.values().filter(|each| *each == subject).count();
+            assert_eq!(ledger.held(*subject), held, "what the ledger says of a subject");
+        }
     }
 
     /// Both clocks move on, and every shard wakes up.
