@@ -323,6 +323,7 @@ async fn the_audit_log_shows_whether_it_is_written_and_whether_its_copy_is_compl
         ("hilum_audit_lost_total", "6"),
         ("hilum_audit_syslog_connected", "1"),
         ("hilum_audit_syslog_lost_total", "7"),
+        ("hilum_api_requests_total{outcome=\"ok\",route=\"revoke\"}", "6"),
     ] {
         assert_eq!(world.value(series).await.as_deref(), Some(value), "{series}");
     }
@@ -361,6 +362,8 @@ async fn no_label_is_one_that_a_client_could_choose() {
         "outcome",
         "bound",
         "state",
+        "route",
+        "outcome",
     ];
     for line in page.lines().filter(|line| !line.starts_with('#')) {
         let Some((_, labels)) = line.split_once('{') else { continue };

@@ -51,10 +51,12 @@ impl fmt::Display for NoAnswer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable { socket, cause } => {
-                let advice = match cause.kind() {
-                    io::ErrorKind::NotFound => "is the relay running, and does operator.socket name this file?",
-                    io::ErrorKind::PermissionDenied => "root, the relay's user and the group of the file may use it",
-                    _ => "is the relay running?",
+                let advice = if cause.kind() == io::ErrorKind::NotFound {
+                    "is the relay running, and does operator.socket name this file?"
+                } else if cause.kind() == io::ErrorKind::PermissionDenied {
+                    "root, the relay's user and the group of the file may use it"
+                } else {
+                    "is the relay running?"
                 };
                 write!(formatter, "cannot reach a relay at {}: {cause}; {advice}", socket.display())
             }

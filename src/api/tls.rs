@@ -62,9 +62,9 @@ pub(super) fn names(certificates: Option<&[CertificateDer<'_>]>) -> Vec<String> 
     let Some(first) = certificates.and_then(<[_]>::first) else { return Vec::new() };
     let Ok((_, certificate)) = X509Certificate::from_der(first) else { return Vec::new() };
     let Ok(Some(alternatives)) = certificate.subject_alternative_name() else { return Vec::new() };
-    let named = alternatives.value.general_names.iter().filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
-        _ => None,
-    });
+    let named =
+        alternatives.value.general_names.iter().filter_map(|name| {
+            if let GeneralName::DNSName(name) = name { Some(name.to_ascii_lowercase()) } else { None }
+        });
     named.take(MOST_NAMES).collect()
 }

@@ -11,7 +11,7 @@ use hilum::client::{ClientError, Credential, Options, RequestFailure, TurnClient
 use hilum::clock::SystemClock;
 use hilum::config;
 use hilum::time::Lifetime;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
@@ -64,6 +64,10 @@ impl Place {
             urls = ["turn:turn.clinic.example"]
             [admin]
             listen = ""
+            [audit]
+            directory = "log"
+            [server]
+            state = "state"
             "#,
         );
         place
@@ -103,6 +107,14 @@ impl Place {
 
     async fn start(&self) -> App {
         app::start(self.config(), SystemClock::start()).await.unwrap()
+    }
+
+    /// The facts of a kind in the audit log.
+    fn recorded(&self, kind: &str) -> Vec<Value> {
+        let (code, out, err) = self.run(&["audit", "export", &self.text("log")]);
+        assert_eq!(code, 0, "{err}");
+        let lines = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["kind"] == kind).map(|line| line["body"].clone()).collect()
     }
 
     /// Asks over the network.
@@ -194,6 +206,23 @@ async fn what_is_minted_opens_a_call_and_what_is_revoked_ends_it() {
     assert_eq!(place.ask(&["calls"]).1, "no calls\n");
     app.stop().await;
     assert!(!place.path("operator.sock").exists(), "the socket is gone with the relay");
+
+    // Who did what is on record, about pseudonyms.
+    let issuer = format!("api-key:{}", &key[3..11]);
+    let user = json!(format!("uid:{}", nix::unistd::geteuid()));
+    let actions = place.recorded("operator-action");
+    let mut actions: Vec<_> = actions.iter().map(|one| (&one["action"], &one["role"], &one["actor"])).collect();
+    let [mint, refused] = ["credentials.mint", "revoke.refused:invalid"].map(|action| json!(action));
+    let [issuer_role, operator_role] = ["issuer", "operator"].map(|role| json!(role));
+    assert_eq!(actions.remove(3), (&refused, &operator_role, &user), "the date that was too far");
+    assert_eq!(actions, vec![(&mint, &issuer_role, &json!(issuer)); 4]);
+    let revoked = place.recorded("revoked");
+    let what: Vec<_> = revoked.iter().map(|one| (&one["what"], &one["ended"], &one["actor"])).collect();
+    let [one, two, three] = ["token", "call", "key"].map(|what| json!(what));
+    assert_eq!(what, [(&one, &json!(1), &user), (&two, &json!(1), &user), (&three, &json!(1), &user)]);
+    assert_eq!(revoked[2]["key"], "2026-11-27");
+    let call = &place.recorded("call-begun")[0]["call"];
+    assert_eq!(&revoked[1]["subject"], call, "the call has one name in the log");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -219,6 +248,10 @@ async fn a_key_that_is_removed_opens_nothing_after_a_reload() {
     assert_eq!(changes.iter().map(|change| change.key).collect::<Vec<_>>(), ["api.keys"]);
     assert_eq!(place.remote(network, &key, body).await.status, 401);
     app.stop().await;
+    let refused: Vec<_> = place.recorded("operator-action").into_iter().map(|one| one["action"].clone()).collect();
+    assert_eq!(refused, ["credentials.mint", "credentials.refused:forbidden", "credentials.mint"]);
+    let summed = place.recorded("refusals");
+    assert_eq!(summed[0]["reasons"]["operator/unauthenticated"], 1, "nobody's attempts are counted: {summed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
