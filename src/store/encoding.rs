@@ -1,25 +1,10 @@
 //! How a revocation stands in the file: what it is about as the key, how long it lasts as the value.
 
-use redb::StorageError;
-
 use crate::auth::{Revocation, Revoked};
 use crate::time::UnixTime;
 
 /// The version of a value: its first byte.
 const VERSION: u8 = 1;
-
-/// An entry that no version of Hilum has written.
-pub(super) const UNREADABLE: Unreadable = Unreadable;
-
-/// See [`UNREADABLE`].
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Unreadable;
-
-impl From<Unreadable> for redb::Error {
-    fn from(_: Unreadable) -> Self {
-        StorageError::Corrupted("it holds a revocation that is none".to_owned()).into()
-    }
-}
 
 /// What is revoked, as its label and its words with spaces between; no word holds one.
 pub(super) fn key(what: &Revoked) -> String {

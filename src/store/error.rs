@@ -31,7 +31,7 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
         /// The version of the file's contents.
-        version: String,
+        version: u64,
     },
     /// The disk does not do what it is asked.
     Io {

@@ -15,9 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use redb::backends::FileBackend;
-use redb::{
-    Builder, Database, ReadableDatabase as _, ReadableTable as _, StorageError, TableDefinition, WriteTransaction,
-};
+use redb::{Builder, Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, WriteTransaction};
 
 use crate::auth::{Revocation, Revoked};
 
@@ -79,7 +77,8 @@ impl Store {
             let mut kept = Vec::new();
             for entry in database.begin_read()?.open_table(REVOCATIONS)?.iter()? {
                 let (what, lasts) = entry?;
-                kept.push(encoding::decode(what.value(), lasts.value()).ok_or(encoding::UNREADABLE)?);
+                let revocation = encoding::decode(what.value(), lasts.value());
+                kept.push(revocation.ok_or(Failure::Foreign("it holds a revocation that is none"))?);
             }
             Ok(kept)
         })
@@ -143,26 +142,37 @@ impl Store {
     }
 }
 
-/// What the library says, whichever of its kinds of error it is.
-struct Failure(redb::Error);
+/// What can go wrong with an open file.
+enum Failure {
+    /// What the library says, whichever of its kinds of error it is.
+    Library(redb::Error),
+    /// The contents are of a later version.
+    Newer(u64),
+    /// The contents are none of ours.
+    Foreign(&'static str),
+}
 
 impl<E: Into<redb::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(error.into())
+        Self::Library(error.into())
     }
 }
 
 impl Failure {
     fn at(self, path: &Path) -> StoreError {
         let path = path.to_owned();
-        match self.0 {
-            redb::Error::DatabaseAlreadyOpen => StoreError::InUse { path },
-            redb::Error::Io(cause) if cause.kind() != io::ErrorKind::InvalidData => {
+        match self {
+            Self::Newer(version) => StoreError::Newer { path, version },
+            Self::Foreign(what) => StoreError::Damaged { path, what: what.to_owned() },
+            Self::Library(redb::Error::DatabaseAlreadyOpen) => StoreError::InUse { path },
+            Self::Library(redb::Error::PreviousIo) => {
+                StoreError::Io { path, cause: "an earlier write failed".to_owned() }
+            }
+            Self::Library(redb::Error::Io(cause)) if cause.kind() != io::ErrorKind::InvalidData => {
                 StoreError::Io { path, cause: cause.to_string() }
             }
-            redb::Error::PreviousIo => StoreError::Io { path, cause: "an earlier write failed".to_owned() },
             // What is left is a file that does not hold together.
-            other => StoreError::Damaged { path, what: other.to_string() },
+            Self::Library(other) => StoreError::Damaged { path, what: other.to_string() },
         }
     }
 }
@@ -195,16 +205,8 @@ fn open(path: &Path, new: bool) -> Result<Database, StoreError> {
     if !new && about.len() == 0 {
         return Err(StoreError::Damaged { path: path.to_owned(), what: "it is empty".to_owned() });
     }
-    load(file, new).map_err(|why| match why.0 {
-        redb::Error::Corrupted(what) if what.starts_with(NEWER) => {
-            StoreError::Newer { path: path.to_owned(), version: what.trim_start_matches(NEWER).to_owned() }
-        }
-        _ => why.at(path),
-    })
+    load(file, new).map_err(|why| why.at(path))
 }
-
-/// How [`load`] says that a file is of a later version.
-const NEWER: &str = "version ";
 
 fn load(file: File, new: bool) -> Result<Database, Failure> {
     let mut builder = Builder::new();
@@ -219,7 +221,7 @@ fn load(file: File, new: bool) -> Result<Database, Failure> {
     let version = database.begin_read()?.open_table(ABOUT)?.get("version")?.map(|version| version.value());
     match version {
         Some(VERSION) => Ok(database),
-        Some(other) => Err(StorageError::Corrupted(format!("{NEWER}{other}")).into()),
-        None => Err(StorageError::Corrupted("it has no version".to_owned()).into()),
+        Some(other) => Err(Failure::Newer(other)),
+        None => Err(Failure::Foreign("it has no version")),
     }
 }

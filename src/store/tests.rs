@@ -1,7 +1,5 @@
 //! The store, on a disk.
 
-use std::os::unix::fs::FileExt as _;
-
 use super::*;
 use crate::time::UnixTime;
 
@@ -93,7 +91,7 @@ fn a_file_of_a_later_version_is_left_alone() {
         .unwrap();
     drop(store);
     let error = Store::open(directory.path()).unwrap_err();
-    assert!(matches!(&error, StoreError::Newer { version, .. } if version == "2"), "{error}");
+    assert!(matches!(&error, StoreError::Newer { version: 2, .. }), "{error}");
 }
 
 // Everything that a file can suffer is told when the store is opened, and whoever reads it afterwards gets what was
@@ -128,6 +126,4 @@ fn a_damaged_file_is_told_at_the_start() {
         told += usize::from(damaged(&bytes).is_some());
     }
     assert!(told > 10, "only {told} of the damages were told");
-    let file = OpenOptions::new().write(true).open(&path).unwrap();
-    file.write_all_at(&[0xFF; 4096], 4096).unwrap();
 }
