@@ -203,9 +203,7 @@ impl<'d> Reader<'d> {
             self.faults.add(None, "", format!("the addresses of this host cannot be listed: {}", reason(&error)));
             Host::default()
         });
-        let server_section = self.section("server", &server::SERVER);
-        let server = server::server(&server_section, host.cpus);
-        let state = server::state(self, &server_section);
+        let server = server::server(self, &self.section("server", &server::SERVER), host.cpus);
         let log = server::log(&self.section("log", &server::LOG));
         let (udp, listen, admin) = self.listeners(&host);
         let tls = tls::read(self, &self.section("tls", &tls::KEYS), listen.tls_place);
@@ -236,7 +234,7 @@ impl<'d> Reader<'d> {
             realm: server.realm,
             shards: server.shards,
             drain: server.drain,
-            state,
+            state: server.state,
             udp,
             listen: listen.settings,
             tls,

@@ -28,9 +28,10 @@ pub(super) struct Server {
     pub(super) shards: usize,
     pub(super) drain: Duration,
     pub(super) alternate: Vec<SocketAddr>,
+    pub(super) state: Option<PathBuf>,
 }
 
-pub(super) fn server(section: &Section<'_>, cpus: usize) -> Server {
+pub(super) fn server(reader: &Reader<'_>, section: &Section<'_>, cpus: usize) -> Server {
     let realm =
         section.text("realm").map_or("hilum", |realm| {
             let graphic = |byte: u8| (byte.is_ascii_graphic() || byte == b' ') && byte != b'"' && byte != b'\\';
@@ -52,12 +53,12 @@ pub(super) fn server(section: &Section<'_>, cpus: usize) -> Server {
         shards => shards,
     };
     let drain = Duration::from_secs(section.number("drain", 0..=3600, 10).into());
-    Server { realm: realm.to_owned(), shards, drain, alternate: alternate(section) }
+    Server { realm: realm.to_owned(), shards, drain, alternate: alternate(section), state: state(reader, section) }
 }
 
 /// Where what must survive a restart is kept: the directory that is named, else the one that systemd gives the service
 /// (`StateDirectory=`), else nowhere.
-pub(super) fn state(reader: &Reader<'_>, section: &Section<'_>) -> Option<PathBuf> {
+fn state(reader: &Reader<'_>, section: &Section<'_>) -> Option<PathBuf> {
     if let Some(Item { value, .. }) = section.text("state").filter(|text| !text.value.is_empty()) {
         return Some(reader.path(value));
     }
