@@ -14,6 +14,7 @@ mod sockets;
 mod start;
 mod stream;
 mod sys;
+mod telling;
 mod udp;
 mod wake;
 

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::net::Net;
+use super::telling::{MOST_UNTOLD, Telling};
 use super::wake::Waker;
 use crate::auth::{Authenticator, Revocation, Revoked};
 use crate::policy::Policy;
@@ -21,6 +22,8 @@ const OPENINGS_PER_TURN: usize = 8;
 const SURVEYED_PER_LETTER: u32 = 4096;
 /// How long a pool rests when nothing could be opened.
 const DRY_FOR: Duration = Duration::from_secs(1);
+/// How soon facts that found no room are told again.
+const TOLD_EVERY: Duration = Duration::from_millis(1);
 /// How often the tally is published.
 const PUBLISHED_EVERY: Duration = Duration::from_secs(1);
 
@@ -161,7 +164,7 @@ pub struct Shard<N> {
     net: N,
     relay: Relay,
     mailbox: Receiver<Mail>,
-    facts: SyncSender<Fact>,
+    facts: Telling,
     published: Arc<Published>,
     /// Until when nothing more is opened, by pool.
     dry_until: [Moment; Pool::ALL.len()],
@@ -172,7 +175,8 @@ pub struct Shard<N> {
 }
 
 impl<N: Net> Shard<N> {
-    /// A shard and the hold on it. `facts`: where facts go; when that channel is full they are lost and counted.
+    /// A shard and the hold on it. `facts`: where facts go; what finds that channel full waits in the shard, and is lost
+    /// and counted when 131,072 wait already.
     pub fn new(index: usize, net: N, relay: Relay, waker: Waker, facts: SyncSender<Fact>) -> (Self, ShardHandle) {
         let (sender, mailbox) = sync_channel(MAILBOX);
         let published = Arc::new(Published::default());
@@ -182,7 +186,7 @@ impl<N: Net> Shard<N> {
             net,
             relay,
             mailbox,
-            facts,
+            facts: Telling::new(facts, MOST_UNTOLD),
             published,
             dry_until: [Moment::ZERO; Pool::ALL.len()],
             hungry: true,
@@ -200,14 +204,17 @@ impl<N: Net> Shard<N> {
         }
     }
 
-    /// Turns until told to stop.
+    /// Turns until told to stop. The facts of the end are told when this returns, if whoever notes them does so within
+    /// a second.
     pub fn run(mut self) {
         while self.turn() {}
+        count(&self.published.facts_lost, self.facts.finish());
     }
 
     /// One turn of the loop. `false`: the shard has stopped, all its allocations have ended.
     pub fn turn(&mut self) -> bool {
-        let until = if self.hungry { Some(Moment::ZERO) } else { self.relay.deadline() };
+        let later = (!self.facts.is_done()).then(|| self.now.moment + TOLD_EVERY);
+        let until = if self.hungry { Some(Moment::ZERO) } else { self.relay.deadline().into_iter().chain(later).min() };
         self.now = self.net.wait(until);
         let goes_on = !self.published.stop.load(Ordering::Acquire);
         if goes_on {
@@ -279,10 +286,10 @@ impl<N: Net> Shard<N> {
         }
         while let Some(event) = self.relay.take_event() {
             self.net.observe(&event);
-            if self.facts.try_send(Fact { shard: self.index, event, now: self.now }).is_err() {
-                self.published.facts_lost.fetch_add(1, Ordering::Relaxed);
-            }
+            let taken = self.facts.take(Fact { shard: self.index, event, now: self.now });
+            count(&self.published.facts_lost, usize::from(!taken));
         }
+        count(&self.published.facts_lost, self.facts.tell());
     }
 
     fn refill(&mut self) {
@@ -322,5 +329,11 @@ impl<N: Net> Shard<N> {
     /// The state machine, to look at.
     pub const fn relay(&self) -> &Relay {
         &self.relay
+    }
+}
+
+fn count(counter: &AtomicU64, more: usize) {
+    if more > 0 {
+        counter.fetch_add(u64::try_from(more).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }

@@ -32,11 +32,16 @@ fn host(text: &str) -> SocketAddr {
 }
 
 fn world(seed: u64, shards: usize) -> World {
+    with_facts(seed, shards, 1000)
+}
+
+/// A world whose facts find so much room.
+fn with_facts(seed: u64, shards: usize, room: usize) -> World {
     let address = RelayAddress { local: [10, 0, 0, 5].into(), external: [203, 0, 113, 5].into() };
     let settings = Settings { udp: Vec::new(), relay: vec![address], ports: 50_000..=50_999, shards };
     let sim = Sim::new(seed, &settings, UnixTime::from_secs(1_700_000_000));
     let common = Common::new(Quota { total: 1000, per_subject: 1000 }, &[address.external]);
-    let (sender, facts) = sync_channel(1000);
+    let (sender, facts) = sync_channel(room);
     let mut world = World { sim, shards: Vec::new(), handles: Vec::new(), gates: Vec::new(), facts };
     for index in 0..shards {
         let (net, gate) = world.sim.net(index);
@@ -72,6 +77,29 @@ impl World {
             }
         }
     }
+}
+
+#[test]
+fn facts_that_find_no_room_are_told_when_there_is_some() {
+    let mut world = with_facts(9, 1, 2);
+    world.settle();
+    let clients: Vec<SocketAddr> = (1..=9).map(|number| host(&format!("198.51.100.{number}:5000"))).collect();
+    let mut begun = 0;
+    for client in &clients {
+        TurnClient::default().allocate(&mut world.exchange(*client)).unwrap();
+        begun += world.facts.try_iter().count();
+    }
+    world.handles[0].send(Mail::EndAll).unwrap();
+    let mut ended = 0;
+    // Two at a time, with nothing else to wake the shard.
+    for _ in 0..5 {
+        world.turn();
+        let facts: Vec<Fact> = world.facts.try_iter().collect();
+        assert!(facts.len() <= 2);
+        ended += facts.iter().filter(|fact| matches!(fact.event, Event::Ended { .. })).count();
+        begun += facts.iter().filter(|fact| matches!(fact.event, Event::Allocated { .. })).count();
+    }
+    assert_eq!((begun, ended, world.handles[0].facts_lost()), (9, 9, 0));
 }
 
 #[test]
