@@ -14,6 +14,9 @@ use tokio::time::timeout;
 
 use crate::world::{exchange, request, world};
 
+/// A method, a target and a body; what is answered, and words of the message.
+type Case<'c> = (&'c str, &'c str, Option<&'c str>, (u16, &'c str), &'c str);
+
 /// A user of every system who is nobody.
 const NOBODY: u32 = 65_534;
 
@@ -79,7 +82,7 @@ async fn what_is_asked_wrongly_is_refused_with_what_to_do() {
     let world = world().await;
     let revoke = "/v1/revocations";
     let large = format!("{{\"kid\":\"{}\"}}", "k".repeat(LARGEST_BODY));
-    let cases: [(&str, &str, Option<&str>, (u16, &str), &str); 11] = [
+    let cases: [Case<'_>; 11] = [
         ("GET", "/v1/nothing", None, (404, "not_found"), "/v1/calls"),
         ("GET", "/", None, (404, "not_found"), "known are"),
         ("DELETE", revoke, None, (405, "method_not_allowed"), "GET, POST"),
