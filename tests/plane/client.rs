@@ -9,20 +9,32 @@ use hilum::wire::{
 };
 
 pub(crate) const USER: &str = "clinic";
+/// Another user, with the same password.
+pub(crate) const OTHER_USER: &str = "ward";
 pub(crate) const PASSWORD: &str = "a password of the tests";
 
 /// What carries a request to the relay and brings the answer.
 pub(crate) type Carrier<'c> = &'c mut dyn FnMut(&[u8]) -> Vec<u8>;
 
-#[derive(Default)]
 pub(crate) struct TurnClient {
+    user: &'static str,
     proof: Option<(IntegrityKey, Vec<u8>, Vec<u8>)>,
     requests: u8,
 }
 
 pub(crate) const CHANNEL: ChannelNumber = ChannelNumber::FIRST;
 
+impl Default for TurnClient {
+    fn default() -> Self {
+        Self::of(USER)
+    }
+}
+
 impl TurnClient {
+    pub(crate) fn of(user: &'static str) -> Self {
+        Self { user, proof: None, requests: 0 }
+    }
+
     pub(crate) fn request(&mut self, method: Method, attributes: &[(AttributeType, Vec<u8>)]) -> Vec<u8> {
         self.requests += 1;
         let mut buffer = vec![0; CAPACITY];
@@ -31,7 +43,7 @@ impl TurnClient {
             writer.attribute(*kind, value);
         }
         if let Some((key, realm, nonce)) = &self.proof {
-            writer.attribute(AttributeType::USERNAME, USER.as_bytes());
+            writer.attribute(AttributeType::USERNAME, self.user.as_bytes());
             writer.attribute(AttributeType::REALM, realm).attribute(AttributeType::NONCE, nonce);
             writer.integrity(IntegrityKind::Sha1, key);
         }
@@ -69,7 +81,7 @@ impl TurnClient {
         if code == ErrorCode::UNAUTHENTICATED.number() && self.proof.is_none() {
             let realm = message.value(AttributeType::REALM).unwrap();
             let nonce = message.value(AttributeType::NONCE).unwrap();
-            let key = IntegrityKey::long_term(PasswordAlgorithm::Md5, USER.as_bytes(), realm, PASSWORD.as_bytes());
+            let key = IntegrityKey::long_term(PasswordAlgorithm::Md5, self.user.as_bytes(), realm, PASSWORD.as_bytes());
             self.proof = Some((key, realm.to_vec(), nonce.to_vec()));
             return self.ask(carrier, method, attributes);
         }

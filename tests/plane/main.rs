@@ -9,6 +9,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "tests")]
 
 mod client;
+mod fairness;
 mod loopback;
 mod simulated;
 
@@ -21,8 +22,9 @@ use hilum::turn::{Common, Relay, Settings};
 
 /// Who may ask, in every world of these tests.
 pub(crate) fn authenticator() -> Arc<Authenticator> {
-    let user = StaticUser { name: client::USER.into(), password: client::PASSWORD.into() };
-    let credentials = Credentials::new(vec![user], Vec::new()).expect("credentials");
+    let user = |name: &str| StaticUser { name: name.into(), password: client::PASSWORD.into() };
+    let credentials =
+        Credentials::new(vec![user(client::USER), user(client::OTHER_USER)], Vec::new()).expect("credentials");
     Arc::new(Authenticator::new("hilum", credentials, NonceKey::new([7; 32]), Lifetime::from_secs(600)))
 }
 
@@ -39,7 +41,10 @@ pub(crate) fn policy() -> Arc<Policy> {
 }
 
 pub(crate) fn relay(common: &Arc<Common>, shard: usize, spare_ports: usize) -> Relay {
-    let settings = Settings { spare_ports, ..Settings::default() };
+    relay_with(common, shard, Settings { spare_ports, ..Settings::default() })
+}
+
+pub(crate) fn relay_with(common: &Arc<Common>, shard: usize, settings: Settings) -> Relay {
     let seed = [u8::try_from(shard).unwrap() + 1; 32];
     Relay::new(settings, authenticator(), policy(), common.clone(), seed)
 }
