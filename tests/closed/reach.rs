@@ -9,7 +9,7 @@ use hilum::wire::{AttributeType, ErrorCode, Method};
 use proptest::prelude::*;
 
 use crate::addresses::{edges, network_around, networks, some_address, spelling};
-use crate::reference::{Prefix, Reach, Rules, Who, bits, canonical};
+use crate::reference::{Prefix, Reach, Rules, Who, address, bits, canonical};
 use crate::scenario::{ALICE, BOB, Client, Outcome, RELAY_V4, RELAY_V6, Request, Setup, Token, World, send_indication};
 
 /// Names and networks of a test live as long as its process.
@@ -94,6 +94,8 @@ struct Stage {
     /// The asker's own relayed addresses, one of each family.
     own: Vec<SocketAddr>,
     reach: Reach,
+    /// Peers, in canonical form, that a channel has been bound to.
+    channels: Vec<SocketAddr>,
 }
 
 fn stage(case: &Case) -> Stage {
@@ -149,15 +151,16 @@ fn stage(case: &Case) -> Stage {
         others.push(client);
     }
     // What is sent is heard if it was let out: everybody hears whom they may.
-    for (number, client) in others.iter().enumerate() {
-        let permit =
-            Request::new(Method::CreatePermission).peer(&format!("{RELAY_V4}:1")).peer(&format!("[{RELAY_V6}]:1"));
-        let code = world.request(client, permit).code();
-        assert!(code.is_none() || rules.ip(relays[0]).is_err() || rules.ip(relays[1]).is_err(), "client {number}");
+    for client in &others {
+        for relay in &relays {
+            let permit = Request::new(Method::CreatePermission).peer(&SocketAddr::new(*relay, 1).to_string());
+            let denied = rules.ip(*relay) == Err(PeerRefusal::Denied);
+            assert_eq!(world.request(client, permit).code().is_some(), denied);
+        }
     }
     let named = named.into_iter().map(|(_, range)| range).collect();
     let reach = Reach { rules, relays, live, asks: who, named };
-    Stage { world, asks, own, reach }
+    Stage { world, asks, own, reach, channels: Vec::new() }
 }
 
 impl Stage {
@@ -234,6 +237,9 @@ fn judge(case: &Case) -> Seen {
             bound.push(here);
             let number = 0x4000 + u16::try_from(bound.len()).unwrap();
             assert_eq!(stage.ask(Request::bind(number, &peer.to_string())), channel, "channel: {told}");
+            if channel.is_ok() {
+                stage.channels.push(SocketAddr::new(address(&canonical(&bits(peer.ip()))), peer.port()));
+            }
         }
         match channel {
             Ok(()) => seen.reached += 1,
@@ -270,12 +276,16 @@ fn hears(stage: &mut Stage, case: &Case) {
             network.holds(&bits(canonical)) && *first <= peer.port() && peer.port() <= *last
         });
         let asks = stage.reach.asks;
+        // Once a channel is bound to a host outside, a token hears no other port of it.
+        let mut there = stage.channels.iter().filter(|channel| channel.ip() == canonical).peekable();
+        let strict = asks.call.is_some() && !ours && there.peek().is_some();
+        let bound = !strict || there.any(|channel| *channel == here);
         let meets = match (asks.call, holder) {
             (Some(call), Some(holder)) => holder.call == Some(call) && holder.party != asks.party,
             (Some(_), None) => named,
             (None, holder) => holder.is_none_or(|holder| holder.call.is_none()),
         };
-        let expected = stage.reach.permission(peer.ip()).is_ok() && meets && !forged;
+        let expected = stage.reach.permission(peer.ip()).is_ok() && meets && !forged && bound;
         let heard = stage.world.from_peer(&peer.to_string(), relayed, b"down");
         assert_eq!(passes(&heard), expected, "{heard:?}: {peer} to {relayed} for {:?}", stage.reach);
     }
