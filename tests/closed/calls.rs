@@ -260,8 +260,8 @@ fn run(seed: u64) -> Seen {
         }
         time_passes(&mut life);
         life.turn();
-        if step == STEPS / 8 || step == STEPS / 4 * 3 {
-            let what = if step == STEPS / 8 { the_brief_call() } else { a_token_of_the_blue_call() };
+        if step == STEPS / 3 || step == STEPS / 4 * 3 {
+            let what = if step == STEPS / 3 { the_brief_call() } else { a_token_of_the_blue_call() };
             life.revoke(what.0, &what.1);
         }
         if step == STEPS - 500 && seed % 4 == 0 {

@@ -92,7 +92,7 @@ pub static PEOPLE: LazyLock<Vec<Person>> = LazyLock::new(|| {
         end: START.as_secs() + 6 * day,
         ..Token::new(call, party)
     };
-    let brief = |party| Token { end: START.as_secs() + 1800, ..Token::new("brief", party) };
+    let brief = |party| Token { end: START.as_secs() + 3600, ..Token::new("brief", party) };
     let mut people = vec![user(ALICE), user(BOB)];
     for (group, call) in [(Group::Red, "red"), (Group::Green, "green"), (Group::Blue, "blue")] {
         // The same labels in every call: a party is one of its call.
@@ -105,7 +105,9 @@ pub static PEOPLE: LazyLock<Vec<Person>> = LazyLock::new(|| {
     people.push(holder(Group::Green, &outside));
     let few = Token { id: "blue-d", more: r#","lim":{"alloc":1}"#, ..lasting("blue", "d") };
     people.push(holder(Group::Blue, &few));
-    people.extend(["a", "b"].map(|party| holder(Group::Brief, &Token { id: leak("brief", party), ..brief(party) })));
+    people.extend(
+        ["a", "b", "c", "d"].map(|party| holder(Group::Brief, &Token { id: leak("brief", party), ..brief(party) })),
+    );
     people
 });
 
