@@ -79,7 +79,7 @@ struct MintArgs {
     /// `end`: seconds from its start after which running allocations end; at most 7 days
     #[arg(long, value_name = "SECONDS", default_value_t = 14_400)]
     call_seconds: u32,
-    /// `lim.kbps`: kbit/s, both ways together
+    /// `lim.kbps`: kbit/s each way
     #[arg(long)]
     kbps: Option<u32>,
     /// `lim.alloc`: allocations at once

@@ -301,7 +301,7 @@ mod tests {
                 scope.spawn(move || {
                     for _ in 0..500 {
                         let held: Vec<_> =
-                            (0..30).map_while(|_| reserve(&ledger, Subject::of(&[thread % 3])).ok()).collect();
+                            (0..30).map_while(|_| reserve(ledger, Subject::of(&[thread % 3])).ok()).collect();
                         assert!(held.len() <= 20 && ledger.live() <= 50);
                     }
                 });

@@ -122,7 +122,7 @@ proptest! {
         for (pause, bytes, frames, of) in packets {
             at += pause;
             for _ in 0..frames {
-                let _ = rate.send(Way::Up, &media(of), Moment::from_nanos(at));
+                rate.send(Way::Up, &media(of), Moment::from_nanos(at)).ok();
             }
             // Whether the voice by itself keeps to the rate and the reserve.
             let next = spoken.max(at) + tariff.cost(bytes);
