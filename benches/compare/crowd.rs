@@ -5,14 +5,13 @@ use std::time::{Duration, Instant};
 
 use hilum::wire::{CHANNEL_HEADER, write_channel_header};
 
+use super::Plan;
 use super::client::{CHANNEL, Call};
 use super::issuer;
 use super::load::Rate;
 use super::report::thousands;
 use super::servers::{Kind, Server};
 
-/// KiB of resident memory that a silent allocation may cost.
-const MOST_KIBIBYTES: f64 = 2.0;
 /// A packet every 2 ms each way.
 const EVERY: Duration = Duration::from_millis(2);
 /// How long calls are watched before one of them is revoked, and after it.
@@ -33,10 +32,11 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Calls of two parties each, until there are `allocations`; every client has a channel to the other, and their
+    /// Calls of two parties each, until there are as many allocations as planned; every client has a channel to the other, and their
     /// handshake is done. The parties of a call come from an address of their own and are gone when they have what they
     /// asked for: the relay keeps it all the same.
-    pub fn new(allocations: usize) -> Self {
+    pub fn new(plan: &Plan) -> Self {
+        let allocations = plan.crowd;
         let server = Server::start(Kind::Hilum);
         // What a relay has once and for all, it has now.
         silent(&server, allocations);
@@ -45,7 +45,7 @@ impl Crowd {
         let setup = Rate { done: allocations as u64, cpu: server.cpu() - cpu };
         let kibibytes = (server.resident() - memory) as f64 / allocations as f64 / 1024.0;
         eprintln!("{allocations} silent allocations: {setup}, {kibibytes:.2} KiB each");
-        assert!(kibibytes <= MOST_KIBIBYTES, "a silent allocation costs {kibibytes:.2} KiB");
+        assert!(kibibytes <= plan.kibibytes, "a silent allocation costs {kibibytes:.2} KiB");
         Self { server, allocations, setup, kibibytes }
     }
 

@@ -42,6 +42,8 @@ struct Plan {
     idle: usize,
     /// Allocations of silent calls.
     crowd: usize,
+    /// KiB of resident memory that one of them may cost.
+    kibibytes: f64,
     /// What a packet within a closed call may cost, as a part of what it costs through relay sockets.
     part: f64,
 }
@@ -54,9 +56,10 @@ const FULL: Plan = Plan {
     requests: 2000,
     idle: 10_000,
     crowd: 100_000,
+    kibibytes: 2.0,
     part: 0.5,
 };
-/// A short run counts few ticks of the clock, and says less.
+/// A short run counts few ticks of the clock, and fewer allocations share what a relay has once.
 const QUICK: Plan = Plan {
     seconds: Duration::from_millis(500),
     clients: 4,
@@ -65,6 +68,7 @@ const QUICK: Plan = Plan {
     requests: 500,
     idle: 200,
     crowd: 20_000,
+    kibibytes: 2.25,
     part: 0.7,
 };
 
@@ -98,7 +102,7 @@ fn main() {
         }
     }
     if wanted("crowd") {
-        let crowd = Crowd::new(plan.crowd);
+        let crowd = Crowd::new(&plan);
         facts.extend(crowd.facts());
         facts.extend(crowd.revoke_one().facts());
     }

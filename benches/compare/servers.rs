@@ -145,7 +145,7 @@ fn hilum(address: SocketAddr, directory: &std::path::Path) -> Command {
          [limits]\nallocations = 200000\nallocations_per_user = 200000\nallocations_per_source = 200000\n\
          challenges_per_second = 1000000\nrequests_per_second = 1000000\nkbps_per_token = 10000000\n\
          packets_per_second_per_token = 10000000\n[operator]\nsocket = \"operator.sock\"\n\
-         [admin]\nlisten = \"\"\n[log]\nlevel = \"warn\"\n"
+         [audit]\ndirectory = \"audit\"\n[admin]\nlisten = \"\"\n[log]\nlevel = \"warn\"\n"
     );
     std::fs::write(&config, text).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_hilum"));

@@ -110,6 +110,8 @@ impl Call {
             seal::Fact::Opened { version, profile, .. } => {
                 let handshake = label(&format!("{}/{}", version.label(), profile.map_or("encrypted", Profile::label)));
                 if self.handshakes.len() < MOST_HANDSHAKES && !self.handshakes.contains(&handshake) {
+                    // Nearly all calls have one.
+                    self.handshakes.reserve_exact(1);
                     self.handshakes.push(handshake);
                 }
             }

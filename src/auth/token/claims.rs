@@ -289,6 +289,8 @@ fn list<T>(
         if items.len() == most {
             return Err(out_of_bounds);
         }
+        // Nearly all tokens name one, and there may be a hundred thousand of them.
+        items.reserve_exact(1);
         items.push(item(text)?);
         Ok(())
     })?;
