@@ -34,7 +34,7 @@ fn facts() -> [Fact; 2] {
         bytes_up: 123_456_789,
         bytes_down: 98_765_432,
         seal: SealResult::Sealed,
-        handshakes: vec!["1.3/encrypted".parse().unwrap()],
+        handshakes: vec!["1.3/encrypted".parse().expect("a label")],
         refused: 0,
         cause: "deleted".parse().expect("a label"),
     };

@@ -8,6 +8,7 @@ mod forwarding;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use forwarding::{Bench, Way};
+use hilum::policy::RateLimit;
 use hilum::policy::seal::Mode;
 
 fn forward(criterion: &mut Criterion) {
@@ -16,7 +17,7 @@ fn forward(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(1));
         for size in [172, 1200] {
             for way in [Way::Up, Way::Down] {
-                let mut bench = Bench::new(size, mode);
+                let mut bench = Bench::new(size, mode, RateLimit::NONE);
                 bench.load(way);
                 group.bench_function(format!("{way:?} {size} bytes"), |bencher| bencher.iter(|| bench.forward(way)));
             }

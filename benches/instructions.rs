@@ -41,7 +41,7 @@ fn main() {
 }
 
 fn run(mode: Mode, rate: RateLimit, way: Way, count: u64) {
-    let mut bench = Bench::limited(1200, mode, rate);
+    let mut bench = Bench::new(1200, mode, rate);
     bench.load(way);
     for _ in 0..count {
         std::hint::black_box(bench.forward(way));

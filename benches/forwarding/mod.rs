@@ -57,13 +57,8 @@ pub struct Bench {
 
 impl Bench {
     /// With packets of this many bytes, SRTP in form. With the seal enforced they come after a handshake, on a flow that
-    /// has been open for a while.
-    pub fn new(size: usize, mode: Mode) -> Self {
-        Self::limited(size, mode, RateLimit::NONE)
-    }
-
-    /// The same with a rate, which is kept. Time stands still here: what is forwarded must fit its burst.
-    pub fn limited(size: usize, mode: Mode, rate: RateLimit) -> Self {
+    /// has been open for a while. Time stands still here: what is forwarded must fit the burst of a rate.
+    pub fn new(size: usize, mode: Mode, rate: RateLimit) -> Self {
         let relayed: IpAddr = [198, 51, 100, 1].into();
         let client = ClientAddr::new(SocketAddr::from(([192, 0, 2, 7], 4000)));
         let call = Rehearsal::new([5; 24]);

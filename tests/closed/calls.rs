@@ -264,7 +264,7 @@ fn run(seed: u64) -> Seen {
             let what = if step == STEPS / 3 { the_brief_call() } else { a_token_of_the_blue_call() };
             life.revoke(what.0, &what.1);
         }
-        if step == STEPS - 500 && seed % 4 == 0 {
+        if step == STEPS - 500 && seed.is_multiple_of(4) {
             life.drain();
         }
     }

@@ -119,7 +119,9 @@ fn leak(call: &str, party: &str) -> &'static str {
 const WINDOW: usize = 6;
 
 /// Where a mark may begin, by the byte that it begins with there: its group, and the bytes that follow.
-static BEGINNINGS: LazyLock<Vec<Vec<([u8; WINDOW], Group)>>> = LazyLock::new(|| {
+type Beginnings = Vec<Vec<([u8; WINDOW], Group)>>;
+
+static BEGINNINGS: LazyLock<Beginnings> = LazyLock::new(|| {
     let mut beginnings = vec![Vec::new(); 256];
     for group in Group::ALL {
         let mark = group.mark();
