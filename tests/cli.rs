@@ -68,9 +68,13 @@ fn a_right_configuration_is_ok_and_summed_up() {
     let (code, out, err) = hilum(&["check", &file]);
     assert_eq!((code, err.as_str()), (0, ""));
     assert!(out.starts_with(&format!("{file}: ok\n")), "{out}");
-    for line in
-        ["UDP      127.0.0.1:3478", "TLS      nowhere", "relay    127.0.0.1, ports 49152-65535", "1 shared secret"]
-    {
+    for line in [
+        "UDP      127.0.0.1:3478",
+        "TLS      nowhere",
+        "relay    127.0.0.1, ports 49152-65535",
+        "1 shared secret",
+        "audit    no log",
+    ] {
         assert!(out.contains(line), "{line:?} is not in {out}");
     }
     assert!(!out.contains("sesame"), "{out}");
@@ -102,6 +106,21 @@ fn an_old_key_and_one_that_has_ended_are_warned_of() {
     let (code, _, err) = hilum(&["check", &file]);
     assert_eq!((code, err.lines().count()), (0, 1), "{err}");
     assert!(err.contains("warning: tokens.keyring: holds no key that is good now"), "{err}");
+}
+
+#[test]
+fn an_audit_log_is_summed_up_and_not_made() {
+    let place = Place::new();
+    let more =
+        "[audit]\ndirectory = \"log\"\nkeep_days = 3650\nwhen_failing = \"refuse\"\nsyslog = \"logs.example.org\"\n";
+    let file = place.configuration(&format!("{AUTH}{more}"));
+    let (code, out, err) = hilum(&["check", &file]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let log = place.directory.path().join("log");
+    let line =
+        format!("audit    {}, kept for 3650 days, sent to logs.example.org:6514; refuse when it fails", log.display());
+    assert!(out.contains(&line), "{out}");
+    assert_eq!(fs::read_dir(place.directory.path()).unwrap().count(), 2, "the configuration and the secret");
 }
 
 #[test]

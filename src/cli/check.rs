@@ -59,6 +59,7 @@ fn summary(config: &Config) -> String {
         // Its Debug form counts users and secrets, and shows none.
         format!("  auth     {:?}{}", config.credentials, terms(config)),
         format!("  tokens   {}", tokens(config)),
+        format!("  audit    {}", audit(config)),
     ]
     .join("\n")
 }
@@ -81,6 +82,15 @@ fn tokens(config: &Config) -> String {
     let region = tokens.region.map_or_else(|| "no region".to_owned(), |region| format!("region {}", region.as_str()));
     let Some(rules) = &tokens.rules else { return format!("none accepted, {region}") };
     format!("keyring of {}, cluster {}, {region}", rules.keyring.keys().len(), rules.audience.as_str())
+}
+
+/// Where the audit log is, how long it is kept, and who gets a copy.
+fn audit(config: &Config) -> String {
+    let config::Audit { directory, rotation, when_failing, syslog, .. } = &config.audit;
+    let Some(directory) = directory else { return "no log".to_owned() };
+    let kept = rotation.keep.map_or_else(|| "kept".to_owned(), |seconds| format!("kept for {} days", seconds / 86_400));
+    let copy = syslog.as_ref().map_or_else(String::new, |syslog| format!(", sent to {}:{}", syslog.host, syslog.port));
+    format!("{}, {kept}{copy}; {} when it fails", directory.display(), when_failing.label())
 }
 
 /// What is no fault and should be seen to.

@@ -11,4 +11,5 @@
 mod calls;
 mod operator;
 mod process;
+mod receiver;
 mod world;
