@@ -22,6 +22,7 @@ use super::question::{self, List, Mint, Revoke};
 use super::relay::{Deed, NotRevoked, Relay, Unavailable};
 use super::role::{Caller, Who};
 use crate::auth::{InvalidRevocation, Revocation, Revoked};
+use crate::turn::AllocationView;
 
 /// The largest body. A token has 480 bytes.
 pub const LARGEST_BODY: usize = 16 * 1024;
@@ -125,19 +126,16 @@ impl Api {
             }
             Endpoint::Calls => {
                 let list = List::read(&query, false)?;
-                let views = self.survey(None).await?;
-                Ok(answer::json(&Calls::new(&views, list.page)))
+                self.survey(None, move |views| answer::json(&Calls::new(views, list.page))).await
             }
             Endpoint::Allocations => {
                 let list = List::read(&query, true)?;
-                let views = self.survey(list.call).await?;
-                Ok(answer::json(&Allocations::new(&views, list.page)))
+                self.survey(list.call, move |views| answer::json(&Allocations::new(views, list.page))).await
             }
             Endpoint::Revocations => {
                 let list = List::read(&query, false)?;
                 let relay = Arc::clone(&self.relay);
-                let all = blocking(move || relay.revocations()).await?;
-                Ok(answer::json(&Revocations::new(all, list.page)))
+                blocking(move || answer::json(&Revocations::new(relay.revocations(), list.page))).await
             }
             Endpoint::Revoke => {
                 plain(&query)?;
@@ -152,9 +150,15 @@ impl Api {
         }
     }
 
-    async fn survey(&self, of: Option<Revoked>) -> Result<Vec<crate::turn::AllocationView>, Problem> {
+    /// Looks at what runs, and makes an answer of it away from the threads that serve connections: there may be a hundred
+    /// thousand allocations to sort.
+    async fn survey(
+        &self,
+        of: Option<Revoked>,
+        shown: impl FnOnce(&[AllocationView]) -> Response + Send + 'static,
+    ) -> Answer {
         let relay = Arc::clone(&self.relay);
-        blocking(move || relay.survey(of.as_ref())).await?.map_err(unavailable)
+        blocking(move || relay.survey(of.as_ref()).map(|views| shown(&views))).await?.map_err(unavailable)
     }
 
     async fn revoke(&self, body: &[u8], caller: Caller) -> Answer {

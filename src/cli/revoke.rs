@@ -18,8 +18,8 @@ use crate::time::date::to_rfc3339;
 pub struct RevokeArgs {
     #[command(flatten)]
     what: What,
-    /// When the revocation may be forgotten, as 2026-12-24T16:00:00Z; by default when nothing that it revokes is good any
-    /// more: at the end of a token that is given whole, and in 7 days otherwise
+    /// When the revocation may be forgotten, as 2026-12-24T16:00:00Z; by default in 7 days and 10 minutes, the longest that
+    /// a token which is valid now can live, or at the end of a token that is given whole, if that is later
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<UnixTime>,
     #[command(flatten)]
