@@ -207,7 +207,8 @@ impl<'d> Reader<'d> {
         let log = server::log(&self.section("log", &server::LOG));
         let (udp, listen, admin) = self.listeners(&host);
         let tls = tls::read(self, &self.section("tls", &tls::KEYS), listen.tls_place);
-        let relay = relay::read(&self.section("relay", &relay::KEYS), &host);
+        let relay_section = self.section("relay", &relay::KEYS);
+        let relay = relay::read(&relay_section, &host);
         let peers = peers::read(&self.section("peers", &peers::KEYS));
         let strict_port = peers.strict_port;
         let seal = seal::read(&self.section("seal", &seal::KEYS));
@@ -227,7 +228,7 @@ impl<'d> Reader<'d> {
         let auth::Auth { credentials, issuing, terms } = auth?;
         let closed = terms.reach == Destinations::Clients;
         if closed || tokens.keyring.is_some() {
-            relay::leaves_numbers(&self.section("relay", &relay::KEYS), &relay);
+            relay::leaves_numbers(&relay_section, &relay);
         }
         let opens_ports = (!closed && !credentials.is_empty()) || tokens.outside;
         Some(Config {

@@ -81,6 +81,13 @@ fn regions_are_those_of_this_relay_or_of_one_that_it_knows() {
     ]);
 }
 
+/// Whoever reaches clients alone needs numbers that no port has, so the table is asked for more than once.
+#[test]
+fn a_fault_of_the_relay_is_named_once_whoever_asks_for_its_numbers() {
+    let text = format!("[relay]\nprots = \"50000-60000\"\n{AUTH}reach = \"clients\"\n");
+    holds(&[(&text, &[(2, "relay.prots", "is unknown; did you mean ports?")])]);
+}
+
 #[test]
 fn terms_apply_at_once() {
     let region = "[tokens]\nregion = \"north\"\n";
