@@ -120,3 +120,15 @@ fn the_builder_gets_everything_cargo_reads_and_no_more() {
     }
     assert!(lines.iter().skip(1).all(|line| line.starts_with('!')));
 }
+
+// What was revoked must be revoked in the next container, too.
+#[test]
+fn the_container_keeps_its_state_on_the_volume() {
+    let recipe = file("docker/Dockerfile");
+    let all = instructions(&recipe);
+    let of =
+        |word: &str| all.iter().filter(|(name, _)| name == word).map(|(_, rest)| rest.as_str()).collect::<Vec<_>>();
+    let volumes = of("VOLUME");
+    let kept = of("ENV").into_iter().find_map(|variable| variable.strip_prefix("STATE_DIRECTORY="));
+    assert!(kept.is_some_and(|directory| volumes.contains(&directory)), "{kept:?} {volumes:?}");
+}
