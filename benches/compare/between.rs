@@ -10,8 +10,8 @@ use super::load::{Direction, Media, Rate};
 use super::report::{Row, thousands};
 use super::servers::{Kind, Server};
 
-/// One packet of each client at a time, as voice comes. Relay sockets gain by bursts, in which a system call moves several
-/// packets of one client; within a closed call it moves packets of all of them anyway.
+/// One packet of each client at a time, as voice comes. Relay sockets gain by bursts, in which a system call moves
+/// several packets of one client; within a closed call it moves packets of all of them anyway.
 const AT_ONCE: usize = 1;
 
 /// What was found for packets of one size.

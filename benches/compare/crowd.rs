@@ -1,4 +1,5 @@
-//! A hundred thousand allocations of calls that are silent, and one call that is revoked among them while another goes on.
+//! A hundred thousand allocations of calls that are silent, and one call that is revoked among them while another goes
+//! on.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -32,9 +33,9 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Calls of two parties each, until there are as many allocations as planned; every client has a channel to the other, and their
-    /// handshake is done. The parties of a call come from an address of their own and are gone when they have what they
-    /// asked for: the relay keeps it all the same.
+    /// Calls of two parties each; every client has a channel to the other, and their handshake is done. The parties of
+    /// a call come from an address of their own and are gone when they have what they asked for: the relay keeps it all
+    /// the same.
     pub fn new(plan: &Plan) -> Self {
         let allocations = plan.crowd;
         let server = Server::start(Kind::Hilum);

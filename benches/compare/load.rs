@@ -60,8 +60,8 @@ pub struct Media {
 }
 
 impl Media {
-    /// Packets of `size` bytes, `burst` at a time. SRTP in form: the payloads differ, as those of calls do, and the numbers
-    /// go on.
+    /// Packets of `size` bytes, `burst` at a time. SRTP in form: the payloads differ, as those of calls do, and the
+    /// numbers go on.
     pub fn new(calls: Vec<Call>, direction: Direction, burst: usize, size: usize) -> Self {
         let header = write_channel_header(CHANNEL, u16::try_from(size).unwrap());
         let rehearsal = calls[0].rehearsal;

@@ -1,9 +1,9 @@
 //! Hilum beside Debian's coturn and a server on the `turn` crate: the same load on each, in one run.
 //!
-//! `cargo bench --bench compare` prints the tables and writes them into `docs/performance.md`; with `-- --quick` it is a short
-//! run that writes nothing, and with the name of a part, `outside`, `between` or `crowd`, that part alone. What is counted is
-//! what arrived, for each second of CPU that the server used: that does not depend on how fast the load is, and little on
-//! what else the machine does.
+//! `cargo bench --bench compare` prints the tables and writes them into `docs/performance.md`; with `-- --quick` it is a
+//! short run that writes nothing, and with the name of a part, `outside`, `between` or `crowd`, that part alone. What is
+//! counted is what arrived, for each second of CPU that the server used: that does not depend on how fast the load is,
+//! and little on what else the machine does.
 
 #![allow(
     missing_docs,
