@@ -214,8 +214,9 @@ impl<N: Net> Shard<N> {
     /// One turn of the loop. `false`: the shard has stopped, all its allocations have ended.
     pub fn turn(&mut self) -> bool {
         let later = (!self.facts.is_done()).then(|| self.now.moment + TOLD_EVERY);
-        let until = if self.hungry { Some(Moment::ZERO) } else { self.relay.deadline().into_iter().chain(later).min() };
-        self.now = self.net.wait(until);
+        // Who is idle publishes in time as well: the last second's numbers do not wait for another packet.
+        let next = self.relay.deadline().into_iter().chain(later).fold(self.publish_at, Moment::min);
+        self.now = self.net.wait(Some(if self.hungry { Moment::ZERO } else { next }));
         let goes_on = !self.published.stop.load(Ordering::Acquire);
         if goes_on {
             self.read_mail();

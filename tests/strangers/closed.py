@@ -14,6 +14,7 @@ import subprocess
 import time
 
 import browser
+import canaries
 import ice
 import outside
 from server import CALL, HOST, Server, start_hilum
@@ -25,8 +26,6 @@ KID = "strangers-key"
 BOTH = {"chromium": "chromium 1", "firefox": "firefox 2"}
 # An hour: far beyond the minute that clocks may be apart.
 HOUR = 3600
-
-
 FOUR = ["chromium", "firefox", "chromium", "firefox"]
 # What a browser is told of a credential that is refused, and what the server counts.
 REFUSED = {
@@ -38,6 +37,7 @@ REFUSED = {
     "forged": (401, "signature"),
     "of another cluster": (401, "audience"),
     "of a region that nobody serves": (403, None),
+    "revoked": (403, "revoked"),
 }
 
 
@@ -135,8 +135,8 @@ class Counted:
 
     def by(self, metric: str, label: str) -> dict[str, int]:
         """What is not zero, by the value of a label."""
-        values = sorted({value for name in self.after if re.match(rf"{metric}\b", name) for value in re.findall(rf'{label}="(\w+)"', name)})
-        each = {value: self.of(metric, **{label: value}) for value in values}
+        found = (re.search(rf'^{metric}\{{.*\b{label}="(\w+)"', name) for name in self.after)
+        each = {value: self.of(metric, **{label: value}) for value in sorted({match.group(1) for match in found if match})}
         return {value: count for value, count in each.items() if count}
 
 
@@ -148,7 +148,7 @@ def sockets(server: Server) -> str:
     if not listening:
         raise AssertionError(f"ss shows no socket of the server: {lines[:5]}")
     if len(own) != len(listening):
-        raise AssertionError(f"{len(own)} UDP sockets, of which {len(listening)} listen: a call within the relay needs no other")
+        raise AssertionError(f"{len(own)} UDP sockets, of which {len(listening)} listen: closed calls need no other")
     return f"no UDP sockets but the {len(listening)} that listen"
 
 
@@ -157,6 +157,8 @@ class Closed:
 
     def __init__(self, folder: pathlib.Path, binary: pathlib.Path, certificate: pathlib.Path, key: pathlib.Path):
         self.issuer = Issuer(binary, folder)
+        # What the audit log of the north must say in the end: calls by what the seal saw, refusals by reason, revocations.
+        self.calls, self.reasons, self.revocations = (collections.Counter() for _ in range(3))
 
         # Only the server of the south heeds it when a token names somebody outside, so only that one opens ports.
         def start(name: str, region: str, elsewhere: list[str], peers: str | None = None) -> Server:
@@ -167,6 +169,12 @@ cluster = "{CLUSTER}"
 region = "{region}"
 elsewhere = {json.dumps(elsewhere)}
 outside = {"true" if peers else "false"}
+
+[operator]
+socket = "{folder / name}.sock"
+
+[audit]
+directory = "{folder / name}-audit"
 """
             return start_hilum(folder, name, binary, certificate, key, who, peers)
 
@@ -186,9 +194,10 @@ outside = {"true" if peers else "false"}
         yield "tokens of one call: four browsers in a mesh", met(*FOUR, direct=True)
         yield "tokens of one call: firefox-chromium over tcp", met("firefox", "chromium", way="tcp")
         yield "tokens of one call: chromium-chromium over tls", met("chromium", "chromium", way="tls")
-        yield "tokens of one call: aiortc", lambda: ice.aiortc_both_ways(self.north, *self.issuer.parties(2))
+        yield "tokens of one call: aiortc", self.aiortc
         yield "tokens of four calls: no two browsers meet", self.apart
         yield "tokens that do not hold: no browser gets a candidate", self.refused
+        yield "a call that is revoked: its media stops", self.revoked
         yield "beyond the call: nothing is reached", self.beyond
 
     def met(self, parties: tuple[str, ...], **more) -> str:
@@ -202,10 +211,16 @@ outside = {"true" if peers else "false"}
         refused |= {"other_call": north.of("hilum_discards_total", reason="other_call")}
         if any(refused.values()):
             raise AssertionError(f"something of a good call was refused: {refused}")
-        inside, outside = relayed(north)
-        if inside < said["packets"] or outside:
-            raise AssertionError(f"{said['packets']} media packets arrived, {inside} inside the relay, {outside} outside")
-        return f"{line}; {inside} inside the relay, {outside} outside; {seen[0]}"
+        inside, leaving = relayed(north)
+        if inside < said["packets"] or leaving:
+            raise AssertionError(f"{said['packets']} media packets arrived, {inside} inside the relay, {leaving} outside")
+        self.calls["sealed"] += 1
+        return f"{line}; {inside} inside the relay, {leaving} outside; {seen[0]}"
+
+    def aiortc(self) -> str:
+        line = ice.aiortc_both_ways(self.north, *self.issuer.parties(2))
+        self.calls["sealed"] += 1
+        return line
 
     def parties(self, browsers: list[str], who: list[tuple[str, str]]) -> list[dict]:
         relays = [browser.ways(self.north, self.north.plain, each) for each in who]
@@ -223,6 +238,8 @@ outside = {"true" if peers else "false"}
         # Every side of every connection checks more than once.
         if begun < len(FOUR) or stopped < 2 * said["failed"] or passed:
             raise AssertionError(line)
+        self.calls["not-opened"] += len(FOUR)
+        self.reasons["datagram/other_call"] += stopped
         return line
 
     def refused(self) -> str:
@@ -231,9 +248,8 @@ outside = {"true" if peers else "false"}
         Chromium is sent there as well, and does not go because it lets no relay send it to a loopback address.
         """
         north, south = Counted(self.north), Counted(self.south)
-        cases = self.cases()
-        relay = lambda who: browser.ways(self.north, self.north.plain, who)["udp"]
-        relays = {name: relay(who) for name, who in (cases | {"south": self.issuer.mint(self.issuer.call(), "a", SOUTH)}).items()}
+        who = self.cases() | {"south": self.issuer.mint(self.issuer.call(), "a", SOUTH)}
+        relays = {name: browser.ways(self.north, self.north.plain, each)["udp"] for name, each in who.items()}
         said, _ = browser.drive({"kind": "refused", "parties": [{"browser": each, "cases": relays} for each in BOTH]})
         told = collections.Counter()
         for each, party in BOTH.items():
@@ -253,6 +269,7 @@ outside = {"true" if peers else "false"}
         begun = {"north": north.of("hilum_allocations_begun_total"), "south": south.of("hilum_allocations_begun_total")}
         if begun["north"] or not begun["south"] or sent <= from_chromium or elsewhere < sent + len(BOTH):
             raise AssertionError(f"allocations {begun}, {elsewhere} for other regions, {sent} sent to another relay")
+        self.reasons.update({f"token/{reason}": count for reason, count in counted.items() if reason})
         codes = {name: code for name, (code, _) in REFUSED.items()}
         return f"both browsers are told {codes}; counted {counted}, {elsewhere} for other regions; allocations {begun}"
 
@@ -267,8 +284,50 @@ outside = {"true" if peers else "false"}
             self.issuer.forged(),
             mint(cluster="another-cluster"),
             mint(region=NOWHERE),
+            mint(),
         ]
+        self.revoke("token", made[-1][0])
         return dict(zip(REFUSED, made, strict=True))
+
+    def operate(self, *arguments) -> str:
+        return self.issuer.hilum(*arguments, "--socket", f"{self.north.folder / 'north'}.sock")
+
+    def revoke(self, what: str, which: str) -> None:
+        self.operate("revoke", f"--{what}", which)
+        self.revocations[what] += 1
+
+    def revoked(self) -> str:
+        """Two browsers talk, the call is revoked, and it is over for both: no media, and no new candidate."""
+        north, call = Counted(self.north), self.issuer.call()
+        who = [self.issuer.mint(call, party) for party in ("party-0", "party-1")]
+        took = []
+
+        def cut() -> None:
+            running = self.operate("calls")
+            if call not in running:
+                raise AssertionError(f"hilum calls does not show the call: {running}")
+            begin = time.monotonic()
+            self.revoke("call", f"{ISSUER}/{call}")
+            took.append(time.monotonic() - begin)
+            running = self.operate("calls")
+            if call in running:
+                raise AssertionError(f"hilum calls still shows the call: {running}")
+
+        browsers = list(BOTH)
+        said, _ = browser.drive({"kind": "cut", "parties": self.parties(browsers, who)}, during=cut)
+        errors = sum(expect(f"{each}, again", again, 403) for each, again in zip(browsers, said["again"], strict=True))
+        north.look()
+        ended, refused = (
+            north.of("hilum_allocations_ended_total", cause="revoked"),
+            north.of("hilum_token_refusals_total", reason="revoked"),
+        )
+        line = f"{said['before']} media packets before, {said['more']} after, while {said['sent']} were sent; "
+        line += f"{ended} allocations ended in {took[0] * 1000:.0f} ms, command included; {refused} refusals with 403"
+        if ended < len(who) or refused < errors:
+            raise AssertionError(line)
+        self.calls["sealed"] += 1
+        self.reasons["token/revoked"] += refused
+        return line
 
     def beyond(self) -> str:
         south = Counted(self.south)
@@ -282,10 +341,36 @@ outside = {"true" if peers else "false"}
         return outside.beyond(self.south, self.issuer, SOUTH, counted)
 
 
+    def recorded(self) -> str:
+        """The audit log of the north, which has ended: whole, and it says of every call what the browsers have seen."""
+        directory = f"{self.north.folder / 'north'}-audit"
+        verified = self.issuer.hilum("audit", "verify", directory)
+        text = self.issuer.hilum("audit", "export", directory, "--from", "2020-01-01", "--to", "2100-01-01")
+        canaries.judge(text)
+        records = [json.loads(line) for line in text.splitlines()]
+        of = lambda kind: [record["body"] for record in records if record["kind"] == kind]
+        calls, reasons = of("call-ended"), collections.Counter()
+        for body in of("refusals"):
+            reasons.update(body["reasons"])
+        ended = collections.Counter(body["seal"] for body in calls)
+        carried = {seal: [body["bytes_up"] + body["bytes_down"] for body in calls if body["seal"] == seal] for seal in ended}
+        if ended != self.calls or len(of("call-begun")) != self.calls.total() or any(body["region"] != NORTH for body in calls):
+            raise AssertionError(f"on record are {calls}, begun {len(of('call-begun'))}, but there were {dict(self.calls)}")
+        if not all(carried.get("sealed", [])) or any(carried.get("not-opened", [])):
+            raise AssertionError(f"bytes of calls: {carried}")
+        if missing := {reason: count for reason, count in self.reasons.items() if reasons[reason] < count}:
+            raise AssertionError(f"on record are {dict(reasons)}, but there were {missing}")
+        revoked = collections.Counter(body["what"] for body in of("revoked"))
+        if revoked != self.revocations:
+            raise AssertionError(f"on record are the revocations {dict(revoked)}, but there were {dict(self.revocations)}")
+        verdict = next(line for line in verified.splitlines() if line.startswith("verdict"))
+        return f"{len(records)} records; {verdict}; calls {dict(ended)}, revoked {dict(revoked)}, refused {dict(reasons)}"
+
+
 def relayed(server: Counted) -> tuple[int, int]:
     """How many packets have gone from client to client inside the relay, and to or from anybody outside."""
-    inside, *outside = (server.of("hilum_packets_total", direction=way) for way in ("inside", "to_peer", "from_peer"))
-    return inside, sum(outside)
+    inside, *leaving = (server.of("hilum_packets_total", direction=way) for way in ("inside", "to_peer", "from_peer"))
+    return inside, sum(leaving)
 
 
 def expect(what: str, gathered: dict, code: int) -> int:

@@ -125,6 +125,7 @@ def main() -> int:
                 ))
                 judge(f"{tool}: the server still runs and ends when asked", lambda one=one: canaries.ends_well(one))
                 judge(f"{tool}: no address, name, password or token in the log", lambda one=one: canaries.log(one))
+            judge("tokens: the audit log of what the browsers did", tokens.recorded)
     finally:
         for one in set(running.values()):
             one.stop()
