@@ -55,6 +55,7 @@ fn summary(config: &Config) -> String {
         format!("  relay    {}, ports {}-{}", list(relay), ports.start(), ports.end()),
         format!("  seal     {}", seal(config)),
         format!("  admin    {}", list(config.admin)),
+        format!("  api      {}", list(api(config))),
         format!("  threads  {}", config.shards),
         // Its Debug form counts users and secrets, and shows none.
         format!("  auth     {:?}{}", config.credentials, terms(config)),
@@ -62,6 +63,17 @@ fn summary(config: &Config) -> String {
         format!("  audit    {}", audit(config)),
     ]
     .join("\n")
+}
+
+/// Where operators are let in, and whether credentials are minted for others.
+fn api(config: &Config) -> Vec<String> {
+    let (api, access) = (&config.api, &config.api.access);
+    let socket = api.socket.iter().map(|socket| socket.display().to_string());
+    let network = api.listen.iter().map(|address| {
+        format!("{address} ({} API keys, {} certificates)", access.keys.len(), access.certificates.len())
+    });
+    let minter = access.minter.iter().map(|minter| format!("minting with the key {}", minter.kid.as_str()));
+    socket.chain(network).chain(minter).collect()
 }
 
 /// Whom static users and time-limited credentials reach, and where, if that is not everywhere.

@@ -229,6 +229,9 @@ async fn what_is_minted_opens_a_call_and_what_is_revoked_ends_it() {
 async fn a_key_that_is_removed_opens_nothing_after_a_reload() {
     let place = Place::new();
     let (key, other) = (place.new_key("issuer"), place.new_key("viewer"));
+    let (_, said, _) = place.run(&["check", &place.text("hilum.toml")]);
+    let network = "127.0.0.1:0 (2 API keys, 0 certificates), minting with the key 2026-11-27";
+    assert!(said.contains(&format!("  api      {}, {network}\n", place.text("operator.sock"))), "{said}");
     let mut app = place.start().await;
     let network = app.addresses().api[0];
     let body = r#"{"call":"visit-7","party":"a"}"#;
