@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use hilum::addr::{Family, FiveTuple, Link};
-use hilum::time::{Moment, Now, UnixTime};
+use hilum::addr::{Family, FiveTuple, Link, Transport};
+use hilum::time::{Moment, Now};
 use hilum::wire::TransactionId;
+
+pub use crate::words::{Badge, Expected, Granted, Inside, Nonce, Proof, Said, Wish, Word};
 
 pub const SHARDS: usize = 2;
 pub const MOST_PERMISSIONS: usize = 4;
@@ -22,92 +24,13 @@ const CHANNEL: Duration = Duration::from_secs(600);
 const GRACE: u64 = 30;
 const RESERVED: Duration = Duration::from_secs(30);
 const RETRANSMITTED: Duration = Duration::from_secs(40);
-
-/// What a client says.
-#[derive(Clone, Debug)]
-pub enum Word {
-    /// An Allocate without credentials.
-    Ask,
-    Allocate {
-        wish: Wish,
-        lifetime: Option<u32>,
-    },
-    Refresh {
-        lifetime: Option<u32>,
-        family: Option<Family>,
-    },
-    Permit(Vec<SocketAddr>),
-    Bind(u16, SocketAddr),
-    Channel(u16, Vec<u8>),
-    Send(SocketAddr, Vec<u8>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
-    One(Family),
-    Both,
-    /// An even port, and the next one reserved.
-    EvenAndNext,
-    Reserved([u8; 8]),
-}
-
-/// A nonce: whom it was given to, and in which second.
-#[derive(Clone, Debug)]
-pub struct Nonce {
-    pub bytes: Vec<u8>,
-    pub client: SocketAddr,
-    pub second: u64,
-}
-
-/// What goes with a request.
-#[derive(Clone, Debug)]
-pub struct Proof {
-    pub user: String,
-    pub until: Option<UnixTime>,
-    pub genuine: bool,
-    pub nonce: Nonce,
-}
-
-/// A word as it travels.
-#[derive(Clone, Debug)]
-pub struct Said {
-    pub client: FiveTuple,
-    pub word: Word,
-    pub proof: Option<Proof>,
-    pub transaction: TransactionId,
-}
-
-/// What must become of a datagram.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Expected {
-    Nothing,
-    /// One of these answers; 0 is success.
-    Answer(Vec<u16>),
-    ToPeer {
-        from: SocketAddr,
-        to: SocketAddr,
-        data: Vec<u8>,
-        /// Whether it may also be dropped: a peer behind this relay that ran out within this second.
-        perhaps: bool,
-    },
-    ToClient {
-        client: FiveTuple,
-        channel: Option<u16>,
-        data: Vec<u8>,
-    },
-}
-
-/// What the success response to an Allocate said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Granted {
-    pub relayed: Vec<SocketAddr>,
-    pub lifetime: u64,
-    pub token: Option<[u8; 8]>,
-}
+/// Seconds that clocks may be apart where tokens are judged.
+const SKEW: u64 = 60;
 
 #[derive(Clone, Debug)]
 pub struct Allocation {
     pub user: String,
+    badge: Option<Badge>,
     transaction: TransactionId,
     answer: Granted,
     pub relayed: BTreeMap<Family, (SocketAddr, Moment)>,
@@ -119,6 +42,7 @@ pub struct Allocation {
 struct Lingering {
     /// Of a whole allocation.
     user: Option<String>,
+    badge: Option<Badge>,
     client: FiveTuple,
     address: SocketAddr,
     second: u64,
@@ -164,6 +88,15 @@ pub fn is_in_denied_network(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V4(ip) if ip.octets()[..3] == [203, 0, 113] && ip.octets()[3] >= 64)
 }
 
+/// Whether those of one badge may speak with those of another: other parties of one call, or nobody's call at all.
+fn meet(one: Option<Badge>, other: Option<Badge>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.call == other.call && one.party != other.party,
+        (None, None) => true,
+        _ => false,
+    }
+}
+
 fn is_allowed(ip: IpAddr, rules: Rules) -> bool {
     let private = matches!(ip, IpAddr::V4(ip) if ip.octets()[0] == 10);
     !(private || rules.denying && is_in_denied_network(ip))
@@ -172,6 +105,15 @@ fn is_allowed(ip: IpAddr, rules: Rules) -> bool {
 impl Allocation {
     fn permits(&self, ip: IpAddr, now: Moment) -> bool {
         self.permissions.get(&ip).is_some_and(|expires| now < *expires)
+    }
+
+    /// Whether a permission may be given: a call is only with clients of this relay.
+    fn may_permit(&self, ip: IpAddr, rules: Rules) -> bool {
+        is_allowed(ip, rules) && (self.badge.is_none() || is_own(ip))
+    }
+
+    fn channel_to(&self, peer: SocketAddr) -> Option<u16> {
+        self.channels.iter().find(|(_, (bound, _))| *bound == peer).map(|(number, _)| *number)
     }
 
     fn from(&self, peer: SocketAddr) -> Option<SocketAddr> {
@@ -203,6 +145,11 @@ impl Allocation {
     }
 }
 
+/// Seconds until a credential grants nothing any more.
+fn left(proof: &Proof, now: Now) -> u64 {
+    proof.until.map_or(u64::MAX, |until| (until.as_secs() + GRACE).saturating_sub(now.unix.as_secs()))
+}
+
 impl Model {
     /// Lets run out what has run out by now.
     pub fn catch_up(&mut self, now: Now) {
@@ -213,6 +160,7 @@ impl Model {
             let whole = over.len() == allocation.relayed.len();
             lingering.extend(over.iter().map(|(_, (address, expires))| Lingering {
                 user: whole.then(|| allocation.user.clone()),
+                badge: allocation.badge,
                 client: *client,
                 address: *address,
                 second: expires.as_nanos().div_ceil(1_000_000_000),
@@ -242,11 +190,17 @@ impl Model {
         ghosts.len()
     }
 
-    /// Whether an allocation has this relayed address: certainly, and perhaps still.
-    fn relays(&self, address: SocketAddr) -> (bool, bool) {
-        let mut relayed = self.allocations.values().flat_map(|each| each.relayed.values());
-        let live = relayed.any(|(each, _)| *each == address);
-        (live, live || self.lingering.iter().any(|each| each.address == address))
+    /// Who has a relayed address.
+    fn holder(&self, address: SocketAddr) -> Option<(&FiveTuple, &Allocation)> {
+        let has = |each: &Allocation| each.relayed.values().any(|(relayed, _)| *relayed == address);
+        self.allocations.iter().find(|(_, each)| has(each))
+    }
+
+    /// Whether somebody whom these may meet has this relayed address: certainly, and perhaps still.
+    fn relays(&self, badge: Option<Badge>, address: SocketAddr) -> (bool, bool) {
+        let live = self.holder(address).is_some_and(|(_, each)| meet(badge, each.badge));
+        let lingers = |each: &Lingering| each.address == address && meet(badge, each.badge);
+        (live, live || self.lingering.iter().any(lingers))
     }
 
     /// What must become of what a client said.
@@ -255,10 +209,10 @@ impl Model {
         match (&said.word, &said.proof) {
             (Word::Channel(number, data), _) => {
                 let bound = allocation.and_then(|found| Some((found, found.channels.get(number)?.0)));
-                bound.map_or(Expected::Nothing, |(found, peer)| self.passes(found, peer, data, now))
+                bound.map_or(Expected::Nothing, |(found, peer)| self.passes(said, found, peer, data, now))
             }
             (Word::Send(peer, data), _) => match allocation {
-                Some(found) if is_own(peer.ip()) || peer.port() >= 1024 => self.passes(found, *peer, data, now),
+                Some(found) if is_own(peer.ip()) || peer.port() >= 1024 => self.passes(said, found, *peer, data, now),
                 _ => Expected::Nothing,
             },
             (Word::Ask, _) | (_, None) => Expected::Answer(vec![401]),
@@ -267,7 +221,8 @@ impl Model {
                 if proof.nonce.client != said.client.client.socket() || age > NONCE_LIFETIME {
                     return Expected::Answer(vec![438]);
                 }
-                if !proof.genuine || proof.until.is_some_and(|until| until <= now.unix) {
+                let skew = if proof.badge.is_some() { SKEW } else { 0 };
+                if !proof.genuine || proof.until.is_some_and(|until| until.plus_secs(skew) <= now.unix) {
                     return Expected::Answer(vec![401]);
                 }
                 Expected::Answer(self.answers(said, proof, now))
@@ -275,11 +230,25 @@ impl Model {
         }
     }
 
-    fn passes(&self, allocation: &Allocation, peer: SocketAddr, data: &[u8], now: Now) -> Expected {
+    fn passes(&self, said: &Said, allocation: &Allocation, peer: SocketAddr, data: &[u8], now: Now) -> Expected {
         let Some(from) = allocation.from(peer) else { return Expected::Nothing };
-        let (surely, perhaps) = if is_own(peer.ip()) { self.relays(peer) } else { (true, true) };
+        let outside = (allocation.badge.is_none(), allocation.badge.is_none());
+        let (surely, perhaps) = if is_own(peer.ip()) { self.relays(allocation.badge, peer) } else { outside };
         if !allocation.permits(peer.ip(), now.moment) || !perhaps {
             return Expected::Nothing;
+        }
+        if allocation.badge.is_some() {
+            let lingering = self.lingering.iter().find(|each| each.address == peer).map(|each| each.client);
+            let holder = self.holder(peer);
+            let client = holder.map(|(client, _)| *client).or(lingering).expect("somebody has it");
+            let way = match holder {
+                _ if shard_of(&client) != shard_of(&said.client) => Inside::OtherShard { perhaps: !surely },
+                Some((_, other)) if other.permits(from.ip(), now.moment) => {
+                    Inside::Here(client, other.channel_to(from))
+                }
+                _ => Inside::Lost,
+            };
+            return Expected::Inside { from, to: peer, data: data.to_vec(), way };
         }
         Expected::ToPeer { from, to: peer, data: data.to_vec(), perhaps: !surely }
     }
@@ -292,7 +261,8 @@ impl Model {
                 Some(found) if found.transaction == said.transaction && found.user == proof.user => vec![0],
                 Some(_) => vec![437],
                 None if rules.draining => vec![508],
-                None => self.answers_to_new(*wish, &proof.user),
+                None if proof.badge.is_some_and(|badge| badge.begins_until.plus_secs(SKEW) <= now.unix) => vec![403],
+                None => self.answers_to_new(*wish, proof, now),
             };
         }
         if self.is_farewell(said, proof) {
@@ -303,8 +273,9 @@ impl Model {
             return vec![441];
         }
         match &said.word {
-            Word::Refresh { family, .. } => match family {
+            Word::Refresh { family, lifetime } => match family {
                 Some(family) if !allocation.relayed.contains_key(family) => vec![443],
+                _ if *lifetime != Some(0) && left(proof, now) == 0 => vec![403],
                 _ => vec![0],
             },
             Word::Permit(peers) => {
@@ -313,7 +284,7 @@ impl Model {
                 }
                 let mut trial = allocation.clone();
                 let fault = peers.iter().find_map(|peer| {
-                    if !is_allowed(peer.ip(), rules) {
+                    if !allocation.may_permit(peer.ip(), rules) {
                         return Some(403);
                     }
                     (!trial.permit(peer.ip(), now.moment)).then_some(508)
@@ -325,7 +296,8 @@ impl Model {
         }
     }
 
-    fn answers_to_new(&self, wish: Wish, user: &str) -> Vec<u16> {
+    fn answers_to_new(&self, wish: Wish, proof: &Proof, now: Now) -> Vec<u16> {
+        let user = proof.user.as_str();
         let held = self.allocations.values().filter(|each| each.user == user).count();
         let perhaps = held + self.ghosts(|each| each.user.as_deref() == Some(user));
         let total = self.allocations.len();
@@ -334,6 +306,8 @@ impl Model {
             return vec![486];
         }
         let fair = match wish {
+            // The skew lets a token in that has nothing left to grant.
+            _ if left(proof, now) == 0 => 403,
             Wish::Reserved(token) if self.reserved.get(&token).is_none_or(|(holder, _)| holder != user) => 508,
             _ => 0,
         };
@@ -363,12 +337,13 @@ impl Model {
         if allocation.from(peer).is_none() {
             return vec![443];
         }
-        let (surely, perhaps) = if is_own(peer.ip()) { self.relays(peer) } else { (peer.port() >= 1024, false) };
+        let outside = (peer.port() >= 1024 && allocation.badge.is_none(), false);
+        let (surely, perhaps) = if is_own(peer.ip()) { self.relays(allocation.badge, peer) } else { outside };
         let mut answers = Vec::new();
         if !surely {
             answers.push(403);
         }
-        if !is_allowed(peer.ip(), rules) {
+        if !allocation.may_permit(peer.ip(), rules) {
             return vec![403];
         }
         if surely || perhaps {
@@ -388,8 +363,7 @@ impl Model {
 
     fn lifetime(&self, asked: Option<u32>, proof: &Proof, now: Now) -> u64 {
         let wish = asked.map_or(DEFAULT_LIFETIME, |asked| u64::from(asked).clamp(DEFAULT_LIFETIME, MAX_LIFETIME));
-        let left = proof.until.map_or(u64::MAX, |until| until.as_secs().saturating_sub(now.unix.as_secs()) + GRACE);
-        wish.min(left)
+        wish.min(left(proof, now))
     }
 
     /// A request was granted: the model does the same. `granted` is what an Allocate's or a Refresh's answer said.
@@ -437,12 +411,15 @@ impl Model {
         }
         for address in &granted.relayed {
             assert!(is_own(address.ip()));
-            assert!(!self.relays(*address).0, "a relayed address belongs to one allocation");
+            assert!(self.holder(*address).is_none(), "a relayed address belongs to one allocation");
+            // An address of a call has no socket, and none of the numbers of those that have one.
+            assert_eq!(address.port() < 49_152, proof.badge.is_some());
         }
         let expires = now.moment + Duration::from_secs(granted.lifetime);
         let relayed = families.drain(..).zip(granted.relayed.iter().map(|address| (*address, expires))).collect();
         let allocation = Allocation {
             user: proof.user.clone(),
+            badge: proof.badge,
             transaction: said.transaction,
             answer: granted,
             relayed,
@@ -481,15 +458,35 @@ impl Model {
 
     /// What must become of a datagram from a peer to a relayed address.
     pub fn hears_peer(&self, peer: SocketAddr, relayed: SocketAddr, data: &[u8], now: Now) -> Expected {
-        let mine = |each: &Allocation| each.relayed.values().any(|(address, _)| *address == relayed);
-        match self.allocations.iter().find(|(_, each)| mine(each)) {
-            Some((client, allocation)) if allocation.permits(peer.ip(), now.moment) => {
-                let channel = allocation.channels.iter().find(|(_, (bound, _))| *bound == peer);
-                let channel = channel.map(|(number, _)| *number);
-                Expected::ToClient { client: *client, channel, data: data.to_vec() }
+        // Nothing comes to an address of a call from outside, and nothing comes from one.
+        let forged = self.holder(peer).is_some_and(|(_, each)| each.badge.is_some());
+        let perhaps = self.lingering.iter().any(|each| each.address == peer && each.badge.is_some());
+        match self.holder(relayed) {
+            Some((client, allocation)) if allocation.badge.is_none() && !forged => {
+                self.reaches(client, peer, data, perhaps, now)
             }
             _ => Expected::Nothing,
         }
+    }
+
+    fn reaches(&self, client: &FiveTuple, peer: SocketAddr, data: &[u8], perhaps: bool, now: Now) -> Expected {
+        let allocation = &self.allocations[client];
+        if !allocation.permits(peer.ip(), now.moment) {
+            return Expected::Nothing;
+        }
+        Expected::ToClient { client: *client, channel: allocation.channel_to(peer), data: data.to_vec(), perhaps }
+    }
+
+    /// What must become of a datagram that comes from the other shard.
+    pub fn hears_shard(&self, from: SocketAddr, to: SocketAddr, data: &[u8], now: Now) -> Expected {
+        let Some((client, receiver)) = self.holder(to) else { return Expected::Nothing };
+        let (surely, perhaps) = self.relays(receiver.badge, from);
+        if perhaps { self.reaches(client, from, data, !surely, now) } else { Expected::Nothing }
+    }
+
+    /// How the client is connected whose relayed address this is.
+    pub fn transport_at(&self, relayed: SocketAddr) -> Option<Transport> {
+        self.holder(relayed).map(|(client, _)| client.link.transport())
     }
 
     /// The channels and the permitted IP addresses of a client, for those who want to use them.

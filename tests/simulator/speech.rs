@@ -44,6 +44,7 @@ pub fn name(client: &FiveTuple) -> String {
 pub fn client_of(proof: &Proof, five_tuple: FiveTuple) -> Client {
     let plain = Client { five_tuple, username: proof.user.clone(), password: scenario::PASSWORD.into() };
     match proof.until {
+        _ if proof.badge.is_some() => plain.with_username(proof.user.clone()),
         Some(until) => {
             let label = proof.user.split_once(':').unwrap().1;
             plain.ephemeral(until, label)

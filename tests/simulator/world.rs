@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hilum::addr::{ClientAddr, ConnectionId, Family, FiveTuple, Link, PeerAddr, RelayedAddr, Transport};
+use hilum::addr::{ClientAddr, ConnectionId, Family, FiveTuple, Link, RelayedAddr, Transport};
 use hilum::auth::{Authenticator, Subject};
 use hilum::policy::{PeerRules, Policy, Quota};
 use hilum::time::{Lifetime, Moment, Now};
@@ -20,9 +20,11 @@ use hilum::wire::{AttributeType, Class, Method, TransactionId};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 
-use crate::model::{self, Expected, Granted, Model, Nonce, Proof, SHARDS, Said, Word, shard_of};
+use crate::model::{self, Badge, Expected, Granted, Model, Nonce, Proof, SHARDS, Said, Word, shard_of};
 use crate::scenario::{self, Answer, Client, RELAY_V4, RELAY_V6, START};
-use crate::speech::{bytes_of, check_data, client_of, method_of, name};
+use crate::speech::{bytes_of, client_of, method_of, name};
+
+mod arrivals;
 
 /// Steps that are kept to be told when something is wrong.
 const TOLD: usize = 40;
@@ -35,12 +37,14 @@ const TRANSPORTS: [Transport; 3] = Transport::ALL;
 pub enum Packet {
     FromClient { said: Said, bytes: Vec<u8> },
     FromPeer { peer: SocketAddr, relayed: SocketAddr, data: Vec<u8> },
+    FromShard { shard: usize, from: RelayedAddr, to: RelayedAddr, serial: u32, data: Vec<u8> },
 }
 
 /// A client: where it seems to be, as whom it speaks, and what it was told.
 pub struct Device {
     pub client: Client,
     pub until: Option<hilum::time::UnixTime>,
+    pub badge: Option<Badge>,
     pub nonce: Option<Nonce>,
     pub token: Option<[u8; 8]>,
     pub last: Option<Packet>,
@@ -57,6 +61,7 @@ struct OpenPort {
 pub struct Report {
     pub digest: u64,
     pub forwarded: u64,
+    pub inside: u64,
     pub codes: BTreeSet<u16>,
     pub causes: BTreeSet<EndCause>,
     pub discards: BTreeSet<Discard>,
@@ -66,6 +71,7 @@ impl Report {
     pub fn add(&mut self, other: Self) {
         self.digest ^= other.digest;
         self.forwarded += other.forwarded;
+        self.inside += other.inside;
         self.codes.extend(other.codes);
         self.causes.extend(other.causes);
         self.discards.extend(other.discards);
@@ -92,6 +98,7 @@ pub struct Sim {
     /// Relayed addresses that somebody was told of, old ones included.
     pub known: Vec<SocketAddr>,
     pub forwarded: u64,
+    pub inside: u64,
     relays: [Relay; SHARDS],
     common: Arc<Common>,
     authenticator: Arc<Authenticator>,
@@ -154,10 +161,13 @@ impl Sim {
         let authenticator = Arc::new(scenario::authenticator(Lifetime::from_secs(nonce_lifetime)));
         let common = Common::new(quota(), &[RELAY_V4, RELAY_V6].map(|text| text.parse().unwrap()));
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
+        let mut number = 0;
         let relays = [(); SHARDS].map(|()| {
             let mut seed = [0; 32];
             chance.fill_bytes(&mut seed);
-            Relay::new(settings(), Arc::clone(&authenticator), policy(false), Arc::clone(&common), seed)
+            let relay = Relay::new(settings(), Arc::clone(&authenticator), policy(false), Arc::clone(&common), seed);
+            number += 1;
+            relay.in_shard(number - 1)
         });
         let mut sim = Self {
             seed,
@@ -168,6 +178,7 @@ impl Sim {
             flying: Vec::new(),
             known: Vec::new(),
             forwarded: 0,
+            inside: 0,
             relays,
             common,
             authenticator,
@@ -210,7 +221,12 @@ impl Sim {
 
     /// What this life was, in short.
     pub fn report(&self) -> Report {
-        let mut report = Report { digest: self.digest.finish(), forwarded: self.forwarded, ..Report::default() };
+        let mut report = Report {
+            digest: self.digest.finish(),
+            forwarded: self.forwarded,
+            inside: self.inside,
+            ..Report::default()
+        };
         for counted in &self.counted {
             report.codes.extend(counted.answers.keys().map(|(_, code)| *code));
             report.causes.extend(counted.ended.keys());
@@ -413,6 +429,9 @@ impl Sim {
         match packet {
             Packet::FromClient { said, bytes } => self.deliver_to_client_side(&said, &bytes),
             Packet::FromPeer { peer, relayed, data } => self.deliver_to_relayed(peer, relayed, &data),
+            Packet::FromShard { shard, from, to, serial, data } => {
+                self.deliver_to_shard(shard, (from, to, serial), &data);
+            }
         }
     }
 
@@ -445,39 +464,10 @@ impl Sim {
                     self.flying.push(Packet::FromPeer { peer: from, relayed: to, data });
                 }
             }
+            (Expected::Inside { from, to, data, way }, verdict) => {
+                self.crosses((shard, said.client), (from, to, data), way, verdict, &out);
+            }
             (Expected::Nothing | Expected::ToPeer { perhaps: true, .. }, Verdict::Discard(reason)) => {
-                self.tell(format!("  {reason:?}"));
-                self.counted[shard].discards[reason as usize] += 1;
-            }
-            (expected, verdict) => panic!("{expected:?}, and not {verdict:?}"),
-        }
-        self.turn(shard);
-    }
-
-    fn deliver_to_relayed(&mut self, peer: SocketAddr, relayed: SocketAddr, data: &[u8]) {
-        self.model.catch_up(self.now);
-        let expected = self.model.hears_peer(peer, relayed, data, self.now);
-        let found = self.ports.iter().find(|(_, port)| port.relayed == relayed).map(|(key, port)| (*key, port.shard));
-        let Some((port, shard)) = found else {
-            assert_eq!(expected, Expected::Nothing, "a live relayed address is open");
-            return;
-        };
-        self.tell(format!("{peer} sends {} bytes to {relayed}", data.len()));
-        self.slot.fill_from(data, Origin::Peer { port, peer: PeerAddr::canonical(peer) });
-        self.relays[shard].handle(&mut self.slot, self.now);
-        match (expected, self.slot.verdict()) {
-            (Expected::ToClient { client, channel, data }, Verdict::ToClient(to)) => {
-                assert_eq!(to, client, "data goes to the client whose relayed address it came to");
-                let out = self.slot.message().to_vec();
-                check_data(&out, &client, peer, channel, &data);
-                let transport = client.link.transport();
-                self.count(shard, transport, Direction::FromPeer, data.len());
-                self.count(shard, transport, Direction::ToClient, out.len());
-                self.carried.get_mut(&client).expect("an allocation")[1].add(data.len());
-                self.forwarded += 1;
-                self.tell(format!("  to {} by {channel:?}", name(&client)));
-            }
-            (Expected::Nothing, Verdict::Discard(reason)) => {
                 self.tell(format!("  {reason:?}"));
                 self.counted[shard].discards[reason as usize] += 1;
             }
@@ -544,7 +534,7 @@ impl Sim {
         let spare: u64 = self.relays.iter().map(|relay| relay.tally().spare_ports).sum();
         assert_eq!(self.ports.len() as u64, spare, "every port is closed or in the supply");
         for packet in std::mem::take(&mut self.flying) {
-            if matches!(packet, Packet::FromPeer { .. }) {
+            if !matches!(packet, Packet::FromClient { .. }) {
                 self.deliver(packet);
             }
         }
