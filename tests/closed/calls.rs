@@ -296,6 +296,9 @@ fn no_byte_of_one_call_ever_appears_in_another() {
     });
     let mut all = Seen::default();
     seen.iter().for_each(|seen| all.add(seen));
+    if steps < ALL_STEPS as u64 {
+        return;
+    }
     // Those who may be heard were heard, and those who may not have tried.
     for group in [Group::Open, Group::Brief, Group::Named, Group::Unnamed] {
         assert!(all.delivered.get(&group).is_some_and(|count| *count > 10), "{group:?}: {all:?}");

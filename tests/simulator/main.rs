@@ -52,7 +52,7 @@ fn address(sim: &mut Sim, device: usize) -> SocketAddr {
 const TOKENS: [&str; 8] = ["t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7"];
 
 fn people(sim: &mut Sim) {
-    for number in 0..8 {
+    for (number, id) in TOKENS.into_iter().enumerate() {
         let at = address(sim, number).to_string();
         let place = match number {
             5 => Client::stream(&at, 105, Transport::Tcp),
@@ -68,7 +68,7 @@ fn people(sim: &mut Sim) {
             }
             kind => {
                 // Most are of one call, and some devices are the same party.
-                let (call, id) = (if kind == 5 { "other" } else { "visit" }, TOKENS[number]);
+                let call = if kind == 5 { "other" } else { "visit" };
                 let party = if kind == 6 { "a" } else { id };
                 let expires = START.as_secs() + 300 + sim.below(6000);
                 let end = expires + sim.below(3000);

@@ -34,6 +34,7 @@ const TRANSPORTS: [Transport; 3] = Transport::ALL;
 
 /// A datagram on its way.
 #[derive(Clone, Debug)]
+#[allow(clippy::enum_variant_names, reason = "where a datagram comes from is all the difference")]
 pub enum Packet {
     FromClient { said: Said, bytes: Vec<u8> },
     FromPeer { peer: SocketAddr, relayed: SocketAddr, data: Vec<u8> },
