@@ -16,6 +16,12 @@ use crate::turn::Slot;
 /// batches win nothing more per call and add delay.
 pub(super) const BATCH: usize = 64;
 
+/// Bytes of a datagram that may leave in one message with others: what fits every Ethernet in either family. The system
+/// refuses segments that are larger than the path.
+const LARGEST_SEGMENT: usize = 1452;
+/// Bytes of a message with several segments: what an IPv4 datagram can have.
+const LARGEST_TRAIN: usize = 65_000;
+
 /// Room for one socket address of either family.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -86,11 +92,19 @@ impl Name {
     }
 }
 
+/// Room for a control message that says how long the segments of a message are (`UDP_SEGMENT`).
+#[repr(C, align(8))]
+#[derive(Clone, Copy)]
+struct Segmented([u8; 24]);
+
 /// Room for the headers of one batch, made once and used for every call.
 pub(super) struct Batch {
     headers: [libc::mmsghdr; BATCH],
     parts: [libc::iovec; BATCH],
     names: [Name; BATCH],
+    controls: [Segmented; BATCH],
+    /// How many datagrams each header is for.
+    trains: [u8; BATCH],
 }
 
 // SAFETY: the pointers in `headers` and `parts` are written anew before each system call and not followed after it, so it
@@ -98,7 +112,7 @@ pub(super) struct Batch {
 unsafe impl Send for Batch {}
 
 impl Batch {
-    /// Boxed: it is about 6 KiB.
+    /// Boxed: it is about 8 KiB.
     pub(super) fn new() -> Box<Self> {
         // SAFETY: zeroed C structs: null pointers with length zero.
         Box::new(unsafe { mem::zeroed() })
@@ -155,24 +169,52 @@ impl Batch {
 
     /// Sends the messages of the slots named by `order`, each to its address in `to`, without waiting. Returns how many
     /// the system took: at least one; the error is the first one's.
+    ///
+    /// `trains`: neighbours of one length that go to one address leave in one message, which the system takes apart at
+    /// the last moment (generic segmentation offload). It goes through the system once, and arrives as several.
     pub(super) fn send(
         &mut self,
         socket: BorrowedFd<'_>,
         slots: &[Slot],
         order: &[u8],
         to: &[SocketAddr],
+        trains: bool,
     ) -> io::Result<usize> {
-        let mut count = 0;
-        for &index in order.iter().take(BATCH) {
-            let (Some(slot), Some(&address)) = (slots.get(usize::from(index)), to.get(usize::from(index))) else {
+        let message = |index: u8| slots.get(usize::from(index)).map(Slot::message);
+        let address = |index: u8| to.get(usize::from(index)).copied();
+        let (mut count, mut used) = (0, 0);
+        let mut rest = order.get(..order.len().min(BATCH)).unwrap_or_default();
+        while let Some(&first) = rest.first() {
+            let (Some(whole), Some(target)) = (message(first), address(first)) else {
                 return Err(io::ErrorKind::InvalidInput.into());
             };
-            let message = slot.message();
-            self.point(count, Name::of(address), message.as_ptr().cast_mut(), message.len());
+            let joins = |index: &&u8| {
+                message(**index).is_some_and(|each| each.len() == whole.len()) && address(**index) == Some(target)
+            };
+            let most =
+                if trains && (1..=LARGEST_SEGMENT).contains(&whole.len()) { LARGEST_TRAIN / whole.len() } else { 1 };
+            let mut length = rest.iter().take(most).take_while(joins).count();
+            // The last one of a train may be shorter.
+            if length < most
+                && let Some(&last) = rest.get(length)
+                && address(last) == Some(target)
+                && message(last).is_some_and(|last| (1..whole.len()).contains(&last.len()))
+                && most > 1
+            {
+                length += 1;
+            }
+            let (train, others) = rest.split_at_checked(length.max(1)).unwrap_or((rest, &[]));
+            for (part, &index) in self.parts.iter_mut().skip(used).zip(train) {
+                let message = message(index).unwrap_or_default();
+                *part = libc::iovec { iov_base: message.as_ptr().cast_mut().cast(), iov_len: message.len() };
+            }
+            self.couple(count, Name::of(target), used, train.len(), whole.len());
+            used += train.len();
             count += 1;
+            rest = others;
         }
-        // SAFETY: the first `count` headers point into `self` and into messages of slots that stay borrowed until the
-        // call returns; sendmmsg only reads what the iovecs point to.
+        // SAFETY: the first `count` headers point into `self`, each to as many parts as it has datagrams, and those into
+        // messages of slots that stay borrowed until the call returns; sendmmsg only reads what the iovecs point to.
         let sent = unsafe {
             libc::sendmmsg(
                 socket.as_raw_fd(),
@@ -181,7 +223,59 @@ impl Batch {
                 libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
             )
         };
-        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+        let sent = usize::try_from(sent).map_err(|_| io::Error::last_os_error())?;
+        Ok(self.trains.iter().take(sent).map(|&train| usize::from(train)).sum())
+    }
+
+    /// How many datagrams each message of the last [`Batch::send`] was made of.
+    #[cfg(test)]
+    pub(super) fn trains(&self) -> Vec<u8> {
+        self.trains.iter().copied().take_while(|&train| train > 0).collect()
+    }
+
+    /// Points the header at `at` to `length` parts from `first` on, in segments of `segment` bytes if they are several.
+    fn couple(&mut self, at: usize, name: (Name, libc::socklen_t), first: usize, length: usize, segment: usize) {
+        let (Some(header), Some(place), Some(control), Some(train)) =
+            (self.headers.get_mut(at), self.names.get_mut(at), self.controls.get_mut(at), self.trains.get_mut(at))
+        else {
+            return;
+        };
+        let Some(parts) = self.parts.get_mut(first..).filter(|parts| parts.len() >= length) else { return };
+        *place = name.0;
+        // A batch has 64 datagrams, so a train has no more.
+        *train = u8::try_from(length).unwrap_or(u8::MAX);
+        header.msg_len = 0;
+        header.msg_hdr.msg_name = ptr::from_mut(place).cast();
+        header.msg_hdr.msg_namelen = name.1;
+        header.msg_hdr.msg_iov = parts.as_mut_ptr();
+        header.msg_hdr.msg_iovlen = length;
+        header.msg_hdr.msg_flags = 0;
+        header.msg_hdr.msg_control = ptr::null_mut();
+        header.msg_hdr.msg_controllen = 0;
+        if length > 1 {
+            *control = Segmented::into(u16::try_from(segment).unwrap_or(0));
+            header.msg_hdr.msg_control = ptr::from_mut(control).cast();
+            header.msg_hdr.msg_controllen = size_of::<Segmented>();
+        }
+    }
+}
+
+impl Segmented {
+    /// The control message for segments of so many bytes.
+    #[expect(clippy::cast_possible_truncation, reason = "the length of a control message of two bytes")]
+    fn into(segment: u16) -> Self {
+        let mut bytes = [0; 24];
+        // SAFETY: CMSG_LEN only computes.
+        let length = unsafe { libc::CMSG_LEN(size_of::<u16>() as libc::c_uint) } as usize;
+        let fields = [
+            &length.to_ne_bytes()[..],
+            &libc::SOL_UDP.to_ne_bytes(),
+            &libc::UDP_SEGMENT.to_ne_bytes(),
+            &segment.to_ne_bytes(),
+        ];
+        let mut place = bytes.iter_mut();
+        fields.into_iter().flatten().for_each(|byte| place.next().into_iter().for_each(|place| *place = *byte));
+        Self(bytes)
     }
 }
 

@@ -55,6 +55,8 @@ pub struct UdpNet {
     slots: Vec<Slot>,
     filled: usize,
     batch: Box<Batch>,
+    /// Whether the system takes several datagrams in one message; until it says that it does not.
+    trains: bool,
     /// Datagrams of a family that the relayed port does not speak: an embedded IPv4 address as the source of IPv6.
     strays: u64,
 }
@@ -91,6 +93,7 @@ impl UdpNet {
             slots: (0..BATCH).map(|_| Slot::new()).collect(),
             filled: 0,
             batch: Batch::new(),
+            trains: true,
             strays: 0,
         };
         Ok((net, gate))
@@ -199,14 +202,20 @@ impl UdpNet {
         };
         let mut rest = order;
         let mut retried = false;
+        let mut trains = self.trains;
         while let Some((&first, others)) = rest.split_first() {
-            match transmit(&mut self.batch, socket, &self.slots, rest, first, to) {
+            match transmit(&mut self.batch, socket, &self.slots, rest, first, to, trains) {
                 Ok(sent) => {
                     rest = rest.get(sent.max(1)..).unwrap_or_default();
                     retried = false;
                 }
                 // On a relayed port the error may be an earlier datagram's, which the network reported meanwhile: once.
                 Err(error) if !is_listener && !retried && error.kind() != io::ErrorKind::WouldBlock => retried = true,
+                // The path or the device takes none: one by one, and each has its own error.
+                Err(error) if trains && error.kind() != io::ErrorKind::WouldBlock => {
+                    trains = false;
+                    self.trains &= error.raw_os_error() != Some(libc::EIO);
+                }
                 Err(_) => {
                     tally.discard(Discard::SendFailed);
                     rest = others;
@@ -342,9 +351,10 @@ fn transmit(
     order: &[u8],
     first: u8,
     to: &[SocketAddr],
+    trains: bool,
 ) -> io::Result<usize> {
     if order.len() > 1 {
-        return batch.send(socket, slots, order, to);
+        return batch.send(socket, slots, order, to, trains);
     }
     let (Some(slot), Some(&to)) = (slots.get(usize::from(first)), to.get(usize::from(first))) else { return Ok(1) };
     sys::send_one(socket, slot.message(), to).map(|()| 1)
