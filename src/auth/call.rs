@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use super::token::{Claims, Kid, Password, PeerRange, TokenRefusal, TokenRules, Use, VerifiedTokens};
-use super::{Destinations, Grant, Revocations};
+use super::token::{Call, Claims, Issuer, Kid, Password, PeerRange, TokenRefusal, TokenRules, Use, VerifiedTokens};
+use super::{Destinations, Grant, Revocations, Revoked};
 use crate::time::{Now, UnixTime};
 
 /// Verified tokens that are remembered: those of a few thousand calls at once, 12 MiB at most.
@@ -18,9 +18,13 @@ pub struct CallId([u8; 16]);
 
 impl CallId {
     fn of(claims: &Claims) -> Self {
+        Self::named(&claims.issuer, &claims.call)
+    }
+
+    pub(super) fn named(issuer: &Issuer, call: &Call) -> Self {
         let mut hash = Sha256::new();
         // Neither part can hold a line break, so no two pairs read alike.
-        for part in ["call", claims.issuer.as_str(), claims.call.as_str()] {
+        for part in ["call", issuer.as_str(), call.as_str()] {
             hash.update(part);
             hash.update(b"\n");
         }
@@ -50,6 +54,13 @@ impl CallGrant {
     #[cfg(test)]
     pub(crate) fn of(claims: Claims, kid: Kid) -> Self {
         Self { id: CallId::of(&claims), claims: Arc::new(claims), kid, skew: 0, outside: false }
+    }
+
+    /// Whether it is revoked by `what`, whose [`Revoked::call`] is `of`: most allocations are of another call, and their
+    /// claims need not be fetched to see that.
+    #[must_use]
+    pub fn is_covered(&self, what: &Revoked, of: Option<CallId>) -> bool {
+        of.is_none_or(|of| of == self.id) && what.covers(&self.claims, self.kid)
     }
 
     /// The one call that may be reached.

@@ -7,6 +7,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use ahash::RandomState;
 use hashbrown::HashMap;
 
+use super::CallId;
 use super::token::{Call, Claims, Issuer, Kid, LONGEST_CALL, PartyLabel, TokenId};
 use crate::time::{Moment, Now, UnixTime};
 
@@ -75,6 +76,15 @@ impl Revoked {
                 *issuer == claims.issuer && *call == claims.call && *party == claims.party
             }
             Self::Key { kid: revoked } => *revoked == kid,
+        }
+    }
+
+    /// The call that it is all about; `None` when it may be about several.
+    #[must_use]
+    pub fn call(&self) -> Option<CallId> {
+        match self {
+            Self::Call { issuer, call } | Self::Party { issuer, call, .. } => Some(CallId::named(issuer, call)),
+            Self::Token { .. } | Self::Key { .. } => None,
         }
     }
 

@@ -71,7 +71,8 @@ impl Table {
 
     /// The places of the allocations that a revocation is about.
     pub(super) fn covered(&self, by: &Revoked) -> impl Iterator<Item = u32> {
-        let covered = |call: &CallGrant| by.covers(call.claims(), call.kid());
+        let of = by.call();
+        let covered = move |call: &CallGrant| call.is_covered(by, of);
         let places = (0..).zip(&self.slab);
         places.filter_map(move |(index, place)| place.as_ref()?.call.as_ref().is_some_and(covered).then_some(index))
     }
