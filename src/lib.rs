@@ -55,3 +55,5 @@ pub mod mint;
 pub mod plane;
 #[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "server")]
+pub mod visit;

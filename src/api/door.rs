@@ -1,8 +1,6 @@
 //! The doors: so many connections at once, each for so long, whatever they send or read meanwhile. Behind each, who the
 //! visitor is, as the kernel or a certificate says.
 
-use core::pin::Pin;
-use core::task::{Context, Poll};
 use core::time::Duration;
 use std::io;
 use std::sync::Arc;
@@ -11,22 +9,19 @@ use arc_swap::ArcSwap;
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::tls;
+use crate::visit::{Visit, deadline, place};
 
 /// Connections at once through one door; others wait in the system's queue.
 const CONNECTIONS: usize = 64;
-/// How long a connection may take from acceptance to the end of the answer. Most take milliseconds; a list of a hundred
-/// thousand allocations a second.
-const DEADLINE: Duration = Duration::from_secs(10);
-/// How much of that the TLS handshake may take.
+/// How much of its time the TLS handshake of a connection may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// The rest after the system has no descriptor or memory for another connection.
 const REST: Duration = Duration::from_millis(100);
@@ -46,47 +41,6 @@ pub(super) enum Visitor {
         /// The DNS names of the certificate that was shown and verified; none without one.
         names: Vec<String>,
     },
-}
-
-/// A connection that fails at its deadline, and holds its place until it is dropped.
-pub(super) struct Visit<S> {
-    stream: S,
-    deadline: Pin<Box<Sleep>>,
-    _place: OwnedSemaphorePermit,
-}
-
-impl<S> Visit<S> {
-    /// `Err` when the deadline has passed; otherwise the task is woken when it does.
-    fn in_time(&mut self, context: &mut Context<'_>) -> io::Result<&mut S> {
-        match self.deadline.as_mut().poll(context) {
-            Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
-            Poll::Pending => Ok(&mut self.stream),
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Visit<S> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let stream = self.in_time(context)?;
-        Pin::new(stream).poll_read(context, to)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Visit<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        let stream = self.in_time(context)?;
-        Pin::new(stream).poll_write(context, from)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let stream = self.in_time(context)?;
-        Pin::new(stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let stream = self.in_time(context)?;
-        Pin::new(stream).poll_shutdown(context)
-    }
 }
 
 /// The door for users of this host.
@@ -114,21 +68,13 @@ impl Listener for UnixDoor {
             };
             // Of whom the kernel knows nothing is nobody.
             let Ok(peer) = stream.peer_cred() else { continue };
-            let visit = Visit { stream, deadline: Box::pin(sleep(DEADLINE)), _place: place };
+            let visit = Visit::new(stream, deadline(), place);
             return (visit, Visitor::User { user: peer.uid(), group: peer.gid() });
         }
     }
 
     fn local_addr(&self) -> io::Result<Visitor> {
         Ok(Visitor::Network { names: Vec::new() })
-    }
-}
-
-async fn place(places: &Arc<Semaphore>) -> OwnedSemaphorePermit {
-    match Arc::clone(places).acquire_owned().await {
-        Ok(place) => place,
-        // It would mean that somebody closed the semaphore; nobody does.
-        Err(_) => core::future::pending().await,
     }
 }
 
@@ -164,10 +110,10 @@ async fn accept(listener: TcpListener, config: Arc<ArcSwap<ServerConfig>>, ready
         while handshakes.try_join_next().is_some() {}
         let (acceptor, ready) = (TlsAcceptor::from(config.load_full()), ready.clone());
         handshakes.spawn(async move {
-            let deadline = Box::pin(sleep(DEADLINE));
+            let deadline = deadline();
             let Ok(Ok(stream)) = timeout(HANDSHAKE, acceptor.accept(stream)).await else { return };
             let names = tls::names(stream.get_ref().1.peer_certificates());
-            let visit = Visit { stream, deadline, _place: place };
+            let visit = Visit::new(stream, deadline, place);
             // It fails when the door is closed, and then the visit ends.
             ready.send((visit, Visitor::Network { names })).await.ok();
         });

@@ -5,11 +5,10 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use toml::de::DeTable;
 
-use super::fault::{Collector, Faults};
+use super::document;
+use super::fault::Faults;
 use super::section::{Section, kind};
-use super::{Environment, System, reason};
 use crate::api::{ApiKey, ApiKeys, is_name};
 use crate::time::date::{from_rfc3339, to_rfc3339};
 
@@ -23,12 +22,7 @@ const KEYS: [&str; 5] = ["id", "role", "name", "created", "hash"];
 /// # Errors
 /// Everything that is wrong with it.
 pub fn read_api_keys(path: &Path) -> Result<ApiKeys, Faults> {
-    let file = path.display().to_string();
-    let material =
-        System.file(path).map_err(|error| Faults::of_file(&file, format!("cannot be read: {}", reason(&error))))?;
-    let text = core::str::from_utf8(&material.bytes)
-        .map_err(|_| Faults::of_file(&file, "is not UTF-8, which TOML is written in; convert it".to_owned()))?;
-    parse_api_keys(text, path)
+    parse_api_keys(document::text(&document::material(path)?, path)?, path)
 }
 
 /// Checks the text of a file of API keys. `file` is what faults name.
@@ -36,16 +30,7 @@ pub fn read_api_keys(path: &Path) -> Result<ApiKeys, Faults> {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn parse_api_keys(text: &str, file: impl AsRef<Path>) -> Result<ApiKeys, Faults> {
-    let faults = Collector::new(file.as_ref().display().to_string(), text);
-    let (document, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        // The parser's words name no value of the file.
-        let place = error.span().map_or(text.len(), |span| span.start);
-        faults.add(Some(place), "", error.message());
-    }
-    if !errors.is_empty() {
-        return Err(faults.into_faults());
-    }
+    let (document, faults) = document::parse(text, file.as_ref())?;
     let mut keys = Vec::new();
     for (name, value) in document.get_ref() {
         let place = Some(name.span().start);

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 use zeroize::Zeroizing;
 
-use super::fault::{Collector, Faults};
+use super::document;
+use super::fault::Faults;
 use super::section::{Section, kind};
-use super::{Environment, System, reason};
 use crate::auth::token::{Algorithm, Issuer, Kid, PasswordKey};
 use crate::auth::{InvalidKey, Key, Keyring, PublicKey, Validity};
 use crate::time::UnixTime;
@@ -26,17 +26,13 @@ const KEYS: [&str; 8] = ["kid", "alg", "public", "password", "issuer", "created"
 /// # Errors
 /// Everything that is wrong with it. No fault shows a key.
 pub fn read_keyring(path: &Path) -> Result<Keyring, Faults> {
-    let file = path.display().to_string();
-    let material =
-        System.file(path).map_err(|error| Faults::of_file(&file, format!("cannot be read: {}", reason(&error))))?;
+    let material = document::material(path)?;
     if material.mode & 0o007 != 0 {
         let mode = material.mode & 0o777;
         let message = format!("may be used by everyone on this host (mode {mode:03o}); chmod 640 it");
-        return Err(Faults::of_file(&file, message));
+        return Err(Faults::of_file(&path.display().to_string(), message));
     }
-    let text = core::str::from_utf8(&material.bytes)
-        .map_err(|_| Faults::of_file(&file, "is not UTF-8, which TOML is written in; convert it".to_owned()))?;
-    parse_keyring(text, path)
+    parse_keyring(document::text(&material, path)?, path)
 }
 
 /// Checks the text of a keyring. `file` is what faults name.
@@ -44,16 +40,7 @@ pub fn read_keyring(path: &Path) -> Result<Keyring, Faults> {
 /// # Errors
 /// Everything that is wrong with it. No fault shows a key.
 pub fn parse_keyring(text: &str, file: impl AsRef<Path>) -> Result<Keyring, Faults> {
-    let faults = Collector::new(file.as_ref().display().to_string(), text);
-    let (document, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        // The parser's words name no value of the file.
-        let place = error.span().map_or(text.len(), |span| span.start);
-        faults.add(Some(place), "", error.message());
-    }
-    if !errors.is_empty() {
-        return Err(faults.into_faults());
-    }
+    let (document, faults) = document::parse(text, file.as_ref())?;
     let mut keys = Vec::new();
     for (name, value) in document.get_ref() {
         let place = Some(name.span().start);

@@ -8,6 +8,7 @@ mod api_keys;
 mod audit;
 mod auth;
 mod changes;
+mod document;
 mod environment;
 mod fault;
 mod host;
@@ -153,9 +154,7 @@ pub fn read(path: &Path) -> Result<Config, Faults> {
         };
         Faults::of_file(&file, format!("cannot be read: {}{advice}", reason(&error)))
     })?;
-    let text = core::str::from_utf8(&material.bytes)
-        .map_err(|_| Faults::of_file(&file, "is not UTF-8, which TOML is written in; convert it".to_owned()))?;
-    check(text, path, &System)
+    check(document::text(&material, path)?, path, &System)
 }
 
 /// Checks the text of a configuration. `file` is what faults name; files that the text names without a leading `/` are
@@ -165,17 +164,7 @@ pub fn read(path: &Path) -> Result<Config, Faults> {
 /// Everything that is wrong with it.
 pub fn check(text: &str, file: impl AsRef<Path>, environment: &dyn Environment) -> Result<Config, Faults> {
     let file = file.as_ref();
-    let faults = Collector::new(file.display().to_string(), text);
-    let (document, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        // The parser's words name no value of the file.
-        let place = error.span().map_or(text.len(), |span| span.start);
-        faults.add(Some(place), "", error.message());
-    }
-    // What follows a syntax error is guesswork, and faults of guesses would mislead.
-    if !errors.is_empty() {
-        return Err(faults.into_faults());
-    }
+    let (document, faults) = document::parse(text, file)?;
     let base = file.parent().unwrap_or(Path::new(""));
     let root = document.get_ref();
     section::refuse_unknown_tables(root, &faults);

@@ -43,6 +43,7 @@ pub const FLOORS: &[Floor] = &[
     server("clock", 5),
     server("log", 5),
     server("mint", 5),
+    server("visit", 5),
     server("audit", 6),
     server("store", 6),
     server("plane", 7),
