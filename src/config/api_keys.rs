@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::document;
 use super::fault::Faults;
-use super::section::{Section, kind};
+use super::section::Section;
 use crate::api::{ApiKey, ApiKeys, is_name};
 use crate::time::date::{from_rfc3339, to_rfc3339};
 
@@ -31,23 +31,7 @@ pub fn read_api_keys(path: &Path) -> Result<ApiKeys, Faults> {
 /// Everything that is wrong with it.
 pub fn parse_api_keys(text: &str, file: impl AsRef<Path>) -> Result<ApiKeys, Faults> {
     let (document, faults) = document::parse(text, file.as_ref())?;
-    let mut keys = Vec::new();
-    for (name, value) in document.get_ref() {
-        let place = Some(name.span().start);
-        let list = value.get_ref().as_array().filter(|_| name.get_ref() == "key");
-        let Some(list) = list else {
-            faults.add(place, name.get_ref().as_ref(), "is unknown; the file holds [[key]] and nothing else");
-            continue;
-        };
-        for entry in list {
-            let place = Some(entry.span().start);
-            let Some(table) = entry.get_ref().as_table() else {
-                faults.add(place, "key", format!("holds {}; start each key with [[key]]", kind(entry.get_ref())));
-                continue;
-            };
-            keys.extend(key(&Section::of(Some(table), place, "key", &KEYS, &faults)));
-        }
-    }
+    let keys = document::keys(document.get_ref(), &faults, "the file", &KEYS, key);
     match ApiKeys::new(keys) {
         Ok(keys) if faults.is_empty() => return Ok(keys),
         Ok(_) => {}

@@ -7,6 +7,7 @@ use toml::de::DeTable;
 
 use super::environment::Material;
 use super::fault::{Collector, Faults};
+use super::section::{Section, kind};
 use super::{Environment, System, reason};
 
 /// A file of this system.
@@ -35,4 +36,37 @@ pub(super) fn parse<'t>(text: &'t str, file: &Path) -> Result<(Spanned<DeTable<'
         faults.add(Some(place), "", error.message());
     }
     if errors.is_empty() { Ok((document, faults)) } else { Err(faults.into_faults()) }
+}
+
+/// The entries of a file that holds `[[key]]` and nothing else; `file` says in words what it is. An entry that `read` makes
+/// nothing of has had its fault noted.
+pub(super) fn keys<T>(
+    document: &DeTable<'_>,
+    faults: &Collector<'_>,
+    file: &str,
+    known: &'static [&'static str],
+    read: impl Fn(&Section<'_>) -> Option<T>,
+) -> Vec<T> {
+    let mut keys = Vec::new();
+    for (name, value) in document {
+        let place = Some(name.span().start);
+        if name.get_ref().as_ref() != "key" {
+            faults.add(place, name.get_ref().as_ref(), format!("is unknown; {file} holds [[key]] and nothing else"));
+            continue;
+        }
+        let Some(list) = value.get_ref().as_array() else {
+            faults.add(place, "key", format!("is {}; start each key with [[key]]", kind(value.get_ref())));
+            continue;
+        };
+        for entry in list {
+            let place = Some(entry.span().start);
+            match entry.get_ref().as_table() {
+                Some(table) => keys.extend(read(&Section::of(Some(table), place, "key", known, faults))),
+                None => {
+                    faults.add(place, "key", format!("holds {}; start each key with [[key]]", kind(entry.get_ref())));
+                }
+            }
+        }
+    }
+    keys
 }

@@ -41,26 +41,7 @@ pub fn read_keyring(path: &Path) -> Result<Keyring, Faults> {
 /// Everything that is wrong with it. No fault shows a key.
 pub fn parse_keyring(text: &str, file: impl AsRef<Path>) -> Result<Keyring, Faults> {
     let (document, faults) = document::parse(text, file.as_ref())?;
-    let mut keys = Vec::new();
-    for (name, value) in document.get_ref() {
-        let place = Some(name.span().start);
-        if name.get_ref().as_ref() != "key" {
-            faults.add(place, name.get_ref().as_ref(), "is unknown; a keyring holds [[key]] and nothing else");
-            continue;
-        }
-        let Some(list) = value.get_ref().as_array() else {
-            faults.add(place, "key", format!("is {}; start each key with [[key]]", kind(value.get_ref())));
-            continue;
-        };
-        for entry in list {
-            let place = Some(entry.span().start);
-            let Some(table) = entry.get_ref().as_table() else {
-                faults.add(place, "key", format!("holds {}; start each key with [[key]]", kind(entry.get_ref())));
-                continue;
-            };
-            keys.extend(key(&Section::of(Some(table), place, "key", &KEYS, &faults)));
-        }
-    }
+    let keys = document::keys(document.get_ref(), &faults, "a keyring", &KEYS, key);
     match Keyring::new(keys) {
         Ok(keyring) if faults.is_empty() => return Ok(keyring),
         Ok(_) => {}

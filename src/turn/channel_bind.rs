@@ -31,13 +31,7 @@ impl Relay {
             return Err(Refusal::PeerAddressFamilyMismatch);
         }
         let (rules, common) = (&self.policy.peers, &*self.common);
-        let reach = Reach {
-            rules,
-            common,
-            party: allocation.party,
-            call: allocation.call.as_ref(),
-            destinations: allocation.destinations,
-        };
+        let reach = Reach::new(rules, common, allocation.party, allocation.call.as_ref(), allocation.destinations);
         let whose = reach.peer(peer).inspect_err(|&refusal| self.tally.peer_refused(refusal))?;
         // What has run out makes room, and must not answer for its number or peer.
         allocation.channels.retain(|channel| now.moment < channel.expires);

@@ -42,13 +42,7 @@ impl Relay {
         // Worked out beside the allocation, so that a refusal on the way leaves everything as it was.
         let mut permissions = allocation.permissions.clone();
         let (rules, common) = (&self.policy.peers, &*self.common);
-        let reach = Reach {
-            rules,
-            common,
-            party: allocation.party,
-            call: allocation.call.as_ref(),
-            destinations: allocation.destinations,
-        };
+        let reach = Reach::new(rules, common, allocation.party, allocation.call.as_ref(), allocation.destinations);
         for peer in peers().flatten() {
             let whose = reach.ip(peer.ip()).inspect_err(|&refusal| self.tally.peer_refused(refusal))?;
             permit(&mut permissions, peer.ip(), whose, &self.settings, now)?;

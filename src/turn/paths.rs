@@ -149,13 +149,7 @@ fn flow<'a>(
                 Family::V6 => allocation.v6.as_ref(),
             };
             let relayed: SocketAddr = relayed.ok_or(Discard::PeerFamily)?.held.relayed().socket();
-            let reach = Reach {
-                rules,
-                common,
-                party: allocation.party,
-                call: allocation.call.as_ref(),
-                destinations: allocation.destinations,
-            };
+            let reach = Reach::new(rules, common, allocation.party, allocation.call.as_ref(), allocation.destinations);
             let (other, reached) = match serial {
                 0 => (Other::Address(peer.ip()), reach.is_named(peer)),
                 _ => {

@@ -14,17 +14,28 @@ use super::own::Holder;
 /// What decides about the peers of one allocation.
 #[derive(Clone, Copy)]
 pub(super) struct Reach<'a> {
-    pub(super) rules: &'a PeerRules,
-    pub(super) common: &'a Common,
-    pub(super) party: Party,
+    rules: &'a PeerRules,
+    common: &'a Common,
+    party: Party,
     /// With a call, only its other parties' relayed addresses may be reached, and the peers outside that the token
     /// names and the rules allow.
-    pub(super) call: Option<&'a CallGrant>,
+    call: Option<&'a CallGrant>,
     /// Whether peers outside may be reached at all.
-    pub(super) destinations: Destinations,
+    destinations: Destinations,
 }
 
-impl Reach<'_> {
+impl<'a> Reach<'a> {
+    /// For an allocation with this party, this call and these destinations.
+    pub(super) const fn new(
+        rules: &'a PeerRules,
+        common: &'a Common,
+        party: Party,
+        call: Option<&'a CallGrant>,
+        destinations: Destinations,
+    ) -> Self {
+        Self { rules, common, party, call, destinations }
+    }
+
     /// Whether a permission may be given for an IP address. At our own, only live relayed ports may be reached: two
     /// clients of this relay must reach each other, and nobody anything else here.
     pub(super) fn ip(&self, ip: IpAddr) -> Result<Whose, PeerRefusal> {

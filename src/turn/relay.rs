@@ -230,13 +230,7 @@ impl Relay {
             if allocation.call.is_none() {
                 allocation.destinations = allocation.destinations.min(self.authenticator.terms().reach);
             }
-            let reach = Reach {
-                rules,
-                common,
-                party: allocation.party,
-                call: allocation.call.as_ref(),
-                destinations: allocation.destinations,
-            };
+            let reach = Reach::new(rules, common, allocation.party, allocation.call.as_ref(), allocation.destinations);
             allocation.permissions.retain_mut(|permission| match reach.ip(permission.ip) {
                 Ok(whose) => {
                     permission.whose = whose;

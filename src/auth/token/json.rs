@@ -60,20 +60,20 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), InvalidJson> {
+    fn demand(&mut self, byte: u8) -> Result<(), InvalidJson> {
         if self.take(byte) { Ok(()) } else { Err(InvalidJson::Syntax) }
     }
 
     /// A text in quotes.
     pub(super) fn text(&mut self) -> Result<&'t str, InvalidJson> {
-        self.expect(b'"')?;
+        self.demand(b'"')?;
         let end = self.rest.iter().position(|&byte| byte == b'"').ok_or(InvalidJson::Syntax)?;
         let (text, rest) = self.rest.split_at_checked(end).ok_or(InvalidJson::Syntax)?;
         if !text.iter().all(|&byte| matches!(byte, b' '..=b'~') && byte != b'\\') {
             return Err(InvalidJson::Text);
         }
         self.rest = rest;
-        self.expect(b'"')?;
+        self.demand(b'"')?;
         core::str::from_utf8(text).map_err(|_| InvalidJson::Text)
     }
 
@@ -103,16 +103,16 @@ impl<'t> Reader<'t> {
         &mut self,
         mut each: impl FnMut(&'t str, &mut Self) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.expect(b'{')?;
+        self.demand(b'{')?;
         if self.take(b'}') {
             return Ok(());
         }
         loop {
             let name = self.text()?;
-            self.expect(b':')?;
+            self.demand(b':')?;
             each(name, self)?;
             if !self.take(b',') {
-                return Ok(self.expect(b'}')?);
+                return Ok(self.demand(b'}')?);
             }
         }
     }
@@ -122,14 +122,14 @@ impl<'t> Reader<'t> {
         &mut self,
         mut each: impl FnMut(&'t str) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.expect(b'[')?;
+        self.demand(b'[')?;
         if self.take(b']') {
             return Ok(());
         }
         loop {
             each(self.text()?)?;
             if !self.take(b',') {
-                return Ok(self.expect(b']')?);
+                return Ok(self.demand(b']')?);
             }
         }
     }
