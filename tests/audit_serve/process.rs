@@ -1,9 +1,9 @@
 //! `hilum serve` with an audit log: on a disk that is full, and killed.
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 
 use hilum::addr::Transport;
 use hilum::time::Lifetime;
@@ -25,28 +25,12 @@ struct Server {
     admin: SocketAddr,
 }
 
-/// An address that is free for TCP and for UDP.
-fn free() -> SocketAddr {
-    let both = |_| {
-        let stream = TcpListener::bind("127.0.0.1:0").ok()?;
-        let address = stream.local_addr().ok()?;
-        UdpSocket::bind(address).is_ok().then_some(address)
-    };
-    (0..50).find_map(both).unwrap()
-}
-
 impl Server {
     /// Starts it; `limits` are commands of a shell that come first.
     async fn start(place: &Place, limits: &str, more: &str) -> Self {
         let (address, admin) = (free(), free());
         let file = place.configure(address, &admin.to_string(), more);
-        let process = Command::new("bash")
-            .args(["-c", &format!("{limits} exec \"$0\" serve --config \"$1\""), env!("CARGO_BIN_EXE_hilum")])
-            .arg(&file)
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let process = serve(&file, limits);
         let server = Self { process, address, admin };
         until("the relay is ready", async || server.page("/ready").await.starts_with("HTTP/1.1 200")).await;
         server
@@ -104,13 +88,7 @@ impl Drop for Server {
 
 /// A disk with room for a few records: files may not grow beyond that, and the system says so as it does of a full disk.
 fn full_soon() -> String {
-    format!("trap '' XFSZ; ulimit -Sf {DISK};")
-}
-
-/// Gives the disk room again.
-fn make_room(server: &Server) {
-    let told = Command::new("prlimit").args(["--pid", &server.pid(), "--fsize=unlimited"]).status();
-    assert!(told.expect("prlimit is of Debian's package util-linux").success());
+    format!("ulimit -Sf {DISK};")
 }
 
 fn lines(log: &Path) -> usize {
@@ -138,7 +116,7 @@ async fn refuse_stops_new_calls_while_nothing_can_be_recorded_and_lets_running_o
     let granted = soon(first.client.refresh(Lifetime::from_secs(600))).await.unwrap();
     assert_eq!(granted.as_secs(), 600, "calls that run go on");
 
-    make_room(&server);
+    limit_disk(&server.process, "unlimited");
     until("calls are admitted again", async || server.allocate(&place, "late").await.is_ok()).await;
     assert_eq!(server.metric("hilum_audit_alarm ").await, Some(0));
     server.terminate().await;
@@ -160,7 +138,7 @@ async fn continue_admits_calls_and_writes_what_waited_when_there_is_room() {
     let written = lines(&place.log());
     calls.push(server.allocate(&place, "last").await.unwrap());
     assert_eq!(lines(&place.log()), written);
-    make_room(&server);
+    limit_disk(&server.process, "unlimited");
     until("the alarm is over", async || server.metric("hilum_audit_alarm ").await == Some(0)).await;
     assert_eq!(server.metric("hilum_audit_lost_total ").await, Some(0), "all of it had room in the queue");
     server.terminate().await;

@@ -1,9 +1,10 @@
 //! A relay on loopback with an audit log, an issuer of call tokens, and parties who call each other.
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -232,4 +233,30 @@ pub fn ended(facts: &[Fact]) -> Vec<&CallEnded> {
 pub fn text(directory: &Path) -> String {
     let segments = hilum::audit::disk::segments(directory).unwrap();
     segments.iter().map(|(_, path)| std::fs::read_to_string(path).unwrap()).collect()
+}
+
+/// An address that is free for TCP and for UDP.
+pub fn free() -> SocketAddr {
+    let both = |_| {
+        let stream = TcpListener::bind("127.0.0.1:0").ok()?;
+        let address = stream.local_addr().ok()?;
+        UdpSocket::bind(address).is_ok().then_some(address)
+    };
+    (0..50).find_map(both).unwrap()
+}
+
+/// `hilum serve` as a process of its own; `first` are commands of a shell that come before. A file beyond a limit is then
+/// an error, as on a full disk, and no signal.
+pub fn serve(file: &Path, first: &str) -> Child {
+    let command = format!("trap '' XFSZ; {first} exec \"$0\" serve --config \"$1\"");
+    let mut shell = Command::new("bash");
+    shell.args(["-c", &command, env!("CARGO_BIN_EXE_hilum")]).arg(file);
+    shell.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// How large a file a process may write from now on: bytes, or `unlimited`.
+pub fn limit_disk(process: &Child, limit: &str) {
+    let pid = process.id().to_string();
+    let told = Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={limit}:")]).status();
+    assert!(told.expect("prlimit is of Debian's package util-linux").success());
 }

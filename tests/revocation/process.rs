@@ -1,7 +1,7 @@
 //! `hilum serve`, killed and on a disk that takes nothing.
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
+use std::process::Child;
 
 use hilum::addr::Transport;
 use hilum::wire::ErrorCode;
@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
 use crate::configure;
-use crate::world::{Place, allocate, until};
+use crate::world::{Place, allocate, free, limit_disk, serve, until};
 
 /// A relay as a process of its own.
 struct Server {
@@ -17,29 +17,12 @@ struct Server {
     address: SocketAddr,
 }
 
-/// An address that is free for TCP and for UDP.
-fn free() -> SocketAddr {
-    let both = |_| {
-        let stream = TcpListener::bind("127.0.0.1:0").ok()?;
-        let address = stream.local_addr().ok()?;
-        UdpSocket::bind(address).is_ok().then_some(address)
-    };
-    (0..50).find_map(both).unwrap()
-}
-
 impl Server {
-    /// A file beyond a limit is an error and no signal to it, so that a test can take the disk away.
     async fn start(place: &Place) -> Self {
         let address = free();
         let server = "[server]\nshards = 2\nstate = \"state\"\n";
         let file = configure(place, &address.to_string(), "", server);
-        let process = Command::new("bash")
-            .args(["-c", "trap '' XFSZ; exec \"$0\" serve --config \"$1\"", env!("CARGO_BIN_EXE_hilum")])
-            .arg(&file)
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let process = serve(&file, "");
         let server = Self { process, address };
         until("the relay is ready", async || ask(place, "GET", "/v1/revocations", "").await.is_some()).await;
         server
@@ -47,13 +30,6 @@ impl Server {
 
     async fn allocate(&self, place: &Place, call: &str) -> Result<(), ErrorCode> {
         allocate(self.address, Transport::Udp, &place.token(call, "a")).await.map(drop)
-    }
-
-    /// How large a file it may write; `unlimited`, or bytes.
-    fn disk(&self, limit: &str) {
-        let pid = self.process.id().to_string();
-        let told = Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={limit}:")]).status();
-        assert!(told.expect("prlimit is of Debian's package util-linux").success());
     }
 
     /// Kill -9.
@@ -111,11 +87,11 @@ async fn what_was_answered_survives_a_kill() {
 async fn a_full_disk_is_told_and_the_revocation_holds_until_the_restart() {
     let place = Place::new();
     let server = Server::start(&place).await;
-    server.disk("100");
+    limit_disk(&server.process, "100");
     let answer = revoke(&place, "visit").await;
     assert!(!answer.starts_with("HTTP/1.1 200") && answer.contains("good again after a restart"), "{answer}");
     assert_eq!(server.allocate(&place, "visit").await, Err(ErrorCode::FORBIDDEN));
-    server.disk("unlimited");
+    limit_disk(&server.process, "unlimited");
     let answer = revoke(&place, "visit").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "the store is opened again: {answer}");
     server.kill();
