@@ -73,6 +73,14 @@ impl StatusAnswer {
     }
 }
 
+/// `POST /v1/drain`.
+#[derive(Serialize)]
+pub(super) struct Drained {
+    pub(super) draining: bool,
+    /// Those that run.
+    pub(super) allocations: usize,
+}
+
 /// A part of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Page {

@@ -20,12 +20,14 @@ pub enum Endpoint {
     Revoke,
     /// Make credentials for a party of a call.
     Credentials,
+    /// Take no new allocations, or take them again.
+    Drain,
 }
 
 impl Endpoint {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 6] =
-        [Self::Status, Self::Calls, Self::Allocations, Self::Revocations, Self::Revoke, Self::Credentials];
+    pub const ALL: [Self; 7] =
+        [Self::Status, Self::Calls, Self::Allocations, Self::Revocations, Self::Revoke, Self::Credentials, Self::Drain];
 
     /// The metric label.
     #[must_use]
@@ -37,6 +39,7 @@ impl Endpoint {
             Self::Revocations => "revocations",
             Self::Revoke => "revoke",
             Self::Credentials => "credentials",
+            Self::Drain => "drain",
         }
     }
 
@@ -49,6 +52,7 @@ impl Endpoint {
             Self::Allocations => "/v1/allocations",
             Self::Revocations | Self::Revoke => "/v1/revocations",
             Self::Credentials => "/v1/credentials",
+            Self::Drain => "/v1/drain",
         }
     }
 
@@ -57,7 +61,7 @@ impl Endpoint {
     pub const fn method(self) -> Method {
         match self {
             Self::Status | Self::Calls | Self::Allocations | Self::Revocations => Method::GET,
-            Self::Revoke | Self::Credentials => Method::POST,
+            Self::Revoke | Self::Credentials | Self::Drain => Method::POST,
         }
     }
 
@@ -68,13 +72,14 @@ impl Endpoint {
             Self::Status | Self::Calls | Self::Allocations | Self::Revocations => Right::Look,
             Self::Revoke => Right::Revoke,
             Self::Credentials => Right::Mint,
+            Self::Drain => Right::Drain,
         }
     }
 
     /// Whether asking changes something; then it is recorded who did.
     #[must_use]
     pub const fn changes(self) -> bool {
-        matches!(self, Self::Revoke | Self::Credentials)
+        matches!(self, Self::Revoke | Self::Credentials | Self::Drain)
     }
 
     /// What a request line asks for.
@@ -87,7 +92,7 @@ impl Endpoint {
         here.find(|endpoint| endpoint.method() == *method).ok_or_else(|| {
             let allow = match path {
                 "/v1/revocations" => "GET, POST",
-                "/v1/credentials" => "POST",
+                "/v1/credentials" | "/v1/drain" => "POST",
                 _ => "GET",
             };
             let message = format!("this path takes {allow}");
@@ -108,6 +113,7 @@ mod tests {
         for (method, path, allow) in [
             (Method::DELETE, "/v1/revocations", "GET, POST"),
             (Method::GET, "/v1/credentials", "POST"),
+            (Method::GET, "/v1/drain", "POST"),
             (Method::HEAD, "/v1/status", "GET"),
         ] {
             let problem = Endpoint::find(&method, path).unwrap_err();

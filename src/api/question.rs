@@ -63,6 +63,13 @@ pub(super) fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(bytes).map_err(|why| Problem::invalid(format!("the body is not as it should be: {why}")))
 }
 
+/// `POST /v1/drain`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Drain {
+    pub(super) draining: bool,
+}
+
 /// `POST /v1/revocations`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -33,7 +33,13 @@ pub trait Relay: Send + Sync + 'static {
     /// [`NotRevoked`] says whether something has changed.
     fn revoke(&self, revocation: &Revocation, caller: &Caller) -> Result<Revoking, NotRevoked>;
 
-    /// Takes note of what somebody did or was refused. [`Self::revoke`] is noted by itself.
+    /// Takes no new allocations from now on, or takes them again; records who did it, and says how many allocations run.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: it is ending, and drains already; or part of it does not answer.
+    fn drain(&self, draining: bool, caller: &Caller) -> Result<usize, Unavailable>;
+
+    /// Takes note of what somebody did or was refused. [`Self::revoke`] and [`Self::drain`] are noted by themselves.
     fn record(&self, deed: &Deed<'_>);
 }
 

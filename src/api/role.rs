@@ -11,7 +11,7 @@ use super::keys::KeyId;
 pub enum Role {
     /// Looks.
     Viewer,
-    /// Looks, and revokes.
+    /// Looks, revokes and drains.
     Operator,
     /// Mints credentials, and nothing else.
     Issuer,
@@ -26,6 +26,8 @@ pub enum Right {
     Revoke,
     /// To make credentials.
     Mint,
+    /// To take the relay out of service, and back.
+    Drain,
 }
 
 impl Role {
@@ -47,7 +49,7 @@ impl Role {
     pub const fn may(self, right: Right) -> bool {
         match right {
             Right::Look => matches!(self, Self::Viewer | Self::Operator),
-            Right::Revoke => matches!(self, Self::Operator),
+            Right::Revoke | Right::Drain => matches!(self, Self::Operator),
             Right::Mint => matches!(self, Self::Issuer),
         }
     }
@@ -110,10 +112,10 @@ mod tests {
 
     #[test]
     fn each_role_may_do_its_own_and_no_more() {
-        let may = |role: Role| [Right::Look, Right::Revoke, Right::Mint].map(|right| role.may(right));
-        assert_eq!(may(Role::Viewer), [true, false, false]);
-        assert_eq!(may(Role::Operator), [true, true, false]);
-        assert_eq!(may(Role::Issuer), [false, false, true]);
+        let may = |role: Role| [Right::Look, Right::Revoke, Right::Mint, Right::Drain].map(|right| role.may(right));
+        assert_eq!(may(Role::Viewer), [true, false, false, false]);
+        assert_eq!(may(Role::Operator), [true, true, false, true]);
+        assert_eq!(may(Role::Issuer), [false, false, true, false]);
         assert_eq!("admin".parse::<Role>(), Err(InvalidRole));
         assert!(Role::ALL.iter().all(|role| role.label().parse() == Ok(*role)));
     }

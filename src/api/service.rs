@@ -13,12 +13,12 @@ use axum::response::{IntoResponse as _, Response};
 use tokio::time::timeout;
 
 use super::access::Access;
-use super::answer::{self, Allocations, Calls, Done, Revocations, StatusAnswer};
+use super::answer::{self, Allocations, Calls, Done, Drained, Revocations, StatusAnswer};
 use super::counts::Counts;
 use super::door::Visitor;
 use super::endpoint::Endpoint;
 use super::problem::Problem;
-use super::question::{self, List, Mint, Revoke};
+use super::question::{self, Drain, List, Mint, Revoke};
 use super::relay::{Deed, NotRevoked, Relay, Unavailable};
 use super::role::{Caller, Who};
 use crate::auth::{InvalidRevocation, Revocation, Revoked};
@@ -147,6 +147,11 @@ impl Api {
                 let body = body(request).await?;
                 self.mint(&body, caller)
             }
+            Endpoint::Drain => {
+                plain(&query)?;
+                let body = body(request).await?;
+                self.drain(&body, caller.clone()).await
+            }
         }
     }
 
@@ -177,6 +182,13 @@ impl Api {
             NotRevoked::Partly(why) => Problem::incomplete(why),
         })?;
         Ok(answer::json(&Done::new(&revocation, revoked)))
+    }
+
+    async fn drain(&self, body: &[u8], caller: Caller) -> Answer {
+        let Drain { draining } = question::body(body)?;
+        let relay = Arc::clone(&self.relay);
+        let allocations = blocking(move || relay.drain(draining, &caller)).await?.map_err(unavailable)?;
+        Ok(answer::json(&Drained { draining, allocations }))
     }
 
     fn mint(&self, body: &[u8], caller: &Caller) -> Answer {

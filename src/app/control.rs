@@ -60,6 +60,8 @@ pub struct Control {
     store: Mutex<Option<Store>>,
     /// One survey at a time: shards have few places for letters.
     surveying: Mutex<()>,
+    /// Whether the relay is ending. Held while shards are told to drain, so that the last word is the one that holds.
+    ending: Mutex<bool>,
 }
 
 impl Control {
@@ -69,7 +71,14 @@ impl Control {
         store: Option<Store>,
         clock: SystemClock,
     ) -> Self {
-        Self { shards, revocations, clock, store: Mutex::new(store), surveying: Mutex::default() }
+        Self {
+            shards,
+            revocations,
+            clock,
+            store: Mutex::new(store),
+            surveying: Mutex::default(),
+            ending: Mutex::default(),
+        }
     }
 
     /// Revokes: first on disk, then for new requests, then for what runs. When this returns, all of it is done.
@@ -94,6 +103,37 @@ impl Control {
             Some(Ok(())) => Ok(Revoking { ended, warning: None }),
             Some(Err(cause)) => Err(RevokeError::NotKept { ended, cause }),
             None => Ok(Revoking { ended, warning: Some(NOTHING_IS_KEPT) }),
+        }
+    }
+
+    /// Has every shard refuse new allocations, or take them again; says how many run. Nothing takes it back once the relay
+    /// is [ending](Self::end).
+    ///
+    /// # Errors
+    /// The shards that did not answer; of a relay that is ending, all of them.
+    pub fn drain(&self, draining: bool) -> Result<usize, Hanging> {
+        let ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        if *ending {
+            return Err(Hanging((0..self.shards.len()).collect()));
+        }
+        self.tell_to_drain(draining)
+    }
+
+    /// Has every shard refuse new allocations for good.
+    ///
+    /// # Errors
+    /// The shards that did not answer; they are stopped with the others.
+    pub(super) fn end(&self) -> Result<usize, Hanging> {
+        *self.ending.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.tell_to_drain(true)
+    }
+
+    fn tell_to_drain(&self, draining: bool) -> Result<usize, Hanging> {
+        let (answers, hanging) = self.ask(|reply| Mail::Drain { draining, reply });
+        if hanging.is_empty() {
+            Ok(answers.into_iter().map(|(_, running)| running).sum())
+        } else {
+            Err(Hanging(hanging))
         }
     }
 

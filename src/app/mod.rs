@@ -287,9 +287,8 @@ impl App {
     /// Takes no new allocations and waits until the last one has ended, `patience` at most. Returns how many are left.
     pub async fn drain(&self, patience: Duration) -> u64 {
         self.health.set_ready(false);
-        for shard in &self.plane.handles {
-            // A shard that does not read its mail is stopped with the others.
-            shard.send(Mail::Drain).and_then(|()| shard.send(Mail::Report)).ok();
+        if let Err(hanging) = tokio::task::block_in_place(|| self.control.end()) {
+            tracing::error!("not every shard is told to drain: {hanging}");
         }
         let empty = async {
             let mut look = tokio::time::interval(LOOK_EVERY);

@@ -176,6 +176,17 @@ impl api::Relay for Desk {
         }
     }
 
+    fn drain(&self, draining: bool, caller: &Caller) -> Result<usize, Unavailable> {
+        let running = self.control.drain(draining).map_err(|_| Unavailable)?;
+        self.health.set_ready(!draining);
+        let (action, role) = (if draining { "drain" } else { "drain.cancel" }, caller.role.label());
+        tracing::info!(action, role, allocations = running, "whether new allocations are taken has changed");
+        if let Some(record) = &self.view.record {
+            record.acted(action, None, (&caller.who, role));
+        }
+        Ok(running)
+    }
+
     fn record(&self, deed: &Deed<'_>) {
         let record = self.view.record.as_ref();
         match deed {

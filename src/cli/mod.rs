@@ -1,7 +1,7 @@
 //! The command line: one file for each subcommand.
 //!
 //! The exit code says whose turn it is: 0, all is well; 1, something failed while running; 2, the command line or the
-//! configuration is wrong.
+//! configuration is wrong; 3, time is up and calls still run.
 
 pub mod allocations;
 pub mod api_key;
@@ -11,6 +11,7 @@ pub mod check;
 pub mod credentials;
 pub mod demo;
 pub mod doctor;
+pub mod drain;
 pub mod explain;
 mod held;
 pub mod keys;
@@ -47,6 +48,7 @@ enum Command {
     Credentials(credentials::CredentialsArgs),
     Demo(demo::DemoArgs),
     Doctor(doctor::DoctorArgs),
+    Drain(drain::DrainArgs),
     Explain(explain::ExplainArgs),
     Keys(keys::KeysArgs),
     Revoke(revoke::RevokeArgs),
@@ -66,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Credentials(args) => credentials::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Drain(args) => drain::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Revoke(args) => revoke::run(&args),

@@ -39,8 +39,14 @@ pub enum Mail {
         /// What may be done.
         policy: Arc<Policy>,
     },
-    /// No new allocations; running ones go on.
-    Drain,
+    /// No new allocations, or new ones again; running ones go on.
+    Drain {
+        /// Whether the relay drains from now on.
+        draining: bool,
+        /// How many allocations run, which [`ShardHandle::allocations`] says as well from then on. A channel with room for
+        /// one answer: the shard does not wait.
+        reply: SyncSender<usize>,
+    },
     /// All allocations end now; new ones may follow.
     EndAll,
     /// The tally is published now.
@@ -242,7 +248,11 @@ impl<N: Net> Shard<N> {
                     self.relay.reload(settings, authenticator, policy);
                     self.hungry = true;
                 }
-                Mail::Drain => self.relay.drain(),
+                Mail::Drain { draining, reply } => {
+                    self.relay.drain(draining);
+                    self.publish();
+                    reply.try_send(self.relay.allocations()).ok();
+                }
                 Mail::EndAll => self.relay.end_all(EndCause::Ended, self.now),
                 Mail::Report => self.publish(),
                 // Whoever asked may have stopped waiting.

@@ -246,10 +246,10 @@ impl Relay {
         }
     }
 
-    /// From now on new allocations are refused, with 300 if another relay is named and with 508 otherwise; running ones
-    /// go on.
-    pub fn drain(&mut self) {
-        self.draining = true;
+    /// Whether new allocations are refused from now on, with 300 if another relay is named and with 508 otherwise; running
+    /// ones go on.
+    pub fn drain(&mut self, draining: bool) {
+        self.draining = draining;
     }
 
     /// Ends every allocation: the relay stops (`EndCause::Stopped`) or the operator says so (`EndCause::Ended`).

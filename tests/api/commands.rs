@@ -1,8 +1,9 @@
 //! The commands, against a relay that runs: what is minted opens calls, and what is revoked ends them.
 
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hilum::addr::Transport;
@@ -258,6 +259,50 @@ async fn a_key_that_is_removed_opens_nothing_after_a_reload() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_relay_drains_until_its_last_call_has_ended_or_time_is_up() {
+    let place = Place::new();
+    let key = place.new_key("issuer");
+    let app = place.start().await;
+    let (relay, network) = (app.addresses().udp[0], app.addresses().api[0]);
+    let minted = place.remote(network, &key, r#"{"call":"visit-7","party":"a"}"#).await.body;
+    let mut running = client(relay, &minted).await.unwrap();
+
+    let (code_of_exit, out, _) = place.ask(&["drain", "--deadline", "0"]);
+    assert_eq!((code_of_exit, out.as_str()), (3, "time is up: 1 allocations still run, and no new ones are taken\n"));
+    assert!(!app.health().is_ready());
+    running.refresh(Lifetime::from_secs(600)).await.unwrap();
+    assert_eq!(code(&client(relay, &minted).await.map(drop).unwrap_err()), 508);
+
+    let (code_of_exit, out, _) = place.ask(&["drain", "--cancel"]);
+    assert_eq!((code_of_exit, out.as_str()), (0, "new allocations are taken again; 1 run\n"));
+    assert!(app.health().is_ready());
+    let other = client(relay, &minted).await.unwrap();
+
+    let (path, socket) = (env!("CARGO_BIN_EXE_hilum"), place.text("operator.sock"));
+    let mut draining = Command::new(path).args(["drain", "--json", "--socket", &socket]).stdout(Stdio::piped()).spawn();
+    let draining = draining.as_mut().unwrap();
+    let refused = async {
+        while app.health().is_ready() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(30), refused).await.unwrap();
+    assert_eq!(draining.try_wait().unwrap(), None, "two allocations run");
+    for mut client in [running, other] {
+        client.refresh(Lifetime::ZERO).await.unwrap();
+    }
+    let status = tokio::task::block_in_place(|| draining.wait()).unwrap();
+    let mut out = String::new();
+    draining.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    let answer: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((status.code(), answer), (Some(0), json!({ "draining": true, "allocations": 0 })));
+
+    app.stop().await;
+    let deeds: Vec<_> = place.recorded("operator-action").into_iter().map(|one| one["action"].clone()).collect();
+    assert_eq!(deeds, ["credentials.mint", "drain", "drain.cancel", "drain"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_relay_does_not_take_the_socket_of_the_first() {
     let place = Place::new();
     place.new_key("viewer");
@@ -288,6 +333,7 @@ fn commands_say_why_there_is_no_answer() {
         &["revoke", "--kid", "one", "--until", "tomorrow"],
         &["allocations", "--call", "a b"],
         &["calls", "--limit", "0"],
+        &["drain", "--cancel", "--deadline", "1"],
     ] {
         assert_eq!(run(wrong).0, 2, "{wrong:?}");
     }

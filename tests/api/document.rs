@@ -70,6 +70,10 @@ async fn every_example_is_what_the_router_answers() {
     let [asked, answered] = &examples[..] else { panic!() };
     let answer = world.remote(Role::Issuer, "POST", "/v1/credentials", Some(&asked.to_string())).await.body;
     assert_eq!(plain(&answer), plain(answered));
+    let (_, examples) = section(&document, Endpoint::Drain);
+    let [asked, answered] = &examples[..] else { panic!() };
+    let answer = world.local("POST", "/v1/drain", Some(&asked.to_string())).await.body;
+    assert_eq!(&answer, answered);
 }
 
 #[tokio::test]

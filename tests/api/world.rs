@@ -109,6 +109,12 @@ impl Relay for Puppet {
         Ok(Revoking { ended: self.survey(Some(&revocation.what)).unwrap().len(), warning: None })
     }
 
+    fn drain(&self, draining: bool, caller: &Caller) -> Result<usize, Unavailable> {
+        let what = if draining { "drained" } else { "drains no more" };
+        self.deeds.lock().unwrap().push(format!("{} {what}", spelled(Some(caller))));
+        Ok(3)
+    }
+
     fn record(&self, deed: &Deed<'_>) {
         let line = match deed {
             Deed::Minted { caller, what } => format!("{} minted for a {}", spelled(Some(caller)), what.label()),

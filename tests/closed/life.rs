@@ -301,7 +301,9 @@ impl Life {
 
     pub fn drain(&mut self) {
         self.tell(|| "both shards drain".into());
-        self.handles.iter().for_each(|handle| handle.send(Mail::Drain).unwrap());
+        let (reply, _) = sync_channel(SHARDS);
+        let drain = || Mail::Drain { draining: true, reply: reply.clone() };
+        self.handles.iter().for_each(|handle| handle.send(drain()).unwrap());
     }
 
     /// From now on, until the end of the life, these people have nothing and get nothing.

@@ -203,7 +203,7 @@ pub fn run_authenticated(bytes: &[u8]) -> Tally {
                 world.reload(strict);
             }
             _ => match program.byte() {
-                255 => world.relay.drain(),
+                255 => world.relay.drain(true),
                 254 => {
                     world.relay.end_all(EndCause::Ended, world.now);
                     world.model.all_ended();

@@ -1,6 +1,7 @@
 //! Whole shards over real sockets.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use hilum::addr::{Family, Transport};
@@ -112,7 +113,7 @@ fn a_stop_ends_every_allocation_and_says_so() {
     assert!(matches!(facts.last(), Some(Event::Ended { cause: EndCause::Stopped, .. })));
     assert_eq!(plane.handles[0].allocations(), 0);
     assert!(UdpSocket::bind(relayed).is_ok());
-    assert!(plane.handles[0].send(Mail::Drain).is_err());
+    assert!(plane.handles[0].send(Mail::Report).is_err());
 }
 
 #[test]
@@ -120,7 +121,10 @@ fn a_drained_shard_keeps_its_allocations_and_takes_no_new_ones() {
     let (mut plane, relay) = plane(1);
     let (host, peer, mut client) = (Host::new(), Host::new(), TurnClient::default());
     client.allocate(&mut host.exchange(relay)).unwrap();
-    plane.handles[0].send(Mail::Drain).unwrap();
+    let (reply, answer) = sync_channel(1);
+    plane.handles[0].send(Mail::Drain { draining: true, reply }).unwrap();
+    assert_eq!(answer.recv_timeout(Duration::from_secs(10)), Ok(1));
+    assert_eq!(plane.handles[0].allocations(), 1, "what is published is no older than the answer");
     client.bind(&mut host.exchange(relay), peer.address()).unwrap();
     host.send(relay, &channel_data(b"still here"));
     assert_eq!(peer.heard().0, b"still here");

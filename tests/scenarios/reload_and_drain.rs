@@ -100,7 +100,7 @@ fn a_user_who_is_taken_away_can_ask_for_nothing_more() {
 #[test]
 fn while_draining_clients_are_sent_to_another_server() {
     let mut world = draining(&["192.0.2.250:3478"]);
-    world.relay.drain();
+    world.relay.drain(true);
     assert_eq!(alternate_of(&mut world, &Client::usual()), "192.0.2.250:3478".parse().unwrap());
     assert_eq!(world.relay.allocations(), 0);
 }
@@ -109,7 +109,7 @@ fn while_draining_clients_are_sent_to_another_server() {
 #[test]
 fn the_alternate_server_is_of_the_clients_family() {
     let mut world = draining(&["192.0.2.250:3478", "[2001:db8:1::250]:3478"]);
-    world.relay.drain();
+    world.relay.drain(true);
     assert!(alternate_of(&mut world, &Client::usual()).is_ipv4());
     assert!(alternate_of(&mut world, &Client::udp("[2001:db8:9::1]:4000")).is_ipv6());
 }
@@ -119,17 +119,27 @@ fn the_alternate_server_is_of_the_clients_family() {
 fn while_draining_without_an_alternate_it_is_insufficient_capacity() {
     for alternate in [&[][..], &["[2001:db8:1::250]:3478"]] {
         let mut world = draining(alternate);
-        world.relay.drain();
+        world.relay.drain(true);
         let answer = world.request(&Client::usual(), Request::allocate());
         answer.expect_error(ErrorCode::INSUFFICIENT_CAPACITY);
     }
+}
+
+#[test]
+fn a_relay_that_drains_no_more_takes_allocations_again() {
+    let mut world = draining(&["192.0.2.250:3478"]);
+    world.relay.drain(true);
+    alternate_of(&mut world, &Client::usual());
+    world.relay.drain(false);
+    world.allocate(&Client::usual());
+    assert_eq!(world.relay.allocations(), 1);
 }
 
 // RFC 8489 §10: only who has proven a credential is redirected.
 #[test]
 fn while_draining_strangers_are_challenged_as_ever() {
     let mut world = draining(&["192.0.2.250:3478"]);
-    world.relay.drain();
+    world.relay.drain(true);
     let bytes = Request::allocate().padding(80).unauthenticated(world.transaction());
     world.expect_answer(&Client::usual(), &bytes).expect_error(ErrorCode::UNAUTHENTICATED);
 }
@@ -139,7 +149,7 @@ fn while_draining_running_allocations_go_on() {
     let mut world = draining(&["192.0.2.250:3478"]);
     let client = Client::usual();
     let relayed = world.allocate(&client);
-    world.relay.drain();
+    world.relay.drain(true);
     world.bind(&client, 0x4000, PEER);
     world.from_peer(PEER, relayed, b"x").for_client_bytes(&client);
     assert_eq!(world.request(&client, Request::refresh(900)).lifetime(), Some(900));
@@ -154,7 +164,7 @@ fn while_draining_a_retransmitted_allocate_gets_its_answer() {
     let nonce = world.nonce(&client);
     let bytes = Request::allocate().bytes(&client, world.transaction(), &nonce);
     let first = world.expect_answer(&client, &bytes);
-    world.relay.drain();
+    world.relay.drain(true);
     assert_eq!(world.expect_answer(&client, &bytes), first);
 }
 

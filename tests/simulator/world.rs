@@ -382,7 +382,7 @@ impl Sim {
 
     pub fn drain(&mut self, shard: usize) {
         self.tell(format!("shard {shard} drains"));
-        self.relays[shard].drain();
+        self.relays[shard].drain(true);
         self.model.rules[shard].draining = true;
     }
 
