@@ -1,94 +1,75 @@
 //! Two clients of one relay who talk with each other: through relay sockets, and as parties of one call of Hilum's.
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 use super::Plan;
 use super::client::Call;
+use super::contest::{Contestant, find, take_turns};
 use super::issuer;
-use super::load::{Direction, Media, Rate};
-use super::report::{Row, thousands};
+use super::load::{AUDIO, Direction, Media, Shape, VIDEO};
+use super::outside::described;
+use super::report::{Gate, Part, Row};
 use super::servers::{Kind, Server};
 
-/// One packet of each client at a time, as voice comes. Relay sockets gain by bursts, in which a system call moves
-/// several packets of one client; within a closed call it moves packets of all of them anyway.
-const AT_ONCE: usize = 1;
+/// Calls, each of two clients.
+const CALLS: usize = 32;
+/// What a packet within a closed call may cost, as a part of what it costs through relay sockets.
+const PART: f64 = 0.5;
 
-/// What was found for packets of one size.
-pub struct Found {
-    size: usize,
-    relays: Vec<Rate>,
-    closed: Rate,
+pub fn run(plan: &Plan) -> Part {
+    let mut part = Part::default();
+    for shape in [AUDIO, VIDEO] {
+        compare(plan, shape, &mut part);
+    }
+    part
 }
 
-/// A relay with calls between its own clients.
-struct Contestant {
-    name: String,
-    server: Server,
-    media: Media,
-    rate: Rate,
-}
-
-impl Contestant {
-    fn new(kind: Kind, closed: bool, calls: usize, size: usize) -> Self {
-        let server = Server::start(kind);
-        let call = |number: usize| {
-            let [one, other] = if closed {
-                issuer::tokens(&format!("call-{number}"))
-            } else {
-                [2 * number, 2 * number + 1].map(issuer::user)
-            };
-            Call::of_two_clients(&server, [&one, &other], Ipv4Addr::LOCALHOST.into())
+fn contestant(kind: Kind, closed: bool, shape: Shape) -> Contestant<Media> {
+    let server = Server::start_for(kind, shape.whole);
+    let call = |number: usize| {
+        let [one, other] = if closed {
+            issuer::tokens(&format!("call-{number}"))
+        } else {
+            [2 * number, 2 * number + 1].map(issuer::user)
         };
-        let media = Media::new((0..calls).map(call).collect(), Direction::Both, AT_ONCE, size);
-        let name = format!("{}{}", kind.name(), if closed { ", closed" } else { "" });
-        Self { name, server, media, rate: Rate::default() }
-    }
-
-    fn run(&mut self, time: Duration) {
-        self.rate += self.media.run(&self.server, time);
-    }
+        Call::of_two_clients(&server, [&one, &other], Ipv4Addr::LOCALHOST.into())
+    };
+    let media = Media::new((0..CALLS).map(call).collect(), Direction::Both, shape);
+    let name = format!("{}{}", kind.name(), if closed { ", closed" } else { "" });
+    Contestant::new(name, kind, server, media)
 }
 
-/// The relays take turns, so that whatever else the machine does meets all of them.
-pub fn compare(plan: &Plan, size: usize) -> Found {
-    let sockets = Kind::ALL.map(|kind| (kind, false));
-    let contestants = sockets.into_iter().chain([(Kind::Hilum, true)]);
-    let mut contestants: Vec<Contestant> =
-        contestants.map(|(kind, closed)| Contestant::new(kind, closed, plan.calls, size)).collect();
-    for _ in 0..plan.rounds {
-        for contestant in &mut contestants {
-            contestant.run(plan.seconds / plan.rounds);
+fn compare(plan: &Plan, shape: Shape, part: &mut Part) {
+    let closed = contestant(Kind::Hilum, true, shape);
+    let others = plan.kinds().map(|kind| contestant(kind, false, shape));
+    let mut contestants: Vec<Contestant<Media>> = [closed].into_iter().chain(others).collect();
+    take_turns(&mut contestants, plan.rounds(), plan.turn());
+    let what = format!("client to client, {}", described(shape));
+    for contestant in &contestants {
+        eprintln!("{}: {what}: {}", contestant.name, contestant.total());
+        if contestant.kind == Kind::Hilum {
+            let wrong = contestant.total().wrong as f64;
+            let what = format!("{}: {what}: packets changed or out of order", contestant.name);
+            part.gates.push(Gate::at_most(what, wrong, 0.0));
         }
     }
-    for Contestant { name, rate, .. } in &contestants {
-        eprintln!("{name}: client to client {size}: {rate}");
-    }
-    let mut relays: Vec<Rate> = contestants.iter().map(|each| each.rate).collect();
-    let closed = relays.pop().unwrap();
-    Found { size, relays, closed }
-}
-
-impl Found {
-    /// What a packet costs within a closed call, as a part of what it costs through relay sockets of the same relay.
-    pub fn part(&self) -> f64 {
-        self.relays[0].per_second() / self.closed.per_second()
-    }
-
-    pub fn fact(&self) -> (String, String) {
-        let what = format!("CPU for a packet of {} bytes, of what relay sockets take", thousands(self.size as u64));
-        (what, format!("{:.0} %", self.part() * 100.0))
-    }
-
-    pub fn rows(&self) -> [Row; 2] {
-        let size = thousands(self.size as u64);
-        let nobody = ["–", "–"].map(str::to_owned);
-        [
-            (format!("client to client, {size} bytes"), self.relays.iter().map(|rate| rate.per_cpu_second()).collect()),
-            (
-                format!("client to client of a closed call, {size} bytes"),
-                [&[self.closed.per_cpu_second()], &nobody[..]].concat(),
-            ),
-        ]
+    let (closed, sockets) = (&contestants[0], &contestants[1]);
+    part.rows.push(Row::of(format!("{what}, closed calls"), closed, &contestants));
+    part.rows.push(Row::of(format!("{what}, through relay sockets"), sockets, &contestants));
+    let [coturn, bare] = [Kind::Coturn, Kind::Bare].map(|kind| find(&contestants, kind).unwrap());
+    let coturns = if shape.whole { 5.0 } else { 2.5 };
+    let gate = Gate::at_least(format!("{what}, closed calls: times coturn"), closed.times(coturn).median, coturns);
+    part.gates.push(gate.only_if(!plan.quick));
+    let gate = Gate::at_least(format!("{what}, closed calls: times bare"), closed.times(bare).median, 0.93);
+    part.gates.push(gate.only_if(!plan.quick));
+    let cost = sockets.times(closed).median;
+    part.facts.push((
+        format!("CPU for a packet of a closed call, {}, of what relay sockets take", described(shape)),
+        format!("{:.0} %", cost * 100.0),
+    ));
+    let what = format!("{what}: cost within a closed call, as a part of that through relay sockets");
+    // Bursts are cheap through sockets too.
+    if !shape.whole {
+        part.gates.push(Gate::at_most(what, cost, plan.pick(PART, 0.7)));
     }
 }

@@ -7,7 +7,8 @@ use hilum::client::{Answer, Credential, Incoming, Operation, Rehearsal, Schedule
 use hilum::time::{Lifetime, Moment};
 use hilum::wire::{CHANNEL_HEADER, ChannelNumber, write_channel_header};
 
-use super::servers::Server;
+use super::bare;
+use super::servers::{Kind, Server};
 
 /// Requests are sent again after this time; loopback loses only what overflows.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -31,21 +32,39 @@ impl Call {
     /// A client with a channel to a peer of its own, and a DTLS handshake between them, as every call begins.
     pub fn to_outside(server: &Server, who: &Credential) -> Self {
         let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let mut client = Client::new(server, who, Ipv4Addr::LOCALHOST.into());
-        let relayed = client.allocate().expect("an allocation");
-        client.channel(peer.local_addr().unwrap()).expect("a channel");
+        let outside = peer.local_addr().unwrap();
+        let (socket, relayed) = if server.kind == Kind::Bare {
+            let socket = socket(server, Ipv4Addr::LOCALHOST.into());
+            let relayed = bare::pair(&socket, bare::Place::Outside, outside);
+            (socket, relayed)
+        } else {
+            let mut client = Client::new(server, who, Ipv4Addr::LOCALHOST.into());
+            let relayed = client.allocate().expect("an allocation");
+            client.channel(outside).expect("a channel");
+            (client.socket, relayed)
+        };
         peer.connect(relayed).unwrap();
-        Self::begin([End { socket: client.socket, framed: true }, End { socket: peer, framed: false }])
+        Self::begin([End { socket, framed: true }, End { socket: peer, framed: false }])
     }
 
     /// Two clients at this address, with a channel to the other's relayed address each, and a handshake between them.
     pub fn of_two_clients(server: &Server, who: [&Credential; 2], address: IpAddr) -> Self {
-        let mut clients = who.map(|who| Client::new(server, who, address));
-        let relayed = clients.each_mut().map(|client| client.allocate().expect("an allocation"));
-        for (client, peer) in clients.iter_mut().zip(relayed.into_iter().rev()) {
-            client.channel(peer).expect("a channel");
-        }
-        Self::begin(clients.map(|client| End { socket: client.socket, framed: true }))
+        let sockets = if server.kind == Kind::Bare {
+            let sockets = [(); 2].map(|()| socket(server, address));
+            let others = sockets.each_ref().map(|socket| socket.local_addr().unwrap());
+            for (socket, other) in sockets.iter().zip(others.into_iter().rev()) {
+                bare::pair(socket, bare::Place::Inside, other);
+            }
+            sockets
+        } else {
+            let mut clients = who.map(|who| Client::new(server, who, address));
+            let relayed = clients.each_mut().map(|client| client.allocate().expect("an allocation"));
+            for (client, peer) in clients.iter_mut().zip(relayed.into_iter().rev()) {
+                client.channel(peer).expect("a channel");
+            }
+            clients.map(|client| client.socket)
+        };
+        Self::begin(sockets.map(|socket| End { socket, framed: true }))
     }
 
     fn begin(ends: [End; 2]) -> Self {

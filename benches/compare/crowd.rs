@@ -10,7 +10,7 @@ use super::Plan;
 use super::client::{CHANNEL, Call};
 use super::issuer;
 use super::load::Rate;
-use super::report::thousands;
+use super::report::{Gate, Part, hundreds, thousands};
 use super::servers::{Kind, Server};
 
 /// A packet every 2 ms each way.
@@ -22,8 +22,23 @@ const REVOKED_WITHIN: Duration = Duration::from_millis(100);
 /// Bytes of a packet.
 const SIZE: usize = 172;
 
+/// Allocations of silent calls, and KiB of resident memory that one of them may cost: fewer share what a relay has once.
+const ALLOCATIONS: [usize; 2] = [100_000, 20_000];
+const KIBIBYTES: [f64; 2] = [2.0, 2.25];
+
+pub fn run(plan: &Plan) -> Part {
+    let crowd = Crowd::new(plan.pick(ALLOCATIONS[0], ALLOCATIONS[1]));
+    let memory = Gate::at_most(
+        "a silent allocation of a closed call: resident KiB",
+        crowd.kibibytes,
+        plan.pick(KIBIBYTES[0], KIBIBYTES[1]),
+    );
+    let facts = crowd.facts().into_iter().chain(crowd.revoke_one().facts()).collect();
+    Part { facts, gates: vec![memory], ..Part::default() }
+}
+
 /// A relay with many allocations.
-pub struct Crowd {
+struct Crowd {
     server: Server,
     allocations: usize,
     /// What they took with their channels.
@@ -36,17 +51,15 @@ impl Crowd {
     /// Calls of two parties each; every client has a channel to the other, and their handshake is done. The parties of
     /// a call come from an address of their own and are gone when they have what they asked for: the relay keeps it all
     /// the same.
-    pub fn new(plan: &Plan) -> Self {
-        let allocations = plan.crowd;
+    fn new(allocations: usize) -> Self {
         let server = Server::start(Kind::Hilum);
         // What a relay has once and for all, it has now.
         silent(&server, allocations);
         let (cpu, memory) = (server.cpu(), server.resident());
         (0..allocations / 2).for_each(|number| silent(&server, number));
-        let setup = Rate { done: allocations as u64, cpu: server.cpu() - cpu };
+        let setup = Rate { done: allocations as u64, cpu: server.cpu() - cpu, ..Rate::default() };
         let kibibytes = (server.resident() - memory) as f64 / allocations as f64 / 1024.0;
         eprintln!("{allocations} silent allocations: {setup}, {kibibytes:.2} KiB each");
-        assert!(kibibytes <= plan.kibibytes, "a silent allocation costs {kibibytes:.2} KiB");
         Self { server, allocations, setup, kibibytes }
     }
 
@@ -55,7 +68,7 @@ impl Crowd {
         [
             (
                 format!("{number} silent allocations with a channel each: set up per CPU-second"),
-                self.setup.per_cpu_second(),
+                hundreds(self.setup.per_second()),
             ),
             ("resident memory of each".to_owned(), format!("{:.2} KiB", self.kibibytes)),
         ]

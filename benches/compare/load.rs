@@ -1,18 +1,23 @@
-//! The work: media on channels one way or both, Binding requests, allocations.
+//! Media on channels one way or both, as fast as a relay takes it; everything that arrives is looked at.
 
-use std::net::{Ipv4Addr, UdpSocket};
-use std::ops::AddAssign;
+use std::io::{IoSlice, IoSliceMut};
+use std::net::UdpSocket;
+use std::ops::{AddAssign, Range};
+use std::os::fd::AsRawFd as _;
 use std::time::{Duration, Instant};
 
-use hilum::wire::{Class, MessageWriter, Method, TransactionId, write_channel_header};
+use hilum::wire::{CHANNEL_HEADER, write_channel_header};
+use nix::sys::socket::sockopt::UdpGroSegment;
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg, setsockopt};
 
-use super::client::{self, CHANNEL, Call, Client};
-use super::issuer;
+use super::client::{CHANNEL, Call, End};
+use super::contest::Load;
 use super::servers::Server;
 
-/// Packets that one socket sends before the next one's turn: as a frame of video comes, and few enough for any buffer.
+/// Packets that one socket sends before the next one's turn: as a frame of video comes.
 pub const BURST: usize = 8;
 
+/// Who sends: clients, what is beyond the relay, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     Up,
@@ -20,18 +25,46 @@ pub enum Direction {
     Both,
 }
 
+/// How packets come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Bytes of a packet.
+    pub size: usize,
+    /// Packets of one sender before the next one's turn.
+    pub burst: usize,
+    /// The burst is one message to the system (`UDP_SEGMENT`), as browsers send a frame of video, and as a network card
+    /// that gathers (GRO) hands it on. Otherwise each packet is a message.
+    pub whole: bool,
+}
+
+/// Voice: everybody sends one packet at a time.
+pub const AUDIO: Shape = Shape { size: 172, burst: 1, whole: false };
+/// Video: everybody sends a burst at a time.
+pub const VIDEO: Shape = Shape { size: 1200, burst: BURST, whole: true };
+
+/// Packets that are on their way at once, at most: as many as the smallest buffer of a socket has room for.
+const ON_THE_WAY: usize = 64;
 /// Different payloads of the media; more than any look at it takes together.
-const PAYLOADS: u32 = 1024;
+const PAYLOADS: u16 = 1024;
+/// How long a packet is waited for.
+const PATIENCE: Duration = Duration::from_millis(5);
+/// Of an RTP packet (RFC 3550 §5.1).
+const SEQUENCE: Range<usize> = 2..4;
+const SOURCE: Range<usize> = 8..12;
 
 /// What was done, and the CPU time that the server used for it.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Rate {
+    /// What arrived as it was sent.
     pub done: u64,
+    pub sent: u64,
+    /// What arrived changed, out of its order, twice, or with somebody for whom it was not.
+    pub wrong: u64,
     pub cpu: Duration,
 }
 
 impl Rate {
-    /// How many for each second of CPU; NaN or infinite when the server used less than the system counts by.
+    /// How many for each second of CPU; NaN or infinite when the server used none.
     pub fn per_second(self) -> f64 {
         self.done as f64 / self.cpu.as_secs_f64()
     }
@@ -40,146 +73,217 @@ impl Rate {
 impl AddAssign for Rate {
     fn add_assign(&mut self, other: Self) {
         self.done += other.done;
+        self.sent += other.sent;
+        self.wrong += other.wrong;
         self.cpu += other.cpu;
     }
 }
 
 impl std::fmt::Display for Rate {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} in {:?} of CPU", self.done, self.cpu)
+        let lost = self.sent.saturating_sub(self.done + self.wrong);
+        write!(formatter, "{} in {:?} of CPU", self.done, self.cpu)?;
+        if lost > 0 { write!(formatter, ", {lost} lost") } else { Ok(()) }?;
+        if self.wrong > 0 { write!(formatter, ", {} WRONG", self.wrong) } else { Ok(()) }
     }
 }
 
-/// Media of calls, which goes on from one round to the next.
+/// What one end of a call sends to the other.
+#[derive(Clone, Copy)]
+struct Flow {
+    /// Its packets say whose they are.
+    source: [u8; 4],
+    /// The number of the next packet.
+    next: u16,
+    /// The number of the last one that arrived.
+    arrived: u16,
+    /// How many are on their way.
+    owed: usize,
+}
+
+/// Media of calls, which goes on from one turn to the next.
 pub struct Media {
     calls: Vec<Call>,
     direction: Direction,
-    burst: usize,
+    shape: Shape,
+    /// With a channel's header each. SRTP in form: the payloads differ, as those of calls do.
     messages: Vec<Vec<u8>>,
-    number: u16,
+    /// Of each call, what its first end sends and what its second does.
+    flows: Vec<[Flow; 2]>,
+    message: Vec<u8>,
+    room: Room,
 }
 
 impl Media {
-    /// Packets of `size` bytes, `burst` at a time. SRTP in form: the payloads differ, as those of calls do, and the
-    /// numbers go on.
-    pub fn new(calls: Vec<Call>, direction: Direction, burst: usize, size: usize) -> Self {
-        let header = write_channel_header(CHANNEL, u16::try_from(size).unwrap());
+    pub fn new(calls: Vec<Call>, direction: Direction, shape: Shape) -> Self {
+        for end in calls.iter().flat_map(|call| &call.ends) {
+            setsockopt(&end.socket, UdpGroSegment, &true).expect("a system whose sockets take segmented messages");
+        }
+        let header = write_channel_header(CHANNEL, u16::try_from(shape.size).unwrap());
         let rehearsal = calls[0].rehearsal;
-        let message = |number| [&header[..], &rehearsal.sealed(number, size)].concat();
-        Self { calls, direction, burst, messages: (0..PAYLOADS).map(message).collect(), number: 0 }
+        let message = |number| [&header[..], &rehearsal.sealed(u32::from(number), shape.size)].concat();
+        let flow = |number: usize| Flow { source: (number as u32).to_be_bytes(), next: 1, arrived: 0, owed: 0 };
+        let flows = (0..calls.len()).map(|call| [flow(2 * call + 1), flow(2 * call + 2)]).collect();
+        let messages = (0..PAYLOADS).map(message).collect();
+        Self { calls, direction, shape, messages, flows, message: Vec::new(), room: Room::new() }
     }
 
-    /// As fast as it arrives, for `time`: a burst goes out when the one before has come through, or has been waited for
-    /// long enough.
-    pub fn run(&mut self, server: &Server, time: Duration) -> Rate {
-        let up = self.direction != Direction::Down;
-        let down = self.direction != Direction::Up;
-        let (began, cpu) = (Instant::now(), server.cpu());
-        let mut done = 0;
-        while began.elapsed() < time {
-            let mut sent = 0;
-            let first = self.number;
-            for call in &self.calls {
-                self.number = first;
-                for _ in 0..self.burst {
-                    self.number = self.number.wrapping_add(1);
-                    let at = usize::from(self.number) % self.messages.len();
-                    let message = &mut self.messages[at];
-                    message[6..8].copy_from_slice(&self.number.to_be_bytes());
-                    let [client, peer] = &call.ends;
-                    for end in [up.then_some(client), down.then_some(peer)].into_iter().flatten() {
-                        sent += u64::from(end.send(message).is_ok());
-                    }
-                }
-            }
-            done += self.collect(up, down, sent);
+    /// The same calls, the other way.
+    pub fn turn(&mut self, direction: Direction) {
+        self.direction = direction;
+    }
+
+    /// The ends that send now.
+    fn senders(&self) -> Range<usize> {
+        match self.direction {
+            Direction::Up => 0..1,
+            Direction::Down => 1..2,
+            Direction::Both => 0..2,
         }
-        Rate { done, cpu: server.cpu() - cpu }
+    }
+
+    /// A burst of each sender of these calls.
+    fn send(&mut self, calls: Range<usize>) -> u64 {
+        let mut sent = 0;
+        for call in calls {
+            for side in self.senders() {
+                let end = &self.calls[call].ends[side];
+                let flow = &mut self.flows[call][side];
+                self.message.clear();
+                for _ in 0..self.shape.burst {
+                    compose(&mut self.message, &self.messages, flow, end.framed);
+                }
+                let length = self.message.len() / self.shape.burst;
+                let taken = if self.shape.whole {
+                    whole(&end.socket, &self.message, length).map_or(0, |()| self.shape.burst)
+                } else {
+                    self.message.chunks(length).filter(|packet| end.socket.send(packet).is_ok()).count()
+                };
+                flow.owed += taken;
+                sent += taken as u64;
+            }
+        }
+        sent
     }
 
     /// Receives until everything is there, or nothing has come for 5 ms.
-    fn collect(&self, up: bool, down: bool, expected: u64) -> u64 {
-        let mut buffer = [0; 2048];
-        let mut received = 0;
+    fn collect(&mut self, calls: Range<usize>, rate: &mut Rate) {
         let mut last = Instant::now();
-        while received < expected && last.elapsed() < Duration::from_millis(5) {
-            let before = received;
-            for call in &self.calls {
-                let [client, peer] = &call.ends;
-                for end in [up.then_some(peer), down.then_some(client)].into_iter().flatten() {
-                    while end.socket.recv(&mut buffer).is_ok() {
-                        received += 1;
+        loop {
+            let (mut open, mut came) = (false, false);
+            for call in calls.clone() {
+                for side in self.senders() {
+                    let end = &self.calls[call].ends[1 - side];
+                    let flow = &mut self.flows[call][side];
+                    while flow.owed > 0 {
+                        let Some(arrived) = self.room.receive(&end.socket) else { break };
+                        came = true;
+                        for packet in arrived {
+                            flow.owed = flow.owed.saturating_sub(1);
+                            let right = is_right(packet, &self.messages, flow, end);
+                            *(if right { &mut rate.done } else { &mut rate.wrong }) += 1;
+                        }
                     }
+                    open |= flow.owed > 0;
                 }
             }
-            if received > before {
+            if came {
                 last = Instant::now();
+            } else if !open || last.elapsed() >= PATIENCE {
+                break;
             } else {
                 std::thread::yield_now();
             }
         }
-        received
+        // What has not come is lost.
+        self.flows[calls].iter_mut().flatten().for_each(|flow| flow.owed = 0);
     }
 }
 
-pub fn binding_request(number: u64) -> Vec<u8> {
-    let mut id = [0; 12];
-    id[..8].copy_from_slice(&number.to_be_bytes());
-    let mut buffer = [0; 64];
-    let length = MessageWriter::new(&mut buffer, Class::Request, Method::Binding, TransactionId(id)).finish().unwrap();
-    buffer[..length].to_vec()
-}
-
-/// Binding requests for `time`.
-pub fn bindings(server: &Server, time: Duration) -> Rate {
-    let sockets: Vec<UdpSocket> = (0..8).map(|_| client::socket(server, Ipv4Addr::LOCALHOST.into())).collect();
-    sockets.iter().for_each(|socket| socket.set_nonblocking(true).unwrap());
-    let (began, cpu) = (Instant::now(), server.cpu());
-    let (mut done, mut number, mut buffer) = (0, 0, [0; 2048]);
-    while began.elapsed() < time {
-        let mut waiting = 0_u64;
-        for socket in &sockets {
-            for _ in 0..BURST {
-                number += 1;
-                waiting += u64::from(socket.send(&binding_request(number)).is_ok());
-            }
+impl Load for Media {
+    /// As fast as it arrives, for `time`: the next packets go out when those before have come through, or have been waited
+    /// for long enough.
+    fn run(&mut self, server: &Server, time: Duration) -> Rate {
+        let (began, cpu) = (Instant::now(), server.cpu());
+        let mut rate = Rate::default();
+        let each = self.shape.burst * self.senders().len();
+        let together = (ON_THE_WAY / each).clamp(1, self.calls.len());
+        // Few senders send several times before they wait.
+        let times = (ON_THE_WAY / 2 / (each * together)).max(1);
+        let mut first = 0;
+        while began.elapsed() < time {
+            let calls = first..(first + together).min(self.calls.len());
+            (0..times).for_each(|_| rate.sent += self.send(calls.clone()));
+            self.collect(calls.clone(), &mut rate);
+            first = if calls.end == self.calls.len() { 0 } else { calls.end };
         }
-        let mut last = Instant::now();
-        while waiting > 0 && last.elapsed() < Duration::from_millis(5) {
-            for socket in &sockets {
-                while socket.recv(&mut buffer).is_ok() {
-                    waiting = waiting.saturating_sub(1);
-                    done += 1;
-                    last = Instant::now();
-                }
-            }
-        }
+        rate.cpu = server.cpu() - cpu;
+        rate
     }
-    Rate { done, cpu: server.cpu() - cpu }
 }
 
-/// Allocations from new clients, one after the other; each is challenged, made and deleted.
-pub fn allocations(server: &Server, count: usize) -> Rate {
-    let cpu = server.cpu();
-    let who = issuer::user(0);
-    let mut done = 0;
-    for _ in 0..count {
-        let mut client = Client::new(server, &who, Ipv4Addr::LOCALHOST.into());
-        done += u64::from(client.allocate().is_some());
-        client.delete();
+/// Adds the next packet of a flow to a burst.
+fn compose(burst: &mut Vec<u8>, messages: &[Vec<u8>], flow: &mut Flow, framed: bool) {
+    let message = &messages[usize::from(flow.next % PAYLOADS)];
+    if framed {
+        burst.extend_from_slice(&message[..CHANNEL_HEADER]);
     }
-    Rate { done, cpu: server.cpu() - cpu }
+    let begins = burst.len();
+    burst.extend_from_slice(&message[CHANNEL_HEADER..]);
+    let packet = &mut burst[begins..];
+    packet[SEQUENCE].copy_from_slice(&flow.next.to_be_bytes());
+    packet[SOURCE].copy_from_slice(&flow.source);
+    flow.next = flow.next.wrapping_add(1);
 }
 
-/// Memory that each of `count` idle allocations costs the process, in KiB.
-pub fn idle(server: &Server, count: usize) -> f64 {
-    let before = server.memory();
-    let who = issuer::user(0);
-    let mut clients = Vec::with_capacity(count);
-    for _ in 0..count {
-        let mut client = Client::new(server, &who, Ipv4Addr::LOCALHOST.into());
-        client.allocate().expect("room for every idle allocation");
-        clients.push(client.socket);
+/// Whether a packet is, byte for byte, one of this flow that was sent, and later than the last one that came.
+fn is_right(message: &[u8], messages: &[Vec<u8>], flow: &mut Flow, end: &End) -> bool {
+    let headed = if end.framed { message.split_at_checked(CHANNEL_HEADER) } else { Some((&[][..], message)) };
+    let Some((header, packet)) = headed.filter(|(_, packet)| packet.len() >= SOURCE.end) else { return false };
+    let number = u16::from_be_bytes([packet[SEQUENCE.start], packet[SEQUENCE.start + 1]]);
+    let (head, sent) = messages[usize::from(number % PAYLOADS)].split_at(CHANNEL_HEADER);
+    let later = number.wrapping_sub(flow.arrived);
+    let known = number.wrapping_sub(flow.next) > u16::MAX / 2;
+    let same = packet[..SEQUENCE.start] == sent[..SEQUENCE.start]
+        && packet[SEQUENCE.end..SOURCE.start] == sent[SEQUENCE.end..SOURCE.start]
+        && packet[SOURCE] == flow.source
+        && packet[SOURCE.end..] == sent[SOURCE.end..];
+    if !same || !known || later == 0 || later > u16::MAX / 2 || !(header.is_empty() || header == head) {
+        return false;
     }
-    server.memory().saturating_sub(before) as f64 / count as f64 / 1024.0
+    flow.arrived = number;
+    true
+}
+
+/// Sends a burst of packets of `length` bytes as one message.
+fn whole(socket: &UdpSocket, burst: &[u8], length: usize) -> nix::Result<()> {
+    let segment = u16::try_from(length).unwrap();
+    let control = [ControlMessage::UdpGsoSegments(&segment)];
+    sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(burst)], &control, MsgFlags::MSG_DONTWAIT, None).map(|_| ())
+}
+
+/// Room for a message that may be several packets.
+pub struct Room {
+    bytes: Vec<u8>,
+    control: Vec<u8>,
+}
+
+impl Room {
+    pub fn new() -> Self {
+        Self { bytes: vec![0; 1 << 16], control: nix::cmsg_space!(i32) }
+    }
+
+    /// The packets of a message that waits.
+    pub fn receive(&mut self, socket: &UdpSocket) -> Option<std::slice::Chunks<'_, u8>> {
+        let control = &mut self.control;
+        control.resize(control.capacity(), 0);
+        let mut parts = [IoSliceMut::new(&mut self.bytes)];
+        let received = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(control), MsgFlags::MSG_DONTWAIT).ok()?;
+        let length = received.bytes;
+        let segment = received.cmsgs().ok()?.find_map(|message| match message {
+            ControlMessageOwned::UdpGroSegments(length) => usize::try_from(length).ok(),
+            _ => None,
+        });
+        Some(self.bytes[..length].chunks(segment.unwrap_or(length).max(1)))
+    }
 }
