@@ -219,10 +219,11 @@ impl Bare {
                     depart(socket, &parts, segment - HEADER, peer);
                 }
                 _ => {
-                    if let Some(length) = answer(train, length, from) {
-                        sendto(self.listener.as_raw_fd(), &train[..length], &from, MsgFlags::MSG_DONTWAIT).ok();
+                    let told = train.to_vec();
+                    if let Some(length) = answer(&mut self.train, length, from) {
+                        let answer = &self.train[..length];
+                        sendto(self.listener.as_raw_fd(), answer, &from, MsgFlags::MSG_DONTWAIT).ok();
                     } else {
-                        let told = train.to_vec();
                         self.tell(&told, from);
                     }
                 }

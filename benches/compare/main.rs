@@ -91,6 +91,9 @@ fn main() {
         panic!("there is no part {stranger}; there are {}", PARTS.map(|(name, _)| name).join(", "));
     }
     let wanted = |part: &str| named.is_empty() || named.iter().any(|name| *name == part);
+    if plan.kinds().any(|kind| kind == Kind::TurnServer) {
+        peers::build_turn_server();
+    }
     let found: Vec<(&str, Part)> =
         PARTS.iter().filter(|(name, _)| wanted(name)).map(|(name, run)| (*name, run(&plan))).collect();
     let gates = || found.iter().flat_map(|(_, part)| &part.gates);

@@ -60,6 +60,11 @@ pub fn coturn(address: SocketAddr, directory: &Path) -> Command {
 /// Which release of the program `turn-server` takes part.
 pub const TURN_SERVER: &str = "4.1.5";
 
+/// Builds the program `turn-server` unless it is there. Better done before anything is pinned to a core.
+pub fn build_turn_server() {
+    LazyLock::force(&TURN_SERVER_PROGRAM);
+}
+
 /// The program, built when it is not there: without its doors for operators and without TLS, which are not measured and
 /// take long to build.
 static TURN_SERVER_PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
