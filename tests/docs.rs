@@ -195,6 +195,26 @@ fn every_link_leads_to_a_file_or_heading() {
 }
 
 #[test]
+fn every_picture_says_what_it_shows_and_is_shown() {
+    let shown: BTreeSet<String> = documents().values().flat_map(|text| links(text)).collect();
+    let mut faults = Vec::new();
+    for entry in std::fs::read_dir(root().join("docs/plots")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let picture = read(&format!("docs/plots/{name}"));
+        // What is not seen is read aloud; a reader's dark page gets a dark picture.
+        for needed in ["<svg", "<title id=", "<desc id=", "aria-labelledby", "prefers-color-scheme: dark"] {
+            if !picture.contains(needed) {
+                faults.push(format!("docs/plots/{name} has no {needed}"));
+            }
+        }
+        if !shown.contains(&format!("plots/{name}")) {
+            faults.push(format!("docs/plots/{name} is in no document"));
+        }
+    }
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+#[test]
 fn every_command_is_one_that_a_shell_and_hilum_understand() {
     assert_eq!(commands("# x\n$ a \\\n  b\nout\n$ c"), ["a \\\n  b", "c"]);
     assert_eq!(hilum_arguments("sudo hilum check x"), Some(vec!["check", "x"]));

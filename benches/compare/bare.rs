@@ -41,12 +41,22 @@ pub enum Place {
     Outside = b'o' as isize,
 }
 
+/// What a client tells the forwarder: who the other one is.
+pub fn request(place: Place, other: SocketAddr) -> Vec<u8> {
+    format!("{}{other}", char::from(place as u8)).into_bytes()
+}
+
+/// What it is answered: where that one sends to.
+pub fn answered(answer: &[u8]) -> SocketAddr {
+    std::str::from_utf8(answer).unwrap().parse().unwrap()
+}
+
 /// Tells the forwarder who the other one is; returns where that one sends to.
 pub fn pair(client: &UdpSocket, place: Place, other: SocketAddr) -> SocketAddr {
-    client.send(format!("{}{other}", char::from(place as u8)).as_bytes()).unwrap();
+    client.send(&request(place, other)).unwrap();
     let mut buffer = [0; 64];
     let length = client.recv(&mut buffer).expect("the bare forwarder answers");
-    std::str::from_utf8(&buffer[..length]).unwrap().parse().unwrap()
+    answered(&buffer[..length])
 }
 
 /// Forwards until it is killed. `trains`: in messages of several segments.

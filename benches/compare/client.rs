@@ -32,17 +32,7 @@ impl Call {
     /// A client with a channel to a peer of its own, and a DTLS handshake between them, as every call begins.
     pub fn to_outside(server: &Server, who: &Credential) -> Self {
         let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let outside = peer.local_addr().unwrap();
-        let (socket, relayed) = if server.kind == Kind::Bare {
-            let socket = socket(server, Ipv4Addr::LOCALHOST.into());
-            let relayed = bare::pair(&socket, bare::Place::Outside, outside);
-            (socket, relayed)
-        } else {
-            let mut client = Client::new(server, who, Ipv4Addr::LOCALHOST.into());
-            let relayed = client.allocate().expect("an allocation");
-            client.channel(outside).expect("a channel");
-            (client.socket, relayed)
-        };
+        let (socket, relayed) = outward(server, who, peer.local_addr().unwrap());
         peer.connect(relayed).unwrap();
         Self::begin([End { socket, framed: true }, End { socket: peer, framed: false }])
     }
@@ -112,6 +102,19 @@ impl End {
     pub fn send(&self, message: &[u8]) -> std::io::Result<usize> {
         self.socket.send(self.part_of(message))
     }
+}
+
+/// A client's socket with a channel to somebody outside, and where that one sends to.
+pub fn outward(server: &Server, who: &Credential, outside: SocketAddr) -> (UdpSocket, SocketAddr) {
+    if server.kind == Kind::Bare {
+        let socket = socket(server, Ipv4Addr::LOCALHOST.into());
+        let relayed = bare::pair(&socket, bare::Place::Outside, outside);
+        return (socket, relayed);
+    }
+    let mut client = Client::new(server, who, Ipv4Addr::LOCALHOST.into());
+    let relayed = client.allocate().expect("an allocation");
+    client.channel(outside).expect("a channel");
+    (client.socket, relayed)
 }
 
 /// One socket that speaks with the relay.

@@ -2,7 +2,7 @@
 //! on each, in one run.
 //!
 //! `cargo bench --bench compare` prints the tables and writes them into `docs/performance.md`; with `-- --quick` it is a
-//! short run that writes nothing, and with the name of a part (`outside`, `between`, `requests`, `crowd`) that part alone.
+//! short run that writes nothing into it, and with the name of a part (see `PARTS`) that part alone.
 //! What is counted is what arrived, for each second of CPU that the server used: that does not depend on how fast the load
 //! is, and little on what else the machine does.
 
@@ -21,18 +21,25 @@ mod between;
 mod client;
 mod contest;
 mod crowd;
+mod growth;
 mod issuer;
+mod latency;
 mod load;
 mod machine;
+mod many;
+mod offered;
 mod outside;
+mod paced;
 mod peers;
+mod plot;
 mod report;
 mod requests;
 mod servers;
+mod throughput;
 
 use std::time::Duration;
 
-use report::{Gate, Part};
+use report::{Gate, Part, Row};
 use servers::Kind;
 
 /// How long the run may take. A part has its own numbers, and picks those of a full or a short run.
@@ -66,8 +73,15 @@ impl Plan {
 /// A part of the run: its name, on the command line and for its marks in the document, and what it does.
 type Named = (&'static str, fn(&Plan) -> Part);
 
-const PARTS: [Named; 4] =
-    [("outside", outside::run), ("between", between::run), ("requests", requests::run), ("crowd", crowd::run)];
+const PARTS: [Named; 7] = [
+    ("outside", outside::run),
+    ("between", between::run),
+    ("requests", requests::run),
+    ("crowd", crowd::run),
+    ("latency", latency::run),
+    ("offered", offered::run),
+    ("growth", growth::run),
+];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -101,13 +115,18 @@ fn main() {
     println!("{machine}\n");
     found.iter().for_each(|(_, part)| println!("{}\n", part.text()));
     println!("{table}");
-    if !plan.quick && named.is_empty() {
+    let recorded = !plan.quick && named.is_empty();
+    if recorded {
         report::record("machine", &machine);
         report::record("gates", &table);
-        for (name, part) in &found {
-            report::record(name, &part.text());
-            part.plots.iter().for_each(|(name, picture)| report::draw(name, picture));
-        }
+        found.iter().for_each(|(name, part)| report::record(name, &part.text()));
+    }
+    let directory = if recorded { report::PLOTS } else { report::SKETCHES };
+    let rows: Vec<&Row> = found.iter().flat_map(|(_, part)| &part.rows).collect();
+    let pictures = throughput::plot(&rows).into_iter();
+    for (name, picture) in pictures.chain(found.iter().flat_map(|(_, part)| part.plots.iter().cloned())) {
+        report::draw(directory, &name, &picture);
+        eprintln!("{directory}/{name}.svg");
     }
     let failed: Vec<String> = gates().filter(|gate| gate.fails()).map(Gate::line).collect();
     assert!(failed.is_empty(), "the run does not show what it must:\n{}", failed.join("\n"));

@@ -22,6 +22,8 @@ pub struct Row {
     pub work: String,
     pub times: [String; 2],
     pub cells: [String; Kind::ALL.len()],
+    /// The figures in them, as far as they are of a contest.
+    pub figures: [Option<f64>; Kind::ALL.len()],
 }
 
 impl Row {
@@ -31,13 +33,14 @@ impl Row {
         let times = [Kind::Coturn, Kind::Bare]
             .map(|kind| find(contestants, kind).map_or_else(nothing, |other| ratio(hilum.times(other))));
         let cells = Kind::ALL.map(|kind| others(kind).map_or_else(nothing, |each| figure(each.figure())));
-        Self { work: work.into(), times, cells }
+        let figures = Kind::ALL.map(|kind| others(kind).map(|each| each.figure().median));
+        Self { work: work.into(), times, cells, figures }
     }
 
     /// Of single figures, without a ratio.
     pub fn single(work: impl Into<String>, cell: impl Fn(Kind) -> Option<String>) -> Self {
         let cells = Kind::ALL.map(|kind| cell(kind).unwrap_or_else(nothing));
-        Self { work: work.into(), times: [nothing(), nothing()], cells }
+        Self { work: work.into(), times: [nothing(), nothing()], cells, figures: [None; Kind::ALL.len()] }
     }
 }
 
@@ -141,10 +144,13 @@ pub fn record(mark: &str, text: &str) {
     std::fs::write(path, format!("{before}{begin}\n{text}\n{end}{after}")).expect("the document can be written");
 }
 
-/// Puts a picture where the document finds it.
-pub fn draw(name: &str, picture: &str) {
-    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/plots");
-    std::fs::create_dir_all(directory).expect("docs/plots can be made");
+/// Where the document finds its pictures.
+pub const PLOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/plots");
+/// Where those are that are only looked at.
+pub const SKETCHES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/plots");
+
+pub fn draw(directory: &str, name: &str, picture: &str) {
+    std::fs::create_dir_all(directory).expect("a directory for pictures can be made");
     std::fs::write(format!("{directory}/{name}.svg"), picture).expect("a picture can be written");
 }
 
