@@ -35,6 +35,8 @@ mod plot;
 mod report;
 mod requests;
 mod servers;
+mod stream_client;
+mod streams;
 mod throughput;
 
 use std::time::Duration;
@@ -73,9 +75,10 @@ impl Plan {
 /// A part of the run: its name, on the command line and for its marks in the document, and what it does.
 type Named = (&'static str, fn(&Plan) -> Part);
 
-const PARTS: [Named; 7] = [
+const PARTS: [Named; 8] = [
     ("outside", outside::run),
     ("between", between::run),
+    ("streams", streams::run),
     ("requests", requests::run),
     ("crowd", crowd::run),
     ("latency", latency::run),

@@ -9,7 +9,16 @@ use std::time::Duration;
 
 use super::issuer::{CLUSTER, PASSWORD, USERS, keyring, name};
 
-pub fn hilum(address: SocketAddr, directory: &Path) -> Command {
+/// Where streams come in, beside datagrams.
+pub struct Doors {
+    pub tcp: SocketAddr,
+    pub tls: SocketAddr,
+    /// PEM files.
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+pub fn hilum(address: SocketAddr, doors: Option<&Doors>, directory: &Path) -> Command {
     let password = directory.join("password");
     secret(&password, PASSWORD);
     secret(&directory.join("keyring.toml"), &keyring());
@@ -19,9 +28,18 @@ pub fn hilum(address: SocketAddr, directory: &Path) -> Command {
         })
         .collect();
     let config = directory.join("hilum.toml");
+    let doors = doors.map_or("tcp = []\n".to_owned(), |doors| {
+        format!(
+            "tcp = [\"{}\"]\ntls = [\"{}\"]\n[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n",
+            doors.tcp,
+            doors.tls,
+            doors.certificate.display(),
+            doors.key.display()
+        )
+    });
     // Tokens have a rate, which is counted, and which the load does not reach.
     let text = format!(
-        "[server]\nshards = 1\nstate = \"state\"\n[listen]\nudp = [\"{address}\"]\ntcp = []\n\
+        "[server]\nshards = 1\nstate = \"state\"\n[listen]\nudp = [\"{address}\"]\n{doors}\
          [relay]\naddresses = [\"127.0.0.1\"]\nports = \"20000-65535\"\n\
          closed_addresses = [\"127.0.0.2\", \"127.0.0.3\"]\n{users}\
          [tokens]\nkeyring = \"keyring.toml\"\ncluster = \"{CLUSTER}\"\n[peers]\nallow = [\"127.0.0.1\"]\n\
@@ -37,15 +55,23 @@ pub fn hilum(address: SocketAddr, directory: &Path) -> Command {
 }
 
 /// A file that nobody else may read.
-fn secret(path: &Path, text: &str) {
+pub fn secret(path: &Path, text: &str) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::write(path, text).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-pub fn coturn(address: SocketAddr, directory: &Path) -> Command {
+/// Its door for TCP has the address for datagrams.
+pub fn coturn(address: SocketAddr, doors: Option<&Doors>, directory: &Path) -> Command {
     let mut command = Command::new("turnserver");
-    command.args(["-n", "--no-tls", "--no-dtls", "--no-tcp", "--no-tcp-relay", "--no-cli", "-m", "1"]);
+    match doors {
+        Some(doors) => {
+            command.arg("--cert").arg(&doors.certificate).arg("--pkey").arg(&doors.key);
+            command.arg("--tls-listening-port").arg(doors.tls.port().to_string())
+        }
+        None => command.args(["--no-tls", "--no-tcp"]),
+    };
+    command.args(["-n", "--no-dtls", "--no-tcp-relay", "--no-cli", "-m", "1"]);
     command.args(["--allow-loopback-peers", "--no-multicast-peers", "--no-rfc5780", "--no-software-attribute"]);
     command.args(["--min-port", "20000", "--max-port", "65535", "--lt-cred-mech", "--realm", "bench"]);
     command.args(["-L", "127.0.0.1", "-E", "127.0.0.1", "--log-file", "stdout", "--simple-log"]);

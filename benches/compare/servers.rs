@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -58,16 +58,21 @@ impl Server {
     /// `whole`: whether bursts come as one message. The bare forwarder has the faster way for either, the others are the
     /// same.
     pub fn start_for(kind: Kind, whole: bool) -> Self {
+        Self::start_with(kind, |address, directory| match kind {
+            Kind::Hilum => peers::hilum(address, None, directory),
+            Kind::Coturn => peers::coturn(address, None, directory),
+            Kind::TurnCrate => ourselves("--serve-turn-crate", address),
+            Kind::TurnServer => peers::turn_server(address, directory),
+            Kind::Bare => ourselves(if whole { "--serve-bare-trains" } else { "--serve-bare" }, address),
+        })
+    }
+
+    /// By a command that is made of the address for datagrams and of a directory of its own.
+    pub fn start_with(kind: Kind, command: impl FnOnce(SocketAddr, &Path) -> Command) -> Self {
         let address = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).unwrap();
         let directory = std::env::temp_dir().join(format!("hilum-compare-{}", address.port()));
         std::fs::create_dir_all(&directory).unwrap();
-        let mut command = match kind {
-            Kind::Hilum => peers::hilum(address, &directory),
-            Kind::Coturn => peers::coturn(address, &directory),
-            Kind::TurnCrate => ourselves("--serve-turn-crate", address),
-            Kind::TurnServer => peers::turn_server(address, &directory),
-            Kind::Bare => ourselves(if whole { "--serve-bare-trains" } else { "--serve-bare" }, address),
-        };
+        let mut command = command(address, &directory);
         let output = std::fs::File::create(directory.join("output")).unwrap();
         command.stdout(output.try_clone().unwrap()).stderr(output).stdin(Stdio::null());
         let child = machine::on_the_other_core(|| command.spawn());

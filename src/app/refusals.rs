@@ -69,6 +69,7 @@ const fn is_refusal(discard: Discard) -> bool {
             | Discard::IcmpType
             | Discard::SendFailed
             | Discard::QueueFull
+            | Discard::QueueOld
             | Discard::ShardFull
             | Discard::ConnectionGone
     )

@@ -58,6 +58,7 @@ fn doors(old: &Config, new: &Config) -> Vec<Compared> {
         "listen.connections_per_source" NeedsRestart listen.connections_per_source;
         "listen.connections" NeedsRestart listen.connections;
         "listen.send_queue" NeedsRestart listen.send_queue;
+        "listen.send_age" NeedsRestart listen.send_age;
     }
     .to_vec();
     compared.extend([

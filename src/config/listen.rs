@@ -8,8 +8,8 @@ use super::host::Host;
 use super::section::{Item, Section};
 use crate::listen::Settings;
 
-pub(super) const KEYS: [&str; 7] =
-    ["udp", "tcp", "tls", "stranger_deadline", "connections_per_source", "connections", "send_queue"];
+pub(super) const KEYS: [&str; 8] =
+    ["udp", "tcp", "tls", "stranger_deadline", "connections_per_source", "connections", "send_queue", "send_age"];
 
 /// Both families, each with a socket of its own, so that IPv4 never arrives as mapped IPv6.
 const EVERYWHERE: [&str; 2] = ["0.0.0.0:3478", "[::]:3478"];
@@ -56,6 +56,9 @@ pub(super) fn read(section: &Section<'_>, host: &Host) -> (Vec<SocketAddr>, Read
         connections: section.count("connections", 1..=1_000_000, 20_000),
         // From some packets to a second of 128 Mbit/s.
         send_queue: section.count("send_queue", 16_384..=16_777_216, 262_144),
+        // From a packet of voice to what an interview can bear; by default what a call can bear one way (ITU-T G.114) less
+        // what the rest of the path takes.
+        send_age: Duration::from_millis(section.number("send_age", 20..=10_000, 250).into()),
     };
     let udp = concrete(udp, host);
     let none = udp.is_empty() && settings.tcp.is_empty() && settings.tls.is_empty();

@@ -1,12 +1,12 @@
-//! Clients that reach the relay over TCP or TLS: their connections are accepted, capped, cut into messages and handed to
-//! the shards; what the shards answer is written back.
+//! Clients that reach the relay over TCP or TLS: their connections are accepted, capped, secured and handed to the shards,
+//! which read and write them. What stays here is the clock of a connection that has proven nothing.
 //!
 //! Sockets are bound by [`Listeners::bind`] before any task runs, so that a start either has all of them or fails.
 
 mod accept;
 mod caps;
+mod carrier;
 mod connection;
-mod frames;
 mod identity;
 mod tls;
 
@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::addr::Transport;
-use crate::plane::StreamGate;
+use crate::plane::{Patience, StreamGate};
 use accept::Accepting;
 pub use caps::Connections;
 pub use identity::{Identity, IdentityError, InvalidPair};
@@ -44,8 +44,10 @@ pub struct Settings {
     pub connections_per_source: usize,
     /// Connections at a time.
     pub connections: usize,
-    /// Bytes that may wait to be written to one client, see [`crate::plane::Outbox::new`].
+    /// Bytes that may wait to be written to one client, see [`Patience::bytes`].
     pub send_queue: usize,
+    /// How long media may wait to be written to one client.
+    pub send_age: Duration,
 }
 
 /// An address that cannot be listened to. Nothing is left bound.
@@ -167,7 +169,7 @@ impl Listeners {
             tls,
             connections: connections.clone(),
             stranger_deadline: self.settings.stranger_deadline,
-            send_queue: self.settings.send_queue,
+            patience: Patience { bytes: self.settings.send_queue, age: self.settings.send_age },
         });
         let mut tasks = JoinSet::new();
         for bound in self.sockets {

@@ -4,6 +4,8 @@
 //! an address, and a client keeps its shard only while their number does not change. Behind a NAT the translation lives
 //! here: the core only ever sees the addresses that the world sees.
 
+mod carrier;
+mod connection;
 mod net;
 mod outbox;
 mod ports;
@@ -24,8 +26,10 @@ use core::ops::RangeInclusive;
 #[cfg(doc)]
 use crate::turn::Relay;
 
+pub use carrier::{CARRIER_ROOM, Carrier};
+pub use connection::Opening;
 pub use net::Net;
-pub use outbox::{Outbox, Pushed};
+pub use outbox::Patience;
 pub use shard::{Fact, Mail, Shard, ShardHandle, Undelivered};
 pub use start::{NotStopped, Plane, StartError, seed, start};
 pub use stream::{Inbound, ShardGone, StreamGate};

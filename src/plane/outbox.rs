@@ -1,196 +1,124 @@
-//! What waits to be written to a stream client. Media makes room for newer media; answers to requests are never dropped.
+//! What waits for a stream client that reads too slowly. Media makes room for newer media and loses its worth with age;
+//! answers to requests are never dropped.
 
-use core::mem;
+use core::ops::AddAssign;
+use core::time::Duration;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, watch};
-
+use crate::time::Moment;
 use crate::wire::{Class, Method};
 
 /// What one waiting message costs beyond its bytes, so that many small ones have a bound too.
 const OVERHEAD: usize = 64;
-/// Bytes handed to the writer at once, unless a single message is longer: one TLS record (RFC 8446 §5.1). What the writer
-/// holds can no longer be dropped, so it should not hold much.
-const TAKEN_AT_ONCE: usize = 16_384;
 
-/// What became of a pushed message.
+/// How much may wait for one stream client, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pushed {
-    /// It waits.
-    Queued,
-    /// The client reads too slowly: this many media messages were dropped, the oldest first; the pushed one is among them
-    /// if nothing else was left to drop.
-    DroppedOldest(usize),
-    /// The connection has gone, or its client does not even read answers.
-    Closed,
+pub struct Patience {
+    /// Bytes that may wait, each message counted with 64 bytes of overhead. Then the oldest media makes room.
+    pub bytes: usize,
+    /// How long media may wait before it is dropped.
+    pub age: Duration,
 }
 
-/// The queue from a shard to the writer of one connection.
+/// Media messages that were dropped, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Dropped {
+    /// To make room for newer ones, or because there was none to be made.
+    pub(super) full: usize,
+    /// Because they had waited too long.
+    pub(super) old: usize,
+}
+
+impl AddAssign for Dropped {
+    fn add_assign(&mut self, more: Self) {
+        self.full += more.full;
+        self.old += more.old;
+    }
+}
+
+/// There is no room for an answer: the client does not even read those.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Overrun;
+
+/// The queue of one connection.
 #[derive(Debug)]
-pub struct Outbox {
-    limit: usize,
-    queue: Mutex<Queue>,
-    changed: Notify,
-    proven: watch::Sender<bool>,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
+pub(super) struct Outbox {
+    patience: Patience,
     media: VecDeque<Waiting>,
     control: VecDeque<Waiting>,
     /// What all waiting messages cost.
     cost: usize,
     /// The number of the next message; the order on the wire.
     next: u64,
-    state: State,
 }
 
 #[derive(Debug)]
 struct Waiting {
     number: u64,
+    since: Moment,
     bytes: Vec<u8>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
-    #[default]
-    Open,
-    /// No more comes, but what waits is still written.
-    Finished,
-    Closed,
-}
-
 impl Outbox {
-    /// An empty queue for messages of `limit` bytes together, each counted with 64 bytes of overhead.
-    #[must_use]
-    pub fn new(limit: usize) -> Self {
-        Self { limit, queue: Mutex::default(), changed: Notify::new(), proven: watch::Sender::new(false) }
+    pub(super) const fn new(patience: Patience) -> Self {
+        Self { patience, media: VecDeque::new(), control: VecDeque::new(), cost: 0, next: 0 }
     }
 
-    /// Puts a message at the end. Never waits.
-    pub fn push(&self, bytes: &[u8]) -> Pushed {
-        let mut queue = self.lock();
-        if queue.state != State::Open {
-            return Pushed::Closed;
-        }
+    pub(super) fn is_empty(&self) -> bool {
+        self.media.is_empty() && self.control.is_empty()
+    }
+
+    /// Puts a message at the end.
+    pub(super) fn push(&mut self, bytes: &[u8], now: Moment) -> Result<Dropped, Overrun> {
+        let mut dropped = Dropped { full: 0, old: self.expire(now) };
         let cost = bytes.len().saturating_add(OVERHEAD);
-        let mut dropped = 0;
-        while queue.cost.saturating_add(cost) > self.limit {
-            let Some(oldest) = queue.media.pop_front() else { break };
-            queue.cost = queue.cost.saturating_sub(oldest.bytes.len() + OVERHEAD);
-            dropped += 1;
+        while self.cost.saturating_add(cost) > self.patience.bytes {
+            let Some(oldest) = self.media.pop_front() else { break };
+            self.cost = self.cost.saturating_sub(oldest.bytes.len() + OVERHEAD);
+            dropped.full += 1;
         }
-        if queue.cost.saturating_add(cost) > self.limit {
-            if is_media(bytes) {
-                return Pushed::DroppedOldest(dropped + 1);
-            }
-            drop(queue);
-            self.close();
-            return Pushed::Closed;
+        let is_media = is_media(bytes);
+        if self.cost.saturating_add(cost) > self.patience.bytes {
+            dropped.full += 1;
+            return if is_media { Ok(dropped) } else { Err(Overrun) };
         }
-        let waiting = Waiting { number: queue.next, bytes: bytes.to_vec() };
-        queue.next += 1;
-        queue.cost += cost;
-        if is_media(bytes) {
-            queue.media.push_back(waiting)
+        let waiting = Waiting { number: self.next, since: now, bytes: bytes.to_vec() };
+        self.next += 1;
+        self.cost += cost;
+        if is_media {
+            self.media.push_back(waiting)
         } else {
-            queue.control.push_back(waiting)
+            self.control.push_back(waiting)
         }
-        drop(queue);
-        self.changed.notify_one();
-        if dropped > 0 { Pushed::DroppedOldest(dropped) } else { Pushed::Queued }
+        Ok(dropped)
     }
 
-    /// For the writer, of which there is one: waits for messages and takes as many whole ones as make up 16 KiB, one at
-    /// least. `None`: nothing more will come, the connection is to be closed.
-    pub async fn take(&self) -> Option<Vec<u8>> {
-        loop {
-            {
-                let mut queue = self.lock();
-                if let Some(bytes) = queue.take() {
-                    return Some(bytes);
-                }
-                if queue.state != State::Open {
-                    return None;
-                }
-            }
-            // A push between the look and this line leaves its permit behind, so that it is not missed.
-            self.changed.notified().await;
-        }
-    }
-
-    /// The connection has gone: what waits is dropped, and nothing more is taken in.
-    pub fn close(&self) {
-        *self.lock() = Queue { state: State::Closed, ..Queue::default() };
-        self.changed.notify_one();
-    }
-
-    /// Nothing more will be pushed; what waits is still written. The shard says so when it stops.
-    pub fn finish(&self) {
-        let mut queue = self.lock();
-        if queue.state == State::Open {
-            queue.state = State::Finished;
-        }
-        drop(queue);
-        self.changed.notify_one();
-    }
-
-    /// Whether the connection is closed from this end: the client did not read, or somebody called [`Outbox::close`].
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.lock().state == State::Closed
-    }
-
-    /// Whether the client holds an allocation, which only a proven client can.
-    #[must_use]
-    pub fn proven(&self) -> bool {
-        *self.proven.borrow()
-    }
-
-    /// Says whether the client holds an allocation. The shard does.
-    pub fn set_proven(&self, proven: bool) {
-        self.proven.send_if_modified(|now| mem::replace(now, proven) != proven);
-    }
-
-    /// To wait for the change: `watch().wait_for(|proven| *proven)`.
-    #[must_use]
-    pub fn watch(&self) -> watch::Receiver<bool> {
-        self.proven.subscribe()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Queue {
-    fn take(&mut self) -> Option<Vec<u8>> {
-        let mut taken = self.pop()?;
-        while let Some(next) = self.peek()
-            && taken.len() + next.bytes.len() <= TAKEN_AT_ONCE
-            && let Some(more) = self.pop()
-        {
-            taken.extend_from_slice(&more);
-        }
-        Some(taken)
-    }
-
-    fn media_is_next(&self) -> bool {
-        match (self.media.front(), self.control.front()) {
+    /// The next message in the order they came.
+    pub(super) fn pop(&mut self) -> Option<Vec<u8>> {
+        let media_is_next = match (self.media.front(), self.control.front()) {
             (Some(media), Some(control)) => media.number < control.number,
             (media, _) => media.is_some(),
-        }
-    }
-
-    fn peek(&self) -> Option<&Waiting> {
-        if self.media_is_next() { self.media.front() } else { self.control.front() }
-    }
-
-    fn pop(&mut self) -> Option<Vec<u8>> {
-        let waiting = if self.media_is_next() { self.media.pop_front() } else { self.control.pop_front() }?;
+        };
+        let waiting = if media_is_next { self.media.pop_front() } else { self.control.pop_front() }?;
         self.cost = self.cost.saturating_sub(waiting.bytes.len() + OVERHEAD);
+        if self.is_empty() {
+            // A client that read too slowly once holds no memory for it.
+            (self.media, self.control) = (VecDeque::new(), VecDeque::new());
+        }
         Some(waiting.bytes)
+    }
+
+    /// Drops media that has waited too long; returns how many messages that were.
+    pub(super) fn expire(&mut self, now: Moment) -> usize {
+        let mut old = 0;
+        while let Some(oldest) = self.media.front()
+            && now.since(oldest.since) > self.patience.age
+        {
+            self.cost = self.cost.saturating_sub(oldest.bytes.len() + OVERHEAD);
+            self.media.pop_front();
+            old += 1;
+        }
+        old
     }
 }
 
@@ -208,6 +136,16 @@ fn is_media(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    const AGE: Duration = Duration::from_millis(250);
+
+    fn outbox(bytes: usize) -> Outbox {
+        Outbox::new(Patience { bytes, age: AGE })
+    }
+
+    fn at(milliseconds: u64) -> Moment {
+        Moment::ZERO + Duration::from_millis(milliseconds)
+    }
+
     fn media(mark: u8, length: usize) -> Vec<u8> {
         let mut bytes = vec![mark; length];
         bytes[0] = 0x40;
@@ -220,104 +158,72 @@ mod tests {
         bytes
     }
 
-    fn all(outbox: &Outbox) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        while let Some(more) = outbox.lock().take() {
-            bytes.extend(more);
-        }
-        bytes
+    fn full(full: usize) -> Result<Dropped, Overrun> {
+        Ok(Dropped { full, old: 0 })
+    }
+
+    fn all(outbox: &mut Outbox) -> Vec<Vec<u8>> {
+        std::iter::from_fn(|| outbox.pop()).collect()
     }
 
     #[test]
     fn messages_leave_in_the_order_they_came() {
-        let outbox = Outbox::new(10_000);
+        let mut outbox = outbox(10_000);
         for bytes in [media(1, 8), answer(2, 20), media(3, 8)] {
-            assert_eq!(outbox.push(&bytes), Pushed::Queued);
+            assert_eq!(outbox.push(&bytes, at(0)), full(0));
         }
-        assert_eq!(all(&outbox), [media(1, 8), answer(2, 20), media(3, 8)].concat());
+        assert_eq!(all(&mut outbox), [media(1, 8), answer(2, 20), media(3, 8)]);
     }
 
     #[test]
     fn the_oldest_media_makes_room_and_answers_stay() {
-        let outbox = Outbox::new(3 * (100 + OVERHEAD));
-        assert_eq!(outbox.push(&media(1, 100)), Pushed::Queued);
-        assert_eq!(outbox.push(&answer(2, 100)), Pushed::Queued);
-        assert_eq!(outbox.push(&media(3, 100)), Pushed::Queued);
-        assert_eq!(outbox.push(&media(4, 100)), Pushed::DroppedOldest(1));
-        assert_eq!(outbox.push(&answer(5, 100)), Pushed::DroppedOldest(1));
-        assert_eq!(all(&outbox), [answer(2, 100), media(4, 100), answer(5, 100)].concat());
+        let mut outbox = outbox(3 * (100 + OVERHEAD));
+        assert_eq!(outbox.push(&media(1, 100), at(0)), full(0));
+        assert_eq!(outbox.push(&answer(2, 100), at(0)), full(0));
+        assert_eq!(outbox.push(&media(3, 100), at(0)), full(0));
+        assert_eq!(outbox.push(&media(4, 100), at(0)), full(1));
+        assert_eq!(outbox.push(&answer(5, 100), at(0)), full(1));
+        assert_eq!(all(&mut outbox), [answer(2, 100), media(4, 100), answer(5, 100)]);
+    }
+
+    #[test]
+    fn media_is_dropped_by_its_age_and_answers_are_not() {
+        let mut outbox = outbox(10_000);
+        for (bytes, moment) in [(media(1, 8), 0), (answer(2, 20), 0), (media(3, 8), 100), (media(4, 8), 101)] {
+            assert_eq!(outbox.push(&bytes, at(moment)), full(0));
+        }
+        assert_eq!(outbox.expire(at(250)), 0, "as old as it may be");
+        assert_eq!(outbox.push(&media(5, 8), at(350)), Ok(Dropped { full: 0, old: 1 }));
+        assert_eq!(outbox.expire(at(351)), 1);
+        assert_eq!(all(&mut outbox), [answer(2, 20), media(4, 8), media(5, 8)]);
+    }
+
+    #[test]
+    fn what_is_dropped_makes_room() {
+        let mut outbox = outbox(100 + OVERHEAD);
+        for (mark, moment) in [(1, 0), (2, 1000)] {
+            let old = usize::from(moment > 0);
+            assert_eq!(outbox.push(&media(mark, 100), at(moment)), Ok(Dropped { full: 0, old }));
+        }
+        assert_eq!(all(&mut outbox), [media(2, 100)]);
+        assert_eq!(outbox.push(&media(3, 100), at(1000)), full(0));
     }
 
     #[test]
     fn a_data_indication_is_media() {
         let mut bytes = vec![0; 36];
         bytes[..2].copy_from_slice(&Class::Indication.message_type(Method::Data).to_be_bytes());
-        let outbox = Outbox::new(100);
-        assert_eq!(outbox.push(&bytes), Pushed::Queued);
-        assert_eq!(outbox.push(&answer(1, 20)), Pushed::DroppedOldest(1));
+        let mut outbox = outbox(100);
+        assert_eq!(outbox.push(&bytes, at(0)), full(0));
+        assert_eq!(outbox.push(&answer(1, 20), at(0)), full(1));
     }
 
     #[test]
     fn media_that_finds_no_room_is_dropped_itself() {
-        let outbox = Outbox::new(100 + OVERHEAD);
-        assert_eq!(outbox.push(&answer(1, 100)), Pushed::Queued);
-        assert_eq!(outbox.push(&media(2, 100)), Pushed::DroppedOldest(1));
-        assert_eq!(all(&outbox), answer(1, 100));
-    }
-
-    #[tokio::test]
-    async fn a_client_that_does_not_read_its_answers_is_closed() {
-        let outbox = Outbox::new(100 + OVERHEAD);
-        assert_eq!(outbox.push(&answer(1, 100)), Pushed::Queued);
-        assert_eq!(outbox.push(&answer(2, 100)), Pushed::Closed);
-        assert_eq!(outbox.push(&answer(3, 8)), Pushed::Closed);
-        assert!(outbox.is_closed());
-        assert_eq!(outbox.take().await, None);
-    }
-
-    #[tokio::test]
-    async fn what_waits_is_still_written_when_the_shard_stops() {
-        let outbox = Outbox::new(1000);
-        assert_eq!(outbox.push(&answer(1, 100)), Pushed::Queued);
-        outbox.finish();
-        assert_eq!(outbox.push(&answer(2, 100)), Pushed::Closed);
-        assert_eq!(outbox.take().await, Some(answer(1, 100)));
-        assert_eq!(outbox.take().await, None);
-    }
-
-    #[tokio::test]
-    async fn the_writer_gets_whole_messages_up_to_16_kib() {
-        let outbox = Outbox::new(1_000_000);
-        for mark in 0..20 {
-            outbox.push(&media(mark, 1000));
-        }
-        assert_eq!(outbox.take().await.map(|bytes| bytes.len()), Some(16_000));
-        assert_eq!(outbox.take().await.map(|bytes| bytes.len()), Some(4000));
-        outbox.push(&media(1, 40_000));
-        assert_eq!(outbox.take().await.map(|bytes| bytes.len()), Some(40_000));
-    }
-
-    #[tokio::test]
-    async fn a_waiting_writer_hears_of_a_message() {
-        let outbox = std::sync::Arc::new(Outbox::new(1000));
-        let writer = tokio::spawn({
-            let outbox = outbox.clone();
-            async move { outbox.take().await }
-        });
-        tokio::task::yield_now().await;
-        outbox.push(&answer(1, 20));
-        assert_eq!(writer.await.unwrap(), Some(answer(1, 20)));
-    }
-
-    #[tokio::test]
-    async fn the_proof_can_be_waited_for() {
-        let outbox = std::sync::Arc::new(Outbox::new(1000));
-        let mut watch = outbox.watch();
-        assert!(!outbox.proven());
-        let waiter = tokio::spawn(async move { watch.wait_for(|proven| *proven).await.map(|proven| *proven) });
-        outbox.set_proven(true);
-        assert!(waiter.await.unwrap().unwrap());
-        outbox.set_proven(false);
-        assert!(!outbox.proven());
+        let mut outbox = outbox(100 + OVERHEAD);
+        assert_eq!(outbox.push(&answer(1, 100), at(0)), full(0));
+        assert_eq!(outbox.push(&media(2, 100), at(0)), full(1));
+        assert_eq!(outbox.push(&answer(3, 100), at(0)), Err(Overrun));
+        assert_eq!(all(&mut outbox), [answer(1, 100)]);
     }
 }

@@ -1,6 +1,8 @@
 //! The in-memory world: the same shard loop over a network of hosts that one seed describes completely. Time moves only
 //! when it is told to.
 
+mod stream;
+
 use core::net::SocketAddr;
 use core::ops::RangeInclusive;
 use core::time::Duration;
@@ -20,6 +22,8 @@ use crate::addr::{ClientAddr, ConnectionId, Family, FiveTuple, Link, PeerAddr, R
 use crate::time::{Moment, Now, UnixTime};
 use crate::turn::{Discard, Event, Opened, Origin, Pool, Port, PortKey, Slot, Tally, Verdict};
 use crate::wire::attribute::Icmp;
+
+pub use stream::{SimCarrier, SimStream};
 
 /// Slots per turn.
 const BATCH: usize = 64;
@@ -125,7 +129,7 @@ impl Sim {
     /// The network as the shard with this number sees it, and the gate for its stream clients.
     #[must_use]
     pub fn net(&self, shard: usize) -> (SimNet, StreamGate) {
-        let (gate, streams) = Streams::new(Waker::silent());
+        let (gate, streams) = Streams::new(Waker::silent(), None);
         let slots = (0..BATCH).map(|_| Slot::new()).collect();
         (SimNet { world: self.clone(), shard, streams, slots, filled: 0 }, gate)
     }
@@ -353,9 +357,9 @@ impl Net for SimNet {
     }
 
     fn recv(&mut self) -> &mut [Slot] {
-        self.filled = self.streams.receive(&mut self.slots);
+        let now = self.world.now().moment;
+        self.filled = self.streams.receive(&mut self.slots, now);
         let mut world = self.world.lock();
-        let now = world.now.moment;
         if let Some(queue) = world.arriving.get_mut(self.shard) {
             while let Some(slot) = self.slots.get_mut(self.filled)
                 && let Some(first) = queue.first_entry()
@@ -397,6 +401,8 @@ impl Net for SimNet {
                 tally.discard(Discard::SendFailed);
             }
         }
+        drop(world);
+        self.streams.flush(tally);
         self.filled = 0;
     }
 

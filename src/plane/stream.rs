@@ -1,41 +1,38 @@
-//! The seam to the world of streams: frames of TCP and TLS clients enter a shard as slots, and leave through outboxes.
+//! The seam to the world of streams: connections of TCP and TLS clients come from `listen`, their messages enter a shard
+//! as slots, and leave as records of TLS or plain bytes, a batch at a time.
 
 use core::fmt;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use tokio::sync::mpsc;
 
-use crate::addr::{ConnectionId, FiveTuple, Link};
-use crate::turn::{Discard, Event, Origin, Slot, Tally};
-
-use super::outbox::{Outbox, Pushed};
+use super::connection::{Connection, Opening, Over, SCRATCH};
+use super::outbox::Dropped;
 use super::wake::Waker;
+use crate::addr::{ConnectionId, Link};
+use crate::time::Moment;
+use crate::turn::{Discard, Event, Slot, Tally};
 
-/// Frames that may wait for a shard. When they do, readers of connections wait too, and TCP makes the clients wait. At
-/// 1200 bytes each this is 600 KiB; at the most a frame can be, 32 MiB.
-const WAITING_FRAMES: usize = 512;
-/// Frames taken into one batch, so that streams leave room for datagrams.
+/// Letters about connections that may wait for a shard. When they do, `listen` waits too.
+const WAITING_LETTERS: usize = 512;
+/// Frames, or letters, taken into one batch, so that streams leave room for datagrams.
 pub(super) const FRAMES_PER_TURN: usize = 16;
+/// In the tokens of the epoll set: the rest is the number of a connection, which stays below 2^63.
+pub(super) const STREAM: u64 = 1 << 63;
 
 /// What `listen` tells a shard about a stream client. Of one connection, in this order, all to the same shard.
 #[derive(Debug)]
 pub enum Inbound {
-    /// A connection is ready to carry messages.
-    Opened {
+    /// A connection begins.
+    Opened(Opening),
+    /// What waits is written, then the connection ends.
+    Finish {
         /// Its number.
         connection: ConnectionId,
-        /// What is to be written to it.
-        outbox: Arc<Outbox>,
     },
-    /// One whole message, as [`crate::wire::frame_length`] cut it.
-    Frame {
-        /// From whom; the link is the connection.
-        client: FiveTuple,
-        /// The message, with its padding.
-        bytes: Vec<u8>,
-    },
-    /// The connection has closed.
+    /// The connection ends now, unless it has ended already.
     Closed {
         /// Its number.
         connection: ConnectionId,
@@ -73,62 +70,139 @@ impl StreamGate {
     }
 }
 
-/// The shard's end: which connections there are, and what they said.
+/// The shard's end: its connections, and which of them want something.
 #[derive(Debug)]
 pub(super) struct Streams {
     receiver: mpsc::Receiver<Inbound>,
-    outboxes: HashMap<ConnectionId, Arc<Outbox>>,
+    /// What watches the sockets; `None` in the simulated world, where every connection is looked at in every turn.
+    epoll: Option<Arc<Epoll>>,
+    connections: HashMap<ConnectionId, Connection>,
+    /// Those to receive from. Each stands here once.
+    queue: VecDeque<ConnectionId>,
+    /// Those that something was put into since the last flush. Each stands here once.
+    touched: Vec<ConnectionId>,
     disconnected: VecDeque<ConnectionId>,
+    scratch: Box<[u8]>,
+    /// Not yet in the tally.
+    dropped: Dropped,
+    now: Moment,
 }
 
 impl Streams {
     /// A gate and the shard's end of it.
-    pub(super) fn new(waker: Waker) -> (StreamGate, Self) {
-        let (sender, receiver) = mpsc::channel(WAITING_FRAMES);
-        (StreamGate { sender, waker }, Self { receiver, outboxes: HashMap::new(), disconnected: VecDeque::new() })
+    pub(super) fn new(waker: Waker, epoll: Option<Arc<Epoll>>) -> (StreamGate, Self) {
+        let (sender, receiver) = mpsc::channel(WAITING_LETTERS);
+        let streams = Self {
+            receiver,
+            epoll,
+            connections: HashMap::new(),
+            queue: VecDeque::new(),
+            touched: Vec::new(),
+            disconnected: VecDeque::new(),
+            scratch: vec![0; SCRATCH].into_boxed_slice(),
+            dropped: Dropped::default(),
+            now: Moment::ZERO,
+        };
+        (StreamGate { sender, waker }, streams)
     }
 
-    /// Whether there is more to [`receive`](Self::receive).
+    /// Whether there is more to [`receive`](Self::receive), though no socket says so.
     pub(super) fn waiting(&self) -> bool {
-        !self.receiver.is_empty()
+        let is_ready = || self.connections.values().any(|connection| connection.carrier().is_ready());
+        !self.queue.is_empty() || !self.receiver.is_empty() || (self.epoll.is_none() && is_ready())
     }
 
-    /// Turns waiting frames into slots, a bounded number of them; returns how many.
-    pub(super) fn receive(&mut self, slots: &mut [Slot]) -> usize {
-        let mut filled = 0;
-        // Openings and closings fill no slot but count too, so that a turn stays bounded.
+    /// What epoll says about a connection.
+    pub(super) fn ready(&mut self, token: u64, what: EpollFlags) {
+        let connection = ConnectionId(token & !STREAM);
+        let broken = what.intersects(EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP);
+        if broken && self.connections.get(&connection).is_some_and(Connection::is_finishing) {
+            return self.end(connection);
+        }
+        if what.contains(EpollFlags::EPOLLOUT) {
+            self.flush_one(connection);
+        }
+        if broken || what.contains(EpollFlags::EPOLLIN) {
+            self.enqueue(connection);
+        }
+    }
+
+    /// Turns what clients say into slots, a bounded number of them; returns how many.
+    pub(super) fn receive(&mut self, slots: &mut [Slot], now: Moment) -> usize {
+        self.now = now;
         for _ in 0..FRAMES_PER_TURN {
-            let Some(slot) = slots.get_mut(filled) else { break };
             match self.receiver.try_recv() {
-                Ok(Inbound::Frame { client, bytes }) => {
-                    slot.fill_from(&bytes, Origin::Client(client));
-                    filled += 1;
-                }
-                Ok(Inbound::Opened { connection, outbox }) => {
-                    self.outboxes.insert(connection, outbox);
-                }
-                Ok(Inbound::Closed { connection }) => {
-                    if let Some(outbox) = self.outboxes.remove(&connection) {
-                        outbox.close();
-                    }
-                    self.disconnected.push_back(connection);
-                }
+                Ok(Inbound::Opened(opening)) => self.open(opening),
+                Ok(Inbound::Finish { connection }) => self.finish(connection),
+                Ok(Inbound::Closed { connection }) => self.end(connection),
                 Err(_) => break,
+            }
+        }
+        if self.epoll.is_none() {
+            self.look_at_all();
+        }
+        let room = FRAMES_PER_TURN.min(slots.len());
+        let mut filled = 0;
+        // Those that have more come again behind the others. One with nothing to say fills no slot but is no more in the
+        // queue, so this comes to an end.
+        while let Some(free) = slots.get_mut(filled..room).filter(|free| !free.is_empty())
+            && let Some(id) = self.queue.pop_front()
+        {
+            let Some(connection) = self.connections.get_mut(&id) else { continue };
+            connection.queued = false;
+            let Ok(received) = connection.receive(&mut self.scratch, free) else {
+                self.end(id);
+                continue;
+            };
+            filled += received.frames;
+            if connection.carrier().unsent() {
+                self.touch(id);
+            }
+            if received.more {
+                self.enqueue(id);
+                // What was broken behind these is judged when they have been.
+                if received.frames < free.len() {
+                    break;
+                }
             }
         }
         filled
     }
 
-    /// Hands a message to the writer of a connection; what did not fit or has nobody to go to is counted.
-    pub(super) fn send(&mut self, connection: ConnectionId, message: &[u8], tally: &mut Tally) {
-        let Some(outbox) = self.outboxes.get(&connection) else {
+    /// Takes a message to a connection; it leaves with the next [`flush`](Self::flush). What had to be dropped or has nobody
+    /// to go to is counted.
+    pub(super) fn send(&mut self, id: ConnectionId, message: &[u8], tally: &mut Tally) {
+        let Some(connection) = self.connections.get_mut(&id) else {
             return tally.discard(Discard::ConnectionGone);
         };
-        match outbox.push(message) {
-            Pushed::Queued => {}
-            Pushed::DroppedOldest(count) => (0..count).for_each(|_| tally.discard(Discard::QueueFull)),
-            Pushed::Closed => tally.discard(Discard::ConnectionGone),
+        match connection.send(message, self.now) {
+            Ok(dropped) => {
+                self.dropped += dropped;
+                self.touch(id);
+            }
+            Err(Over) => {
+                tally.discard(Discard::ConnectionGone);
+                self.end(id);
+            }
         }
+    }
+
+    /// Writes what was sent since the last call: one write for each connection, if the network takes it.
+    pub(super) fn flush(&mut self, tally: &mut Tally) {
+        let mut touched = core::mem::take(&mut self.touched);
+        for id in touched.drain(..) {
+            let Some(connection) = self.connections.get_mut(&id) else { continue };
+            connection.touched = false;
+            // A socket without room is watched, and says when it has some.
+            if !connection.is_blocked() {
+                self.flush_one(id);
+            }
+        }
+        // With its room.
+        self.touched = touched;
+        let Dropped { full, old } = core::mem::take(&mut self.dropped);
+        (0..full).for_each(|_| tally.discard(Discard::QueueFull));
+        (0..old).for_each(|_| tally.discard(Discard::QueueOld));
     }
 
     /// A connection that has closed and whose allocation ends.
@@ -136,104 +210,105 @@ impl Streams {
         self.disconnected.pop_front()
     }
 
-    /// Tells the outbox of a stream client whether it holds an allocation.
+    /// Tells the keeper of a stream client whether it holds an allocation.
     pub(super) fn observe(&self, fact: &Event) {
         let (client, proven) = match fact {
             Event::Allocated { client, .. } => (client, true),
             Event::Ended { client, .. } => (client, false),
             Event::Refused { .. } | Event::Seal { .. } => return,
         };
-        if let Link::Stream(connection, _) = client.link
-            && let Some(outbox) = self.outboxes.get(&connection)
+        if let Link::Stream(id, _) = client.link
+            && let Some(connection) = self.connections.get(&id)
         {
-            outbox.set_proven(proven);
+            connection.set_proven(proven);
+        }
+    }
+
+    fn open(&mut self, opening: Opening) {
+        let Link::Stream(id, _) = opening.client.link else { return };
+        let connection = Connection::new(opening);
+        if let (Some(epoll), Some(socket)) = (&self.epoll, connection.carrier().socket())
+            && let Err(error) = epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, STREAM | id.0))
+        {
+            // The client sees its connection close, and will try another.
+            return tracing::error!(%error, "a connection cannot be watched: raise fs.epoll.max_user_watches");
+        }
+        self.connections.insert(id, connection);
+        // A message may have come with the end of the handshake, and TLS may have something to say.
+        self.enqueue(id);
+        self.touch(id);
+    }
+
+    fn finish(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.finish();
+            self.touch(id);
+        }
+    }
+
+    fn end(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.remove(&id) {
+            connection.farewell(self.now);
+            self.disconnected.push_back(id);
+        }
+    }
+
+    fn enqueue(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(&id)
+            && !connection.is_finishing()
+            && !core::mem::replace(&mut connection.queued, true)
+        {
+            self.queue.push_back(id);
+        }
+    }
+
+    fn touch(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(&id)
+            && !core::mem::replace(&mut connection.touched, true)
+        {
+            self.touched.push(id);
+        }
+    }
+
+    fn flush_one(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        match connection.flush(self.now) {
+            Ok(dropped) => self.dropped += dropped,
+            Err(Over) => return self.end(id),
+        }
+        let blocked = connection.is_blocked();
+        let wanted = if blocked { EpollFlags::EPOLLOUT } else { EpollFlags::empty() };
+        let finishing = connection.is_finishing();
+        if (blocked != connection.watched_for_room || finishing)
+            && let (Some(epoll), Some(socket)) = (&self.epoll, connection.carrier().socket())
+        {
+            let listening = if finishing { EpollFlags::empty() } else { EpollFlags::EPOLLIN };
+            // It is in the set; a failure would be a fault of ours, and the connection would run into its deadline.
+            epoll.modify(socket, &mut EpollEvent::new(listening | wanted, STREAM | id.0)).ok();
+        }
+        connection.watched_for_room = blocked;
+    }
+
+    fn look_at_all(&mut self) {
+        let mut ids: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        // The order of a map is not the same in every run.
+        ids.sort_unstable();
+        for id in ids {
+            if self.connections.get(&id).is_some_and(|each| each.is_blocked() && each.carrier().is_ready()) {
+                self.flush_one(id);
+            }
+            self.enqueue(id);
         }
     }
 }
 
 impl Drop for Streams {
-    /// The shard stops: what waits is still written, then the writers close their connections.
+    /// The shard stops: what waits is still written as far as the network takes it at once, and `listen` hears of the end.
     fn drop(&mut self) {
         self.receiver.close();
-        while let Ok(inbound) = self.receiver.try_recv() {
-            if let Inbound::Opened { outbox, .. } = inbound {
-                outbox.finish();
-            }
-        }
-        self.outboxes.values().for_each(|outbox| outbox.finish());
+        self.connections.drain().for_each(|(_, connection)| connection.farewell(self.now));
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::addr::{ClientAddr, Transport};
-    use core::time::Duration;
-
-    fn client(connection: u64) -> FiveTuple {
-        FiveTuple {
-            client: ClientAddr::new(([192, 0, 2, 1], 4000).into()),
-            link: Link::Stream(ConnectionId(connection), Transport::Tcp),
-        }
-    }
-
-    fn frame(mark: u8) -> Inbound {
-        Inbound::Frame { client: client(7), bytes: vec![mark; 8] }
-    }
-
-    #[tokio::test]
-    async fn a_full_shard_makes_readers_wait() {
-        let (gate, mut streams) = Streams::new(Waker::silent());
-        for _ in 0..WAITING_FRAMES {
-            gate.send(frame(1)).await.unwrap();
-        }
-        let mut waiting = tokio::spawn({
-            let gate = gate.clone();
-            async move { gate.send(frame(2)).await }
-        });
-        assert!(tokio::time::timeout(Duration::from_millis(20), &mut waiting).await.is_err());
-        let mut slots = [(); 4].map(|()| Slot::new());
-        assert_eq!(streams.receive(&mut slots), 4);
-        assert_eq!(waiting.await.unwrap(), Ok(()));
-    }
-
-    #[tokio::test]
-    async fn one_turn_takes_a_bounded_number_of_frames() {
-        let (gate, mut streams) = Streams::new(Waker::silent());
-        for _ in 0..FRAMES_PER_TURN + 1 {
-            gate.send(frame(1)).await.unwrap();
-        }
-        let mut slots = [(); FRAMES_PER_TURN + 8].map(|()| Slot::new());
-        assert_eq!(streams.receive(&mut slots), FRAMES_PER_TURN);
-        assert!(streams.waiting());
-        assert_eq!(streams.receive(&mut slots), 1);
-        assert!(!streams.waiting());
-    }
-
-    #[tokio::test]
-    async fn a_stopped_shard_says_so() {
-        let (gate, streams) = Streams::new(Waker::silent());
-        let outbox = Arc::new(Outbox::new(1000));
-        gate.send(Inbound::Opened { connection: ConnectionId(7), outbox }).await.unwrap();
-        drop(streams);
-        assert_eq!(gate.send(frame(1)).await, Err(ShardGone));
-    }
-
-    #[tokio::test]
-    async fn a_message_for_a_closed_connection_is_counted() {
-        let (gate, mut streams) = Streams::new(Waker::silent());
-        let mut tally = Tally::default();
-        let mut slots = [Slot::new()];
-        let (connection, outbox) = (ConnectionId(7), Arc::new(Outbox::new(1000)));
-        gate.send(Inbound::Opened { connection, outbox: outbox.clone() }).await.unwrap();
-        assert_eq!(streams.receive(&mut slots), 0);
-        streams.send(connection, &[0x40, 0, 0, 0], &mut tally);
-        assert_eq!(outbox.take().await, Some(vec![0x40, 0, 0, 0]));
-        gate.send(Inbound::Closed { connection }).await.unwrap();
-        assert_eq!(streams.receive(&mut slots), 0);
-        assert_eq!(streams.take_disconnected(), Some(connection));
-        streams.send(connection, &[0x40, 0, 0, 0], &mut tally);
-        assert_eq!(tally.discards(Discard::ConnectionGone), 1);
-        assert!(outbox.is_closed());
-    }
-}
+mod tests;

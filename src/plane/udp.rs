@@ -11,7 +11,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use super::net::Net;
 use super::rings::Rings;
 use super::sockets::{Ports, RelaySocket};
-use super::stream::{StreamGate, Streams};
+use super::stream::{STREAM, StreamGate, Streams};
 use super::sys::{self, BATCH, Batch, QueuedError};
 use super::wake::Waker;
 use crate::addr::{ClientAddr, ConnectionId, Family, FiveTuple, Link, PeerAddr};
@@ -42,7 +42,7 @@ const NOWHERE: u64 = u64::MAX;
 pub struct UdpNet {
     clock: SystemClock,
     now: Now,
-    epoll: Epoll,
+    epoll: Arc<Epoll>,
     ready: [EpollEvent; READY],
     readied: usize,
     waker: Waker,
@@ -70,14 +70,14 @@ impl UdpNet {
         waker: Waker,
         rings: Rings,
     ) -> io::Result<(Self, StreamGate)> {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let epoll = Arc::new(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?);
         for (token, listener) in (LISTENER..).zip(&listeners) {
             epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, token))?;
         }
         if let Some(bell) = waker.watched() {
             epoll.add(bell, EpollEvent::new(EpollFlags::EPOLLIN, BELL))?;
         }
-        let (gate, streams) = Streams::new(waker.clone());
+        let (gate, streams) = Streams::new(waker.clone(), Some(epoll.clone()));
         let net = Self {
             clock,
             now: clock.now(),
@@ -243,11 +243,14 @@ impl Net for UdpNet {
         if ready.iter().any(|event| event.data() == BELL) {
             self.waker.heard();
         }
-        self.filled = self.streams.receive(&mut self.slots);
+        for event in ready.iter().filter(|event| event.data() & STREAM != 0) {
+            self.streams.ready(event.data(), event.events());
+        }
+        self.filled = self.streams.receive(&mut self.slots, self.now.moment);
         self.filled += self.rings.receive(self.slots.get_mut(self.filled..).unwrap_or_default());
         // Listeners first: they speak for all clients. Each socket that has not had its turn is left one slot.
-        let mut turns = ready.len();
-        for event in ready.iter().filter(|event| event.data() & LISTENER != 0) {
+        let mut turns = ready.iter().filter(|event| event.data() & (BELL | STREAM) == 0).count();
+        for event in ready.iter().filter(|event| event.data() & (LISTENER | STREAM) == LISTENER) {
             turns -= 1;
             let free = BATCH.saturating_sub(self.filled + turns);
             self.receive_clients(event.data(), free);
@@ -270,6 +273,7 @@ impl Net for UdpNet {
         let mut keys = [NOWHERE; BATCH];
         let mut to = [nobody(); BATCH];
         self.address(&mut keys, &mut to, tally);
+        self.streams.flush(tally);
         self.rings.wake();
         let mut order = [0_u8; BATCH];
         for first in 0..self.filled {

@@ -83,6 +83,7 @@ discards! {
     TooLarge = "too_large", "The message does not fit with its header, or the length field cannot say it.";
     SendFailed = "send_failed", "The system would not send it.";
     QueueFull = "queue_full", "A stream client reads too slowly; the oldest media made room.";
+    QueueOld = "queue_old", "A stream client reads too slowly; the media waited too long to be of use.";
     ShardFull = "shard_full", "The shard that it was for has too much waiting already.";
     ConnectionGone = "connection_gone", "The stream client has gone.";
 }

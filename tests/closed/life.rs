@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use hilum::addr::{ClientAddr, ConnectionId, FiveTuple, Link, Transport};
 use hilum::auth::{Authenticator, LONGEST_REVOCATION, Revocation, Revocations, Revoked, Subject};
-use hilum::plane::sim::{Faults, Sent, Sim, SimNet};
+use hilum::plane::sim::{Faults, Sent, Sim, SimNet, SimStream};
 use hilum::plane::{
-    Fact, Inbound, Mail, Outbox, RelayAddress, Settings as PlaneSettings, Shard, ShardHandle, StreamGate,
+    Fact, Inbound, Mail, Opening, Patience, RelayAddress, Settings as PlaneSettings, Shard, ShardHandle, StreamGate,
 };
 use hilum::policy::{PeerRefusal, PeerRules, Policy, Quota, seal};
 use hilum::time::Lifetime;
@@ -22,6 +22,7 @@ use hilum::turn::{Common, Discard, Event, Relay, Settings};
 use hilum::wire::{AttributeType, ChannelData, Class, ErrorCode, FrameKind, Message, Method, TransactionId, kind_of};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
+use tokio::sync::watch;
 
 use crate::people::{Group, NAMED, PEOPLE, Person, groups_in};
 use crate::scenario::{self, Answer, Client, RELAY_V4, RELAY_V6, START};
@@ -59,7 +60,7 @@ pub struct Device {
     pub channels: BTreeMap<u16, SocketAddr>,
     /// There is an allocation here already: the answer that told of it was lost, or it is somebody else's.
     pub in_the_way: bool,
-    outbox: Option<Arc<Outbox>>,
+    stream: Option<SimStream>,
     asked: HashMap<TransactionId, (usize, Asked)>,
 }
 
@@ -235,21 +236,23 @@ impl Life {
 
     /// A device at a place. Stream clients open a connection.
     pub fn device(&mut self, number: usize, place: SocketAddr, person: usize) -> Device {
-        let (client, outbox) = if STREAMS.contains(&number) {
+        let (client, stream) = if STREAMS.contains(&number) {
             self.transactions += 1;
             let connection = ConnectionId(self.transactions);
             let link = Link::Stream(connection, if number == STREAMS[0] { Transport::Tcp } else { Transport::Tls });
-            let outbox = Arc::new(Outbox::new(1 << 20));
-            self.tell_gate(connection, Inbound::Opened { connection, outbox: Arc::clone(&outbox) });
             let mut client = Client::udp(&place.to_string());
             client.five_tuple = FiveTuple { client: ClientAddr::new(place), link };
-            (client, Some(outbox))
+            let (stream, carrier) = SimStream::new();
+            let patience = Patience { bytes: 1 << 20, age: Duration::from_millis(250) };
+            let (client_is, carrier, proven) = (client.five_tuple, Box::new(carrier), watch::Sender::new(false));
+            self.tell_gate(connection, Inbound::Opened(Opening { client: client_is, carrier, patience, proven }));
+            (client, Some(stream))
         } else {
             (Client::udp(&place.to_string()), None)
         };
         let client = PEOPLE[person].at(client);
         let (relayed, channels, in_the_way, asked) = (Vec::new(), BTreeMap::new(), false, HashMap::new());
-        Device { client, person, nonce: None, relayed, channels, in_the_way, outbox, asked }
+        Device { client, person, nonce: None, relayed, channels, in_the_way, stream, asked }
     }
 
     /// A stream client hangs up.
@@ -270,11 +273,11 @@ impl Life {
         let five_tuple = self.devices[device].client.five_tuple;
         match five_tuple.link {
             Link::Udp(_) => self.sim.client_sends(five_tuple.client.socket(), 0, bytes),
-            Link::Stream(connection, _) => {
+            Link::Stream(..) => {
                 let mut bytes = bytes.to_vec();
                 // RFC 8656 §12.5: padded on streams.
                 bytes.resize(bytes.len().next_multiple_of(4), 0);
-                self.tell_gate(connection, Inbound::Frame { client: five_tuple, bytes });
+                self.devices[device].stream.as_ref().expect("a stream client has one").say(&bytes);
             }
         }
     }
@@ -368,16 +371,9 @@ impl Life {
         }
         for device in STREAMS {
             let Some(found) = self.devices.get(device) else { continue };
-            let (five_tuple, outbox) = (found.client.five_tuple, found.outbox.clone());
-            while let Some(outbox) = &outbox
-                && let Some(Some(bytes)) = ready(outbox.take())
-            {
-                let mut rest = &bytes[..];
-                while !rest.is_empty() {
-                    let length = hilum::wire::frame_length(rest).unwrap().expect("a whole message").length;
-                    self.hear(five_tuple, &rest[..length]);
-                    rest = &rest[length..];
-                }
+            let (five_tuple, stream) = (found.client.five_tuple, found.stream.clone());
+            while let Some(bytes) = stream.as_ref().and_then(SimStream::hear) {
+                self.hear(five_tuple, &bytes);
             }
         }
         self.leaving.clear();

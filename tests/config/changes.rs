@@ -18,6 +18,7 @@ const EDITS: &[(&str, &str, &str)] = &[
     ("listen", "connections_per_source", "11"),
     ("listen", "connections", "11"),
     ("listen", "send_queue", "20000"),
+    ("listen", "send_age", "300"),
     ("relay", "addresses", "[\"10.0.0.5\"]"),
     ("relay", "external", "{ \"10.0.0.5\" = \"203.0.113.5\" }"),
     ("relay", "ports", "\"50000-60000\""),

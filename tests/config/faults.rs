@@ -35,13 +35,14 @@ fn compare(text: &str, outcome: &Result<(), Faults>, expected: &[(usize, &str, &
 
 #[test]
 fn a_number_out_of_bounds_names_the_bounds() {
-    let keys: [(&str, &str, u32, u32); 18] = [
+    let keys: [(&str, &str, u32, u32); 19] = [
         ("server", "shards", 0, 256),
         ("server", "drain", 0, 3600),
         ("listen", "stranger_deadline", 1, 60),
         ("listen", "connections_per_source", 1, 100_000),
         ("listen", "connections", 1, 1_000_000),
         ("listen", "send_queue", 16_384, 16_777_216),
+        ("listen", "send_age", 20, 10_000),
         ("peers", "lowest_port", 1, 65_535),
         ("limits", "allocations", 1, 1_000_000),
         ("limits", "allocations_per_user", 1, 1_000_000),

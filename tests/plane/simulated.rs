@@ -6,13 +6,14 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use hilum::addr::{ClientAddr, ConnectionId, FiveTuple, Link, Transport};
-use hilum::plane::sim::{Faults, Sent, Sim, SimNet};
-use hilum::plane::{Fact, Inbound, Mail, Outbox, RelayAddress, Settings, Shard, ShardHandle, StreamGate};
+use hilum::plane::sim::{Faults, Sent, Sim, SimNet, SimStream};
+use hilum::plane::{Fact, Inbound, Mail, Opening, Patience, RelayAddress, Settings, Shard, ShardHandle, StreamGate};
 use hilum::policy::Quota;
 use hilum::time::UnixTime;
 use hilum::turn::{Common, EndCause, Event};
 use hilum::wire::ErrorCode;
 use hilum::wire::attribute::Icmp;
+use tokio::sync::watch;
 
 use crate::client::{TurnClient, channel_data};
 use crate::relay;
@@ -204,31 +205,34 @@ fn letters_are_obeyed_in_the_next_turn() {
     assert!(!world.shards[0].turn());
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn a_stream_client_is_proven_while_it_holds_an_allocation() {
     let mut world = world(7, 1);
     world.settle();
     let gate = world.gates[0].clone();
-    let (connection, outbox) = (ConnectionId(9), Arc::new(Outbox::new(10_000)));
+    let connection = ConnectionId(9);
     let link = Link::Stream(connection, Transport::Tcp);
     let client = FiveTuple { client: ClientAddr::new(host("198.51.100.1:5000")), link };
-    gate.send(Inbound::Opened { connection, outbox: outbox.clone() }).await.unwrap();
+    let (stream, carrier) = SimStream::new();
+    let (told, proven) = watch::channel(false);
+    let patience = Patience { bytes: 10_000, age: Duration::from_millis(250) };
+    let opening = Opening { client, carrier: Box::new(carrier), patience, proven: told };
+    gate.send(Inbound::Opened(opening)).await.unwrap();
     let mut turn = TurnClient::default();
-    let handle = tokio::runtime::Handle::current();
     let mut exchange = |bytes: &[u8]| {
-        let frame = Inbound::Frame { client, bytes: bytes.to_vec() };
-        tokio::task::block_in_place(|| handle.block_on(gate.send(frame))).unwrap();
+        stream.say(bytes);
         world.settle();
-        tokio::task::block_in_place(|| handle.block_on(outbox.take())).unwrap()
+        stream.hear().unwrap()
     };
     turn.allocate(&mut exchange).unwrap();
-    assert!(outbox.proven());
+    assert!(*proven.borrow());
     turn.delete(&mut exchange).unwrap();
-    assert!(!outbox.proven());
+    assert!(!*proven.borrow());
     turn = TurnClient::default();
     turn.allocate(&mut exchange).unwrap();
     gate.send(Inbound::Closed { connection }).await.unwrap();
     world.settle();
+    assert!(stream.is_closed() && proven.has_changed().is_err(), "whoever keeps it hears of the end");
     assert_eq!(world.shards[0].relay().allocations(), 0);
     let ends = world.facts.try_iter().filter(|fact| matches!(fact.event, Event::Ended { .. })).last().unwrap();
     assert!(matches!(ends.event, Event::Ended { cause: EndCause::Disconnected, .. }));

@@ -11,5 +11,6 @@
 mod certificate;
 mod lifetime;
 mod plain;
+mod slow;
 mod tls;
 mod world;

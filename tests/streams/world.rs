@@ -13,7 +13,7 @@ use hilum::listen::{Connections, Identity, Listeners, Running, Settings, Tls};
 use hilum::plane::{self, Mail, Plane, RelayAddress};
 use hilum::policy::{PeerRules, Policy, Quota};
 use hilum::time::Lifetime;
-use hilum::turn::{Common, EndCause, Relay};
+use hilum::turn::{Common, Discard, EndCause, Relay};
 use hilum::wire::{Class, Message, MessageWriter, Method, TransactionId};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -70,6 +70,7 @@ pub(crate) fn generous() -> Settings {
         connections_per_source: 100,
         connections: 1000,
         send_queue: 262_144,
+        send_age: PATIENCE,
     }
 }
 
@@ -121,6 +122,16 @@ impl World {
         let uri = TurnUri { host: "127.0.0.1".into(), port: address.port(), transport };
         let credential = Credential::new(USER, PASSWORD).unwrap();
         TurnClient::connect_to(&uri, address, &credential, options).await.unwrap()
+    }
+
+    /// Waits until something is counted as discarded for this reason.
+    pub(crate) async fn discarded(&self, reason: Discard) {
+        let [handle] = &self.plane.handles[..] else { panic!("one shard") };
+        eventually("it is counted", || {
+            handle.send(Mail::Report).ok();
+            handle.tally().discards(reason) > 0
+        })
+        .await;
     }
 
     /// Waits until so many allocations have ended for this cause, no more and no fewer.

@@ -1,13 +1,17 @@
 //! The driver over real sockets on loopback.
 
+use std::io::{Read, Write};
 use std::net::UdpSocket;
+use std::os::unix::net::UnixStream;
+
+use tokio::sync::watch;
 
 use super::*;
 use crate::addr::{RelayedAddr, Transport};
 use crate::plane::RelayAddress;
 use crate::plane::ports::{Chance, SystemRandom};
 use crate::plane::sockets::{bind_listener, check_free};
-use crate::plane::{Inbound, Outbox};
+use crate::plane::{Carrier, Inbound, Opening, Patience};
 
 /// Turns in which something that was sent on loopback must have arrived; each sleeps for a second at most.
 const TURNS: usize = 10;
@@ -308,35 +312,111 @@ fn a_second_relay_on_the_same_address_is_refused() {
     assert_eq!(check_free(world.listener).unwrap_err().kind(), io::ErrorKind::AddrInUse);
 }
 
-#[test]
-fn a_frame_wakes_the_shard_and_the_answer_goes_to_the_outbox() {
-    let mut world = world("127.0.0.1", "127.0.0.1");
-    let gate = world.gate.clone();
-    let outbox = Arc::new(Outbox::new(1000));
-    let connection = ConnectionId(7);
+/// A stream client whose messages are bytes of a Unix socket.
+#[derive(Debug)]
+struct Wire(UnixStream, Vec<u8>);
+
+impl Carrier for Wire {
+    fn socket(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.0.as_fd())
+    }
+
+    fn receive(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.0.read(room)
+    }
+
+    fn put(&mut self, message: &[u8]) -> io::Result<()> {
+        self.1.extend_from_slice(message);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<bool> {
+        while !self.1.is_empty() {
+            match self.0.write(&self.1) {
+                Ok(length) => drop(self.1.drain(..length)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    fn unsent(&self) -> bool {
+        !self.1.is_empty()
+    }
+
+    fn farewell(&mut self) {}
+}
+
+/// A stream client that the shard has been told of, and what hears of its end.
+fn opened(world: &World) -> (FiveTuple, UnixStream, watch::Receiver<bool>) {
     let client = FiveTuple {
         client: ClientAddr::new("192.0.2.1:5000".parse().unwrap()),
-        link: Link::Stream(connection, Transport::Tls),
+        link: Link::Stream(ConnectionId(7), Transport::Tls),
     };
+    let (near, far) = UnixStream::pair().unwrap();
+    near.set_nonblocking(true).unwrap();
+    far.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let (told, proven) = watch::channel(false);
+    let patience = Patience { bytes: 100_000, age: Duration::from_secs(3600) };
+    let opening = Opening { client, carrier: Box::new(Wire(near, Vec::new())), patience, proven: told };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let listen = std::thread::spawn({
-        let outbox = outbox.clone();
-        move || {
-            runtime.block_on(async {
-                gate.send(Inbound::Opened { connection, outbox: outbox.clone() }).await.unwrap();
-                gate.send(Inbound::Frame { client, bytes: b"\0\x01".to_vec() }).await.unwrap();
-                let answer = outbox.take().await;
-                gate.send(Inbound::Closed { connection }).await.unwrap();
-                answer
-            })
-        }
-    });
+    runtime.block_on(world.gate.send(Inbound::Opened(opening))).unwrap();
+    (client, far, proven)
+}
+
+#[test]
+fn a_stream_wakes_the_shard_and_its_answer_goes_back_on_it() {
+    let mut world = world("127.0.0.1", "127.0.0.1");
+    let (client, mut far, proven) = opened(&world);
+    world.net.wait(None);
+    assert!(world.net.recv().is_empty());
+    let message = [&[0x40, 0, 0, 4][..], b"word"].concat();
+    far.write_all(&message).unwrap();
     let seen = world.relay(1, |slot| slot.judge(Verdict::ToClient(client)));
-    assert_eq!(seen, [(Origin::Client(client), b"\0\x01".to_vec())]);
-    assert_eq!(listen.join().unwrap(), Some(b"\0\x01".to_vec()));
+    assert_eq!(seen, [(Origin::Client(client), message.clone())]);
+    let mut answer = [0; 8];
+    far.read_exact(&mut answer).unwrap();
+    assert_eq!(answer, *message);
+    drop(far);
+    world.relay(0, |_| ());
     world.net.wait(None);
     world.net.recv();
-    assert_eq!(world.net.take_disconnected(), Some(connection));
+    assert_eq!(world.net.take_disconnected(), Some(ConnectionId(7)));
+    assert!(proven.has_changed().is_err(), "whoever keeps it hears of the end");
+}
+
+#[test]
+fn a_stream_without_room_is_written_when_it_has_some() {
+    let mut world = world("127.0.0.1", "127.0.0.1");
+    let (client, mut far, _proven) = opened(&world);
+    let mut sent = 0;
+    // Until more waits than a socket takes and the queue holds.
+    while world.tally.discards(Discard::QueueFull) == 0 {
+        far.write_all(&[&[0x40, 0, 0, 4][..], &u32::to_be_bytes(sent)].concat()).unwrap();
+        sent += 1;
+        world.relay(1, |slot| {
+            let large = [&[0x40, 0, 0x13, 0x88][..], &[slot.message()[7]; 5000]].concat();
+            slot.fill_from(&large, Origin::Client(client));
+            slot.judge(Verdict::ToClient(client));
+        });
+    }
+    let (kept, mut come) = (u64::from(sent) - world.tally.discards(Discard::QueueFull), 0);
+    let reader = std::thread::spawn(move || {
+        let mut message = [0; 5004];
+        while come < kept {
+            far.read_exact(&mut message).unwrap();
+            assert_eq!(message[..4], [0x40, 0, 0x13, 0x88]);
+            assert!(message[4..].iter().all(|byte| *byte == message[4]), "no message is broken off");
+            come += 1;
+        }
+    });
+    while !reader.is_finished() {
+        world.net.wait(Some(Moment::ZERO));
+        world.net.recv();
+        world.net.flush(&mut world.tally);
+    }
+    reader.join().unwrap();
 }
 
 fn filled(message: &[u8]) -> Slot {
