@@ -15,7 +15,7 @@ use super::contest::Load;
 use super::servers::Server;
 
 /// Packets that one socket sends before the next one's turn: as a frame of video comes.
-pub const BURST: usize = 8;
+const BURST: usize = 8;
 
 /// Who sends: clients, what is beyond the relay, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,21 +8,25 @@ use nix::unistd::Pid;
 /// This thread, for the system.
 const SELF: Pid = Pid::from_raw(0);
 
-/// The cores of the load and of the relay: the first and the last that this process may use, when there are two.
-static CORES: LazyLock<Option<[CpuSet; 2]>> = LazyLock::new(|| {
-    let allowed = sched_getaffinity(SELF).ok()?;
-    let mut cores = (0..CpuSet::count()).filter(|&core| allowed.is_set(core).unwrap_or(false));
-    let (first, last) = (cores.next()?, cores.next_back()?);
+/// The cores that this process may use, asked for before it is pinned to one of them.
+static CORES: LazyLock<Vec<usize>> = LazyLock::new(|| {
+    let allowed = sched_getaffinity(SELF).unwrap_or_default();
+    (0..CpuSet::count()).filter(|&core| allowed.is_set(core).unwrap_or(false)).collect()
+});
+
+/// The cores of the load and of the relay: the first and the last, when there are two.
+static PINNED: LazyLock<Option<[CpuSet; 2]>> = LazyLock::new(|| {
+    let (first, [.., last]) = CORES.split_first()? else { return None };
     Some([first, last].map(|core| {
         let mut set = CpuSet::new();
-        set.set(core).unwrap();
+        set.set(*core).unwrap();
         set
     }))
 });
 
 /// Starts a process that has one core for itself, and keeps this thread on another one.
 pub fn on_the_other_core<R>(start: impl FnOnce() -> R) -> R {
-    let Some([load, relay]) = &*CORES else { return start() };
+    let Some([load, relay]) = &*PINNED else { return start() };
     sched_setaffinity(SELF, relay).unwrap();
     let started = start();
     sched_setaffinity(SELF, load).unwrap();
@@ -32,11 +36,12 @@ pub fn on_the_other_core<R>(start: impl FnOnce() -> R) -> R {
 /// What the document says of the machine: nothing that would tell which one it is.
 pub fn description() -> String {
     let processor = line_of("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".to_owned());
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = CORES.len();
     let virtual_one = line_of("/proc/cpuinfo", "flags").is_some_and(|flags| flags.contains(" hypervisor"));
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let kernel = kernel.split('-').next().unwrap_or_default().trim();
-    let pinned = if CORES.is_some() { "the relay on one core, the load on another" } else { "one core for everything" };
+    let pinned =
+        if PINNED.is_some() { "the relay on one core, the load on another" } else { "one core for everything" };
     let rows = [
         ("processor", format!("{processor}{}", if virtual_one { ", in a virtual machine" } else { "" })),
         ("cores", format!("{cores}; {pinned}")),

@@ -67,6 +67,11 @@ impl Gate {
         Self { what: what.into(), measured, bound: Bound::AtMost(bound), enforced: true }
     }
 
+    /// That none of Hilum's packets arrived changed, out of order, twice or with somebody else.
+    pub fn unharmed(what: &str, wrong: u64) -> Self {
+        Self::at_most(format!("{what}: changed, out of order or astray"), wrong as f64, 0.0)
+    }
+
     /// Printed only, unless `enforced`: a short run measures little, and on a busy machine even less.
     pub fn only_if(mut self, enforced: bool) -> Self {
         self.enforced = enforced;

@@ -9,12 +9,12 @@ use super::Plan;
 use super::client::{self, Client};
 use super::contest::{Contestant, Load, find, take_turns};
 use super::issuer;
-use super::load::{BURST, Rate};
+use super::load::Rate;
 use super::report::{Gate, Part, Row, hundreds};
 use super::servers::{Kind, Server};
 
-/// Clients that ask.
-const ASKING: usize = 8;
+/// Clients that ask, each once before the next one's turn: nobody has two questions to this service.
+const ASKING: usize = 64;
 /// What Binding may cost beside a responder that does nothing else, as a part of the answers for each second of CPU.
 const BINDING: f64 = 0.8;
 
@@ -48,7 +48,7 @@ fn binding_rate(plan: &Plan, part: &mut Part) {
     part.gates.push(gate.only_if(!plan.quick));
 }
 
-/// Clients that ask for their addresses, a burst of requests each.
+/// Clients that ask for their addresses.
 struct Asking {
     sockets: Vec<UdpSocket>,
     number: u64,
@@ -69,17 +69,15 @@ impl Load for Asking {
         while began.elapsed() < time {
             let mut waiting = 0_u64;
             for socket in &self.sockets {
-                for _ in 0..BURST {
-                    self.number += 1;
-                    waiting += u64::from(socket.send(&binding(self.number)).is_ok());
-                }
+                self.number += 1;
+                waiting += u64::from(socket.send(&binding(self.number)).is_ok());
             }
             let mut last = Instant::now();
             while waiting > 0 && last.elapsed() < Duration::from_millis(5) {
                 for socket in &self.sockets {
-                    while socket.recv(&mut buffer).is_ok() {
+                    while let Ok(length) = socket.recv(&mut buffer) {
                         waiting = waiting.saturating_sub(1);
-                        done += 1;
+                        done += u64::from(is_answer(&buffer[..length]));
                         last = Instant::now();
                     }
                 }
@@ -96,6 +94,11 @@ pub fn binding(number: u64) -> Vec<u8> {
     let mut buffer = [0; 64];
     let length = MessageWriter::new(&mut buffer, Class::Request, Method::Binding, TransactionId(id)).finish().unwrap();
     buffer[..length].to_vec()
+}
+
+/// A success response to one (RFC 8489 §5).
+fn is_answer(message: &[u8]) -> bool {
+    message.starts_with(&[1, 1])
 }
 
 /// Allocations from new clients, one after the other; each is challenged, made and deleted.
