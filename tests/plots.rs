@@ -57,6 +57,15 @@ fn a_logarithmic_axis_gives_every_power_of_ten_the_same_room() {
 }
 
 #[test]
+fn what_is_no_number_makes_no_axis_endless() {
+    for scale in [Scale::Linear, Scale::Log] {
+        let mut one = line("one", Ink::Ours, &[[1.0, 1.0], [10.0, 3.0]]);
+        one.points[1].spread[1] = f64::INFINITY;
+        assert!(plot(scale, vec![one]).len() < 20_000);
+    }
+}
+
+#[test]
 fn bars_are_as_long_as_what_they_stand_for() {
     let bar = |name: &str, value| Bar { name: name.to_owned(), ink: Ink::First, value };
     let groups = vec![("group".to_owned(), vec![bar("whole", 400.0), bar("half", 200.0)])];

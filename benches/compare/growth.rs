@@ -98,13 +98,13 @@ impl Load for Turns {
         let (mut rate, mut lost) = (Rate::default(), 0);
         let mut over = false;
         while !over || (rate.done + lost < rate.sent && last.elapsed() < PATIENCE) {
-            if !over && rate.sent - rate.done - lost < ON_THE_WAY {
+            if !over && rate.sent.saturating_sub(rate.done + lost) < ON_THE_WAY {
                 rate.sent += u64::from(self.say());
             }
             if self.hear(&mut rate) {
                 last = Instant::now();
             } else if last.elapsed() >= PATIENCE {
-                (lost, last) = (rate.sent - rate.done, Instant::now());
+                (lost, last) = (rate.sent.saturating_sub(rate.done), Instant::now());
             }
             over = began.elapsed() >= time;
         }

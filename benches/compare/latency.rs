@@ -75,7 +75,7 @@ pub fn run(plan: &Plan) -> Part {
     }
     let time = plan.pick(Duration::from_millis(600), Duration::from_millis(300));
     let loads: Vec<usize> = (0..LOADS.len()).filter(|load| !plan.quick || TOLD.contains(&LOADS[*load])).collect();
-    for _ in 0..plan.pick(7, 3) {
+    for _ in 0..plan.pick(5, 3) {
         for &load in &loads {
             for contestant in &mut contestants {
                 contestant.run(&mut direct, load, time);
@@ -110,12 +110,18 @@ fn part(plan: &Plan, contestants: &[Contestant], loads: &[usize]) -> Part {
 fn plot(contestants: &[Contestant], loads: &[usize]) -> Plot {
     let point = |contestant: &Contestant, load: usize| {
         let Spread { low, median, high } = contestant.at(load, 1);
+        // What was lost in some rounds has no upper end.
+        let high = if high.is_finite() { high } else { median };
         Point { x: LOADS[load] * contestant.capacity, y: median, spread: [low, high] }
     };
     let line = |contestant: &Contestant| Line {
         name: contestant.kind.name().replace('`', ""),
         ink: contestant.kind.into(),
-        points: loads.iter().map(|&load| point(contestant, load)).filter(|point| point.y.is_finite()).collect(),
+        points: loads
+            .iter()
+            .map(|&load| point(contestant, load))
+            .filter(|point| point.y.is_finite() && point.x.is_finite())
+            .collect(),
     };
     let at_a_tenth = |kind| {
         let found = contestants.iter().find(|contestant| contestant.kind == kind);

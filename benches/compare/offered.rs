@@ -59,11 +59,14 @@ impl Contestant {
             let Spread { low, median, high } = self.at(pace, &what);
             Point { x: self.at(pace, |found| found.offered).median, y: median, spread: [low, high] }
         };
-        Line {
-            name: self.kind.name().replace('`', ""),
-            ink: self.kind.into(),
-            points: (0..self.found.len()).map(point).filter(|point| point.y.is_finite()).collect(),
+        let mut points: Vec<Point> = Vec::new();
+        for point in (0..self.found.len()).map(point).filter(|point| point.y.is_finite()) {
+            // Where the load can send no more, the next pace is the same.
+            if points.last().is_none_or(|last| point.x > 1.02 * last.x) {
+                points.push(point);
+            }
         }
+        Line { name: self.kind.name().replace('`', ""), ink: self.kind.into(), points }
     }
 
     /// The most that arrived.

@@ -132,6 +132,7 @@ impl Voice {
 
     /// Packets at `rate` a second for `time`.
     pub fn run(&mut self, rate: f64, time: Duration) -> Heard {
+        assert!(rate.is_finite() && rate > 0.0, "{rate} is no pace");
         let mut heard = self.begin();
         let calls = self.clients.len();
         let period = calls as f64 / rate;
@@ -161,14 +162,14 @@ impl Voice {
         let (began, mut last) = (Instant::now(), Instant::now());
         let (mut turn, mut lost) = (0, 0);
         while began.elapsed() < time {
-            if heard.rate.sent - heard.rate.done - lost < ON_THE_WAY {
+            if heard.rate.sent.saturating_sub(heard.rate.done + lost) < ON_THE_WAY {
                 self.say(turn % self.clients.len(), &mut heard);
                 turn += 1;
             }
             if self.hear(&mut heard) {
                 last = Instant::now();
             } else if last.elapsed() > PATIENCE {
-                (lost, last) = (heard.rate.sent - heard.rate.done, Instant::now());
+                (lost, last) = (heard.rate.sent.saturating_sub(heard.rate.done), Instant::now());
             }
         }
         self.end(heard)

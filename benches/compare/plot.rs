@@ -136,7 +136,9 @@ struct Ruler {
 }
 
 impl Ruler {
+    /// Of values that are not numbers nothing is shown.
     fn new(scale: Scale, values: impl Iterator<Item = f64> + Clone, pixels: [f64; 2]) -> Self {
+        let values = values.filter(|value| value.is_finite());
         let highest = values.clone().fold(f64::MIN_POSITIVE, f64::max);
         match scale {
             Scale::Linear => {
