@@ -6,6 +6,8 @@
 
 mod carrier;
 mod connection;
+mod departures;
+mod exchange;
 mod net;
 mod outbox;
 mod ports;
@@ -17,6 +19,7 @@ mod start;
 mod stream;
 mod sys;
 mod telling;
+mod trains;
 mod udp;
 mod wake;
 

@@ -12,7 +12,7 @@ use crate::turn::{Origin, Slot};
 /// Bytes that may wait in one ring: 1,200 voice packets, or a tenth of a second of video at 20 Mbit/s. A shard that does
 /// not come round in that time is overloaded; what it misses then is dropped and counted.
 const CAPACITY: usize = 256 * 1024;
-/// Datagrams out of all rings per turn: half of what a turn has slots for.
+/// Datagrams out of all rings per turn: a quarter of what a turn has slots for.
 const PER_TURN: usize = 32;
 /// Bytes of an address: family, IP, port.
 const ADDRESS: usize = 19;

@@ -10,6 +10,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::ports::{Chance, Numbers};
+use super::trains::Habit;
 use super::{RelayAddress, sys};
 use crate::addr::{Family, RelayedAddr};
 use crate::time::Moment;
@@ -50,6 +51,7 @@ pub(super) fn bind_listener(address: SocketAddr) -> io::Result<(OwnedFd, SocketA
     if setsockopt(&socket, sockopt::SndBufForce, &LISTENER_BUFFER).is_err() {
         socket.set_send_buffer_size(LISTENER_BUFFER)?;
     }
+    take_trains(&socket);
     socket.bind(&address.into())?;
     sys::set_dont_fragment(socket.as_fd(), family_of(address), false)?;
     let bound = socket.local_addr()?.as_socket().unwrap_or(address);
@@ -67,7 +69,16 @@ fn bind_relay(address: SocketAddr) -> io::Result<RelaySocket> {
         Family::V6 => setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?,
     }
     sys::set_dont_fragment(socket.as_fd(), family, false)?;
-    Ok(RelaySocket { socket: socket.into(), family, dont_fragment: false })
+    take_trains(&socket);
+    Ok(RelaySocket { socket: socket.into(), family, dont_fragment: false, trains: true, habit: Habit::default() })
+}
+
+/// Messages of several datagrams may come on this socket (`UDP_GRO`). Where the system knows no such thing they come one by
+/// one, as everywhere else.
+fn take_trains(socket: &Socket) {
+    if let Err(error) = setsockopt(socket, sockopt::UdpGroSegment, &true) {
+        tracing::debug!(%error, "this socket receives its datagrams one by one");
+    }
 }
 
 const fn family_of(address: SocketAddr) -> Family {
@@ -77,10 +88,34 @@ const fn family_of(address: SocketAddr) -> Family {
 /// The socket of a relayed port.
 #[derive(Debug)]
 pub(super) struct RelaySocket {
-    socket: OwnedFd,
+    pub(super) socket: OwnedFd,
     pub(super) family: Family,
     /// What the socket is set to.
     dont_fragment: bool,
+    /// Whether several datagrams may leave in one message; until the system says that they may not.
+    pub(super) trains: bool,
+    pub(super) habit: Habit,
+}
+
+/// A shard's socket of a listening address.
+#[derive(Debug)]
+pub(super) struct Listener {
+    pub(super) socket: OwnedFd,
+    /// As for a [`RelaySocket`].
+    pub(super) trains: bool,
+    pub(super) habit: Habit,
+}
+
+impl Listener {
+    pub(super) fn new(socket: OwnedFd) -> Self {
+        Self { socket, trains: true, habit: Habit::default() }
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
 }
 
 impl RelaySocket {

@@ -1,42 +1,42 @@
 //! The driver for Linux: epoll, batches of datagrams in and out, and the network's complaints from the error queue.
 
-use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
+use super::departures::Departures;
+use super::exchange::{DONT_FRAGMENT, Exchange, LISTENER};
 use super::net::Net;
 use super::rings::Rings;
-use super::sockets::{Ports, RelaySocket};
+use super::sockets::{Listener, Ports};
 use super::stream::{STREAM, StreamGate, Streams};
-use super::sys::{self, BATCH, Batch, QueuedError};
+use super::sys::{BATCH, QueuedError};
 use super::wake::Waker;
-use crate::addr::{ClientAddr, ConnectionId, Family, FiveTuple, Link, PeerAddr};
+use crate::addr::{ConnectionId, Family, Link, PeerAddr};
 use crate::clock::SystemClock;
 use crate::time::{Moment, Now};
 use crate::turn::{Discard, Event, Opened, Origin, Pool, Port, PortKey, Slot, Tally, Verdict};
 use crate::wire::attribute::Icmp;
 
-/// Ready sockets per turn at most. Fewer than the slots that streams leave over, so that every one of them gets a slot;
-/// the system reports the others in the next turn, and those first that have waited longest.
-const READY: usize = 32;
+/// Ready sockets per turn at most. Fewer than the slots that streams and rings leave over, so that every one of them gets a
+/// slot; the system reports the others in the next turn, and those first that have waited longest.
+const READY: usize = FOR_PORTS;
+/// Ready sockets per turn at least, if there are as many.
+const FEWEST_READY: usize = 4;
+/// Slots per turn that are kept for ready relayed ports while they fill them. The rest is for clients.
+const FOR_PORTS: usize = BATCH / 2;
 /// Datagrams from one relayed port per turn, so that one peer cannot fill the batch.
-const FROM_ONE_PORT: usize = 16;
+const FROM_ONE_PORT: usize = 32;
 /// Complaints of the network about one relayed port per turn.
 const ERRORS_FROM_ONE_PORT: usize = 4;
 /// A shard never sleeps longer, so that its heartbeat shows that it is alive.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
-/// Tokens of the epoll set: a relayed port is its descriptor, which is below 2^31.
-const LISTENER: u64 = 1 << 32;
+/// Token of the bell in the epoll set. A socket's token is its key.
 const BELL: u64 = 1 << 33;
-/// In the keys of a batch's groups: from this port, with the DF bit.
-const DONT_FRAGMENT: u64 = 1 << 34;
-/// Not to be sent, or sent already.
-const NOWHERE: u64 = u64::MAX;
 
 /// The UDP driver of one shard.
 pub struct UdpNet {
@@ -45,20 +45,18 @@ pub struct UdpNet {
     epoll: Arc<Epoll>,
     ready: [EpollEvent; READY],
     readied: usize,
+    /// How many ready sockets were asked for.
+    asked: usize,
+    /// Datagrams that sixteen ready ports had, on average of late.
+    sixteen_ports: usize,
     waker: Waker,
     streams: Streams,
     rings: Rings,
-    listeners: Vec<OwnedFd>,
-    /// The relayed ports that allocations of this shard own, by descriptor.
-    relays: Vec<Option<RelaySocket>>,
+    exchange: Exchange,
     ports: Arc<Ports>,
     slots: Vec<Slot>,
     filled: usize,
-    batch: Box<Batch>,
-    /// Whether the system takes several datagrams in one message; until it says that it does not.
-    trains: bool,
-    /// Datagrams of a family that the relayed port does not speak: an embedded IPv4 address as the source of IPv6.
-    strays: u64,
+    departures: Box<Departures>,
 }
 
 impl UdpNet {
@@ -84,23 +82,22 @@ impl UdpNet {
             epoll,
             ready: [EpollEvent::empty(); READY],
             readied: 0,
+            asked: READY,
+            sixteen_ports: 16,
             waker,
             streams,
             rings,
-            listeners,
-            relays: Vec::new(),
+            exchange: Exchange::new(listeners.into_iter().map(Listener::new).collect()),
             ports,
             slots: (0..BATCH).map(|_| Slot::new()).collect(),
             filled: 0,
-            batch: Batch::new(),
-            trains: true,
-            strays: 0,
+            departures: Departures::new(),
         };
         Ok((net, gate))
     }
 
     fn timeout(&self, until: Option<Moment>) -> EpollTimeout {
-        if self.streams.waiting() || self.rings.waiting() {
+        if self.streams.waiting() || self.rings.waiting() || self.exchange.trains.waiting() {
             return EpollTimeout::ZERO;
         }
         let sleep = until.map_or(LONGEST_SLEEP, |until| until.since(self.now.moment).min(LONGEST_SLEEP));
@@ -109,46 +106,56 @@ impl UdpNet {
         u16::try_from(milliseconds).map_or(EpollTimeout::ZERO, EpollTimeout::from)
     }
 
-    fn receive_clients(&mut self, token: u64, budget: usize) {
-        let Ok(index) = u16::try_from(token ^ LISTENER) else { return };
-        let Some(listener) = self.listeners.get(usize::from(index)) else { return };
-        let Some(slots) = self.slots.get_mut(self.filled..).and_then(|free| free.get_mut(..budget)) else { return };
-        let count = receive(&mut self.batch, listener.as_fd(), slots);
-        for (at, slot) in slots.iter_mut().take(count).enumerate() {
-            // A sender without an address can not be answered and does not happen; it becomes an empty datagram.
-            let (length, from) = self.batch.received(at).unwrap_or((0, nobody()));
-            slot.fill(length, Origin::Client(FiveTuple { client: ClientAddr::new(from), link: Link::Udp(index) }));
-        }
-        self.filled += count;
+    /// As many ready sockets as the slots kept for them are enough for, if they have as much as they had of late.
+    fn wanted(&self) -> usize {
+        (16 * FOR_PORTS / self.sixteen_ports.max(1)).clamp(FEWEST_READY, READY)
     }
 
-    fn receive_peers(&mut self, key: PortKey, budget: usize) {
-        let Some(relay) = relay_at(&self.relays, key) else { return };
-        let Some(slots) = self.slots.get_mut(self.filled..).and_then(|free| free.get_mut(..budget)) else { return };
-        let count = receive(&mut self.batch, relay.as_fd(), slots);
-        let mut kept = 0;
-        for at in 0..count {
-            let Some((length, from)) = self.batch.received(at) else { continue };
-            let peer = PeerAddr::canonical(self.ports.outward(from));
-            if peer.family() != relay.family {
-                self.strays += 1;
-                continue;
-            }
-            slots.swap(kept, at);
-            if let Some(slot) = slots.get_mut(kept) {
-                slot.fill(length, Origin::Peer { port: key, peer });
-                kept += 1;
+    /// The next `most` free slots.
+    fn free(slots: &mut [Slot], filled: usize, most: usize) -> &mut [Slot] {
+        let free = slots.get_mut(filled..).unwrap_or_default();
+        let most = most.min(free.len());
+        free.get_mut(..most).unwrap_or_default()
+    }
+
+    /// Listeners speak for all clients. When more may be ready than was asked for, they are not waited for.
+    fn receive_clients(&mut self, ready: &[EpollEvent], kept: usize) {
+        let crowded = ready.len() == self.asked;
+        for index in 0..self.exchange.listeners.len() {
+            let source = LISTENER | index as u64;
+            if crowded || ready.iter().any(|event| event.data() == source) {
+                let others = self.exchange.listeners.len() - index - 1;
+                let budget = BATCH.saturating_sub(self.filled + kept + others);
+                self.filled += self.exchange.receive_clients(source, Self::free(&mut self.slots, self.filled, budget));
             }
         }
-        self.filled += kept;
+    }
+
+    /// Each port that has not had its turn is left one slot.
+    fn receive_peers(&mut self, ready: &[EpollEvent], ports: usize) {
+        let before = self.filled;
+        for (event, turns) in ready.iter().filter(|event| event.data() < LISTENER).zip((1..=ports).rev()) {
+            let Ok(key) = u32::try_from(event.data()).map(PortKey) else { continue };
+            if event.events().contains(EpollFlags::EPOLLERR) {
+                self.receive_errors(key, BATCH.saturating_sub(self.filled + turns - 1).min(ERRORS_FROM_ONE_PORT));
+            }
+            let free = BATCH.saturating_sub(self.filled);
+            let share = (free / turns).max(1);
+            let budget = (free + 1).saturating_sub(turns).min(FROM_ONE_PORT);
+            let slots = Self::free(&mut self.slots, self.filled, budget);
+            self.filled += self.exchange.receive_peers(key, &self.ports, share, slots);
+        }
+        if let Some(average) = (16 * (self.filled - before)).checked_div(ports) {
+            self.sixteen_ports = (3 * self.sixteen_ports + average) / 4;
+        }
     }
 
     /// Reads what the network says about datagrams that did not arrive (RFC 8656 §11.5).
     fn receive_errors(&mut self, key: PortKey, budget: usize) {
-        let Some(relay) = relay_at(&self.relays, key) else { return };
-        for _ in 0..budget.min(ERRORS_FROM_ONE_PORT) {
-            let Some(error) = sys::take_error(relay.as_fd()) else { return };
-            let Some(icmp) = icmp_of(relay.family, &error) else { continue };
+        let Some(family) = self.exchange.relay(key).map(|relay| relay.family) else { return };
+        for _ in 0..budget {
+            let Some(error) = self.exchange.take_error(key) else { return };
+            let Some(icmp) = icmp_of(family, &error) else { continue };
             let peer = PeerAddr::canonical(self.ports.outward(error.to));
             if let Some(slot) = self.slots.get_mut(self.filled) {
                 slot.fill(0, Origin::PeerError { port: key, peer, icmp });
@@ -157,16 +164,15 @@ impl UdpNet {
         }
     }
 
-    /// Says for each slot with which others it leaves, and to which address.
-    fn address(&mut self, keys: &mut [u64; BATCH], to: &mut [SocketAddr; BATCH], tally: &mut Tally) {
-        for ((slot, key), to) in self.slots.iter_mut().take(self.filled).zip(keys).zip(to) {
+    /// Hands over what leaves by streams and rings, and puts together what leaves by sockets.
+    fn depart(&mut self, tally: &mut Tally) {
+        for (number, slot) in (0_u8..).zip(self.slots.iter_mut().take(self.filled)) {
             match slot.verdict() {
                 Verdict::Discard(_) => {}
                 Verdict::ToClient(client) => match client.link {
                     Link::Stream(connection, _) => self.streams.send(connection, slot.message(), tally),
                     Link::Udp(index) => {
-                        *key = LISTENER | u64::from(index);
-                        *to = client.client.socket();
+                        self.departures.add(number, LISTENER | u64::from(index), client.client.socket());
                     }
                 },
                 Verdict::ToShard { shard, from, to, serial } => {
@@ -174,53 +180,13 @@ impl UdpNet {
                         tally.discard(Discard::ShardFull);
                     }
                 }
-                Verdict::ToPeer { port, peer, dont_fragment } => match relay_at(&self.relays, port) {
+                Verdict::ToPeer { port, peer, dont_fragment } => match self.exchange.relay(port) {
                     Some(relay) if relay.family == peer.family() => {
-                        *key = u64::from(port.0) | if dont_fragment { DONT_FRAGMENT } else { 0 };
-                        *to = self.ports.inward(peer.socket());
+                        let key = u64::from(port.0) | if dont_fragment { DONT_FRAGMENT } else { 0 };
+                        self.departures.add(number, key, self.ports.inward(peer.socket()));
                     }
                     _ => tally.discard(Discard::SendFailed),
                 },
-            }
-        }
-    }
-
-    fn send(&mut self, key: u64, order: &[u8], to: &[SocketAddr], tally: &mut Tally) {
-        let is_listener = key & LISTENER != 0;
-        let socket = if is_listener {
-            usize::try_from(key ^ LISTENER).ok().and_then(|index| self.listeners.get(index)).map(AsFd::as_fd)
-        } else {
-            let port = u32::try_from(key & !DONT_FRAGMENT).map_or(usize::MAX, |port| port as usize);
-            let relay = self.relays.get_mut(port).and_then(Option::as_mut);
-            relay.and_then(|relay| {
-                relay.set_dont_fragment(key & DONT_FRAGMENT != 0).ok()?;
-                Some(RelaySocket::as_fd(relay))
-            })
-        };
-        let Some(socket) = socket else {
-            return order.iter().for_each(|_| tally.discard(Discard::SendFailed));
-        };
-        let mut rest = order;
-        let mut retried = false;
-        let mut trains = self.trains;
-        while let Some((&first, others)) = rest.split_first() {
-            match transmit(&mut self.batch, socket, &self.slots, rest, first, to, trains) {
-                Ok(sent) => {
-                    rest = rest.get(sent.max(1)..).unwrap_or_default();
-                    retried = false;
-                }
-                // On a relayed port the error may be an earlier datagram's, which the network reported meanwhile: once.
-                Err(error) if !is_listener && !retried && error.kind() != io::ErrorKind::WouldBlock => retried = true,
-                // The path or the device takes none: one by one, and each has its own error.
-                Err(error) if trains && error.kind() != io::ErrorKind::WouldBlock => {
-                    trains = false;
-                    self.trains &= error.raw_os_error() != Some(libc::EIO);
-                }
-                Err(_) => {
-                    tally.discard(Discard::SendFailed);
-                    rest = others;
-                    retried = false;
-                }
             }
         }
     }
@@ -230,69 +196,49 @@ impl Net for UdpNet {
     fn wait(&mut self, until: Option<Moment>) -> Now {
         let timeout = self.timeout(until);
         // An interrupted sleep is a short one.
-        self.readied = self.epoll.wait(&mut self.ready, timeout).unwrap_or(0);
+        self.asked = self.wanted();
+        let room = self.ready.get_mut(..self.asked).unwrap_or_default();
+        self.readied = self.epoll.wait(room, timeout).unwrap_or(0);
         self.now = self.clock.now();
         self.now
     }
 
     fn recv(&mut self) -> &mut [Slot] {
-        self.filled = 0;
         let ready = self.ready;
         let ready = ready.get(..self.readied).unwrap_or_default();
         self.readied = 0;
+        self.exchange.turn = self.exchange.turn.wrapping_add(1);
         if ready.iter().any(|event| event.data() == BELL) {
             self.waker.heard();
         }
         for event in ready.iter().filter(|event| event.data() & STREAM != 0) {
             self.streams.ready(event.data(), event.events());
         }
+        let ports = ready.iter().filter(|event| event.data() < LISTENER).count();
+        let sockets = ready.iter().filter(|event| event.data() & (BELL | STREAM) == 0).count();
         self.filled = self.streams.receive(&mut self.slots, self.now.moment);
         self.filled += self.rings.receive(self.slots.get_mut(self.filled..).unwrap_or_default());
-        // Listeners first: they speak for all clients. Each socket that has not had its turn is left one slot.
-        let mut turns = ready.iter().filter(|event| event.data() & (BELL | STREAM) == 0).count();
-        for event in ready.iter().filter(|event| event.data() & (LISTENER | STREAM) == LISTENER) {
-            turns -= 1;
-            let free = BATCH.saturating_sub(self.filled + turns);
-            self.receive_clients(event.data(), free);
-        }
-        for event in ready.iter().filter(|event| event.data() < LISTENER) {
-            let Ok(key) = u32::try_from(event.data()).map(PortKey) else { continue };
-            let share = |filled: usize| (BATCH.saturating_sub(filled) / turns.max(1)).clamp(1, FROM_ONE_PORT);
-            if event.events().contains(EpollFlags::EPOLLERR) {
-                self.receive_errors(key, share(self.filled));
-            }
-            let budget = share(self.filled).min(BATCH.saturating_sub(self.filled));
-            self.receive_peers(key, budget);
-            turns = turns.saturating_sub(1);
-        }
+        // What has waited is first, each port's with its bound; and each socket that is ready is left one slot.
+        let most = |source: u64| if source < LISTENER { FROM_ONE_PORT } else { BATCH };
+        let budget = BATCH.saturating_sub(self.filled + sockets);
+        self.filled += self.exchange.trains.resume(Self::free(&mut self.slots, self.filled, budget), most);
+        let kept = (ports * self.sixteen_ports).div_ceil(16).min(FOR_PORTS).max(ports);
+        self.receive_clients(ready, kept);
+        self.receive_peers(ready, ports);
         self.slots.get_mut(..self.filled).unwrap_or_default()
     }
 
     fn flush(&mut self, tally: &mut Tally) {
-        (0..core::mem::take(&mut self.strays)).for_each(|_| tally.discard(Discard::PeerFamily));
-        let mut keys = [NOWHERE; BATCH];
-        let mut to = [nobody(); BATCH];
-        self.address(&mut keys, &mut to, tally);
+        (0..core::mem::take(&mut self.exchange.strays)).for_each(|_| tally.discard(Discard::PeerFamily));
+        self.depart(tally);
         self.streams.flush(tally);
         self.rings.wake();
-        let mut order = [0_u8; BATCH];
-        for first in 0..self.filled {
-            let key = keys.get(first).copied().unwrap_or(NOWHERE);
-            if key == NOWHERE {
-                continue;
+        for at in 0..self.departures.sockets() {
+            if let Some(leaving) = self.departures.from(at) {
+                self.exchange.send(&self.slots, leaving, tally);
             }
-            let mut count = 0;
-            for (index, each) in (0_u8..).zip(keys.iter_mut()).skip(first) {
-                if *each == key
-                    && let Some(place) = order.get_mut(count)
-                {
-                    *place = index;
-                    *each = NOWHERE;
-                    count += 1;
-                }
-            }
-            self.send(key, order.get(..count).unwrap_or_default(), &to, tally);
         }
+        self.departures.clear();
         self.filled = 0;
     }
 
@@ -307,16 +253,18 @@ impl Net for UdpNet {
             tracing::error!(%error, "a relayed port cannot be watched: raise fs.epoll.max_user_watches");
         }
         let index = port.0 as usize;
-        if self.relays.len() <= index {
-            self.relays.resize_with(index + 1, || None);
+        let relays = &mut self.exchange.relays;
+        if relays.len() <= index {
+            relays.resize_with(index + 1, || None);
         }
-        if let Some(place) = self.relays.get_mut(index) {
+        if let Some(place) = relays.get_mut(index) {
             *place = Some(relay);
         }
     }
 
     fn close(&mut self, port: Port) {
-        let owned = self.relays.get_mut(port.key().0 as usize).and_then(Option::take);
+        self.exchange.trains.forget(u64::from(port.key().0));
+        let owned = self.exchange.relays.get_mut(port.key().0 as usize).and_then(Option::take);
         // Closing the descriptor takes it out of the epoll set.
         drop(owned.or_else(|| self.ports.take(port.key())));
         self.ports.closed(&port, self.now.moment);
@@ -329,39 +277,6 @@ impl Net for UdpNet {
     fn observe(&mut self, fact: &Event) {
         self.streams.observe(fact);
     }
-}
-
-const fn nobody() -> SocketAddr {
-    SocketAddr::new(core::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0)
-}
-
-fn relay_at(relays: &[Option<RelaySocket>], key: PortKey) -> Option<&RelaySocket> {
-    relays.get(key.0 as usize)?.as_ref()
-}
-
-/// An error that waits on the socket is an earlier datagram's, and hides what has arrived: a second try.
-fn receive(batch: &mut Batch, socket: BorrowedFd<'_>, slots: &mut [Slot]) -> usize {
-    match batch.receive(socket, slots) {
-        Ok(count) => count,
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-        Err(_) => batch.receive(socket, slots).unwrap_or(0),
-    }
-}
-
-fn transmit(
-    batch: &mut Batch,
-    socket: BorrowedFd<'_>,
-    slots: &[Slot],
-    order: &[u8],
-    first: u8,
-    to: &[SocketAddr],
-    trains: bool,
-) -> io::Result<usize> {
-    if order.len() > 1 {
-        return batch.send(socket, slots, order, to, trains);
-    }
-    let (Some(slot), Some(&to)) = (slots.get(usize::from(first)), to.get(usize::from(first))) else { return Ok(1) };
-    sys::send_one(socket, slot.message(), to).map(|()| 1)
 }
 
 /// The ICMP message behind an entry of the error queue, of the types that a client is told (RFC 8656 §11.5). The system

@@ -1,7 +1,6 @@
 //! The shard loop over the simulated network.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 

@@ -1,17 +1,22 @@
 //! The driver over real sockets on loopback.
 
 use std::io::{Read, Write};
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
 use tokio::sync::watch;
 
 use super::*;
-use crate::addr::{RelayedAddr, Transport};
+use crate::addr::{ClientAddr, FiveTuple, RelayedAddr, Transport};
 use crate::plane::RelayAddress;
+use crate::plane::exchange::nobody;
 use crate::plane::ports::{Chance, SystemRandom};
 use crate::plane::sockets::{bind_listener, check_free};
+use crate::plane::sys::{self, Batch};
 use crate::plane::{Carrier, Inbound, Opening, Patience};
+
+mod trains;
 
 /// Turns in which something that was sent on loopback must have arrived; each sleeps for a second at most.
 const TURNS: usize = 10;
@@ -229,7 +234,7 @@ fn dont_fragment_is_set_and_cleared_per_datagram() {
     let peer = host();
     let to = peer.local_addr().unwrap();
     let option = |world: &World| {
-        let relay = relay_at(&world.net.relays, port).unwrap();
+        let relay = world.net.exchange.relay(port).unwrap();
         sys::mtu_discover(relay.as_fd())
     };
     for wanted in [true, true, false, true, false] {
@@ -417,44 +422,4 @@ fn a_stream_without_room_is_written_when_it_has_some() {
         world.net.flush(&mut world.tally);
     }
     reader.join().unwrap();
-}
-
-fn filled(message: &[u8]) -> Slot {
-    let mut slot = Slot::new();
-    slot.fill_from(message, Origin::Client(FiveTuple { client: ClientAddr::new(nobody()), link: Link::Udp(0) }));
-    slot
-}
-
-// Packets of video come in bursts; what goes to one address in one turn leaves in one message, and arrives as it was.
-#[test]
-fn a_train_arrives_as_the_datagrams_that_it_was_made_of() {
-    let (sender, receivers) = (host(), [host(), host()]);
-    let slots: Vec<Slot> =
-        [(1, 1200), (2, 1200), (3, 700), (4, 700), (5, 1200), (6, 1200), (7, 1200), (8, 0), (9, 1400)]
-            .map(|(mark, length)| filled(&vec![mark; length]))
-            .into();
-    // The last of the first train is shorter and ends it; the second address has a train of its own.
-    let to = [0, 0, 0, 0, 1, 1, 0, 0, 0].map(|index: usize| receivers[index].local_addr().unwrap());
-    let order: Vec<u8> = (0..9).collect();
-    let mut batch = Batch::new();
-    let sent = batch.send(sender.as_fd(), &slots, &order, &to, true).unwrap();
-    assert_eq!(sent, 9);
-    assert_eq!(batch.trains(), [3, 1, 2, 1, 1, 1], "what left together");
-    let mut arrived = Vec::new();
-    for (index, receiver) in [(0, 7), (1, 2)] {
-        arrived.extend((0..receiver).map(|_| heard(&receivers[index]).0));
-    }
-    let expected = [1, 2, 3, 4, 7, 8, 9, 5, 6].map(|mark: u8| slots[usize::from(mark) - 1].message().to_vec());
-    assert_eq!(arrived, expected);
-}
-
-#[test]
-fn without_trains_every_datagram_leaves_alone() {
-    let (sender, receiver) = (host(), host());
-    let slots = [1, 2, 3].map(|mark| filled(&[mark; 100]));
-    let to = [receiver.local_addr().unwrap(); 3];
-    let mut batch = Batch::new();
-    assert_eq!(batch.send(sender.as_fd(), &slots, &[0, 1, 2], &to, false).unwrap(), 3);
-    assert_eq!(batch.trains(), [1, 1, 1]);
-    assert_eq!((0..3).map(|_| heard(&receiver).0).collect::<Vec<_>>(), [[1; 100], [2; 100], [3; 100]]);
 }
