@@ -1,6 +1,6 @@
 //! Clients over TLS and TCP that talk with peers outside over UDP: what a packet costs.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -73,7 +73,8 @@ fn contestant(kind: Kind, transport: Transport, clients: usize, shape: Shape) ->
         peers::secret(&certificate, &made.cert.pem());
         peers::secret(&key, &made.signing_key.serialize_pem());
         let doors = &*doors.insert(Doors { tcp: address, tls: free, certificate, key });
-        let command: fn(_, _, &Path) -> Command = if kind == Kind::Hilum { peers::hilum } else { peers::coturn };
+        let command: fn(SocketAddr, Option<&Doors>, &Path) -> Command =
+            if kind == Kind::Hilum { peers::hilum } else { peers::coturn };
         command(address, Some(doors), directory)
     });
     let load = Streams::new(&doors.unwrap(), transport, clients, shape);
