@@ -1,7 +1,7 @@
 //! The relays that are compared, each as a process of its own whose CPU time and memory the system tells.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -69,7 +69,7 @@ impl Server {
 
     /// By a command that is made of the address for datagrams and of a directory of its own.
     pub fn start_with(kind: Kind, command: impl FnOnce(SocketAddr, &Path) -> Command) -> Self {
-        let address = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).unwrap();
+        let address = free();
         let directory = std::env::temp_dir().join(format!("hilum-compare-{}", address.port()));
         std::fs::create_dir_all(&directory).unwrap();
         let mut command = command(address, &directory);
@@ -144,6 +144,17 @@ impl Drop for Server {
         self.child.kill().ok();
         self.child.wait().ok();
         std::fs::remove_dir_all(&self.directory).ok();
+    }
+}
+
+/// A port that nothing has, neither for datagrams nor for streams.
+fn free() -> SocketAddr {
+    loop {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use core::fmt;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use ahash::RandomState;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use tokio::sync::mpsc;
 
@@ -76,7 +77,8 @@ pub(super) struct Streams {
     receiver: mpsc::Receiver<Inbound>,
     /// What watches the sockets; `None` in the simulated world, where every connection is looked at in every turn.
     epoll: Option<Arc<Epoll>>,
-    connections: HashMap<ConnectionId, Connection>,
+    /// Their numbers are our own, so that nobody can make them collide.
+    connections: HashMap<ConnectionId, Connection, RandomState>,
     /// Those to receive from. Each stands here once.
     queue: VecDeque<ConnectionId>,
     /// Those that something was put into since the last flush. Each stands here once.
@@ -95,7 +97,7 @@ impl Streams {
         let streams = Self {
             receiver,
             epoll,
-            connections: HashMap::new(),
+            connections: HashMap::with_hasher(RandomState::with_seeds(0, 0, 0, 0)),
             queue: VecDeque::new(),
             touched: Vec::new(),
             disconnected: VecDeque::new(),
@@ -156,7 +158,7 @@ impl Streams {
             };
             filled += received.frames;
             if connection.carrier().unsent() {
-                self.touch(id);
+                touch(&mut self.touched, id, connection);
             }
             if received.more {
                 self.enqueue(id);
@@ -178,7 +180,7 @@ impl Streams {
         match connection.send(message, self.now) {
             Ok(dropped) => {
                 self.dropped += dropped;
-                self.touch(id);
+                touch(&mut self.touched, id, connection);
             }
             Err(Over) => {
                 tally.discard(Discard::ConnectionGone);
@@ -233,16 +235,16 @@ impl Streams {
             // The client sees its connection close, and will try another.
             return tracing::error!(%error, "a connection cannot be watched: raise fs.epoll.max_user_watches");
         }
-        self.connections.insert(id, connection);
+        let connection = self.connections.entry(id).insert_entry(connection).into_mut();
         // A message may have come with the end of the handshake, and TLS may have something to say.
+        touch(&mut self.touched, id, connection);
         self.enqueue(id);
-        self.touch(id);
     }
 
     fn finish(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.finish();
-            self.touch(id);
+            touch(&mut self.touched, id, connection);
         }
     }
 
@@ -259,14 +261,6 @@ impl Streams {
             && !core::mem::replace(&mut connection.queued, true)
         {
             self.queue.push_back(id);
-        }
-    }
-
-    fn touch(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(&id)
-            && !core::mem::replace(&mut connection.touched, true)
-        {
-            self.touched.push(id);
         }
     }
 
@@ -299,6 +293,12 @@ impl Streams {
             }
             self.enqueue(id);
         }
+    }
+}
+
+fn touch(touched: &mut Vec<ConnectionId>, id: ConnectionId, connection: &mut Connection) {
+    if !core::mem::replace(&mut connection.touched, true) {
+        touched.push(id);
     }
 }
 

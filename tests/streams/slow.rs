@@ -1,13 +1,13 @@
 //! A client that pauses: what was on its way comes whole, then comes what is fresh, and nothing in between.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hilum::addr::Transport;
 use hilum::client::Options;
 use hilum::turn::Discard;
 use hilum::wire::ChannelNumber;
 use tokio::net::UdpSocket;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::world::{PATIENCE, World, generous};
 
