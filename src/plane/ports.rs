@@ -11,6 +11,9 @@ use crate::time::{Lifetime, Moment};
 
 /// How long a closed number rests. Longer than a peer's retransmissions and most NATs' memory of the flow.
 pub(super) const REST: Lifetime = Lifetime::from_secs(60);
+/// Random numbers that are tried before the free ones are counted: with half of the range taken, one opening in 256 has to
+/// count.
+const DRAWS: usize = 8;
 /// Bits of one word.
 const WORD: u16 = 64;
 /// The even port numbers of a word.
@@ -75,6 +78,7 @@ impl Chance {
 #[derive(Debug)]
 pub(super) struct Numbers {
     pub(super) local: IpAddr,
+    range: RangeInclusive<u16>,
     /// One bit per number, set while it is free.
     free: Box<[u64; 1024]>,
     resting: VecDeque<(Moment, u16)>,
@@ -82,7 +86,8 @@ pub(super) struct Numbers {
 
 impl Numbers {
     pub(super) fn new(local: IpAddr, range: RangeInclusive<u16>) -> Self {
-        let mut numbers = Self { local, free: Box::new([0; 1024]), resting: VecDeque::new() };
+        let free = Box::new([0; 1024]);
+        let mut numbers = Self { local, range: range.clone(), free, resting: VecDeque::new() };
         range.for_each(|port| numbers.set(port, true));
         numbers
     }
@@ -119,9 +124,22 @@ impl Numbers {
         }
     }
 
-    /// One of the bits that `eligible` leaves, each as likely as any other: 1024 words are counted in a microsecond, and
-    /// this happens once per allocation.
+    /// One of the bits that `eligible` leaves, each as likely as any other.
     fn select(&self, chance: &mut Chance, eligible: impl Fn(u64) -> u64) -> Option<u16> {
+        let (first, last) = (u32::from(*self.range.start()), u32::from(*self.range.end()));
+        for _ in 0..DRAWS {
+            let drawn = chance.below((last + 1).saturating_sub(first))?;
+            let port = u16::try_from(first + drawn).ok()?;
+            let word = self.free.get(usize::from(port / WORD)).copied().unwrap_or(0);
+            if eligible(word) >> (port % WORD) & 1 == 1 {
+                return Some(port);
+            }
+        }
+        self.count(chance, eligible)
+    }
+
+    /// The same for a range that is nearly used up: 1024 words are counted in a microsecond.
+    fn count(&self, chance: &mut Chance, eligible: impl Fn(u64) -> u64) -> Option<u16> {
         let total: u32 = self.free.iter().map(|&word| eligible(word).count_ones()).sum();
         let mut nth = if total == 0 { return None } else { chance.below(total)? };
         for (index, &word) in (0_u16..).zip(self.free.iter()) {

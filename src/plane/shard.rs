@@ -16,7 +16,8 @@ use crate::turn::{EndCause, Event, Pool, Relay, Settings, Survey, Tally};
 
 /// Letters that may wait for a shard: they are rare, and a shard reads them every turn.
 const MAILBOX: usize = 16;
-/// Ports opened per turn at most: an opening costs about ten system calls, and media waits meanwhile.
+/// Ports opened per turn at most, or as many as the turn has taken: an opening costs some five system calls, and media
+/// waits meanwhile. So a storm of allocations, which a batch bounds, finds the stock as full as the batch before.
 const OPENINGS_PER_TURN: usize = 8;
 /// Places that one letter looks at: about a millisecond, for which media waits.
 const SURVEYED_PER_LETTER: u32 = 4096;
@@ -176,6 +177,8 @@ pub struct Shard<N> {
     dry_until: [Moment; Pool::ALL.len()],
     /// More ports are wanted than the last turn could open.
     hungry: bool,
+    /// Ports that allocations have taken in this turn.
+    taken: usize,
     publish_at: Moment,
     now: Now,
 }
@@ -196,6 +199,7 @@ impl<N: Net> Shard<N> {
             published,
             dry_until: [Moment::ZERO; Pool::ALL.len()],
             hungry: true,
+            taken: 0,
             publish_at: Moment::ZERO,
             now: Now::default(),
         };
@@ -275,6 +279,7 @@ impl<N: Net> Shard<N> {
         }
         while let Some(port) = self.relay.take_owned() {
             self.net.own(port);
+            self.taken += 1;
         }
         self.net.flush(self.relay.tally_mut());
         if depth > 0 {
@@ -304,7 +309,7 @@ impl<N: Net> Shard<N> {
     }
 
     fn refill(&mut self) {
-        let mut left = OPENINGS_PER_TURN;
+        let mut left = OPENINGS_PER_TURN.max(core::mem::take(&mut self.taken));
         self.hungry = false;
         for (pool, dry_until) in Pool::ALL.into_iter().zip(&mut self.dry_until) {
             let wanted = self.relay.wanted(pool);

@@ -10,8 +10,8 @@ use hilum::plane::{Fact, Inbound, Mail, Opening, Patience, RelayAddress, Setting
 use hilum::policy::Quota;
 use hilum::time::UnixTime;
 use hilum::turn::{Common, EndCause, Event};
-use hilum::wire::ErrorCode;
 use hilum::wire::attribute::Icmp;
+use hilum::wire::{AttributeType, Class, ErrorCode, Message, Method};
 use tokio::sync::watch;
 
 use crate::client::{TurnClient, channel_data};
@@ -112,6 +112,35 @@ fn the_supply_is_filled_a_few_ports_per_turn() {
     }
     // 24 single ports, and two pairs.
     assert_eq!(open, [8, 16, 24, 28, 28]);
+}
+
+#[test]
+fn a_turn_that_takes_many_ports_opens_as_many() {
+    let mut world = world(10, 1);
+    (0..4).for_each(|_| world.turn());
+    let full = world.sim.open_ports();
+    assert_eq!(full, SPARE + 4);
+    for wave in 1..=3 {
+        let address = |number| host(&format!("198.51.{wave}.{number}:5000"));
+        let mut clients: Vec<_> = (1..=SPARE).map(|number| (address(number), TurnClient::default())).collect();
+        for (address, client) in &mut clients {
+            // There is nothing to delete, but it has been challenged, and can sign.
+            let answer = client.delete(&mut world.exchange(*address));
+            assert_eq!(answer, Err(ErrorCode::ALLOCATION_MISMATCH.number()));
+        }
+        for (address, client) in &mut clients {
+            let request = client.request(Method::Allocate, &[(AttributeType::REQUESTED_TRANSPORT, vec![17, 0, 0, 0])]);
+            world.sim.client_sends(*address, 0, &request);
+        }
+        world.turn();
+        let answers: Vec<Sent> = std::iter::from_fn(|| world.sim.take_sent()).collect();
+        let succeeded = |sent: &&Sent| match sent {
+            Sent::ToClient { bytes, .. } => Message::parse(bytes).unwrap().class() == Class::Success,
+            Sent::ToPeer { .. } => false,
+        };
+        assert_eq!(answers.iter().filter(succeeded).count(), SPARE);
+        assert_eq!(world.sim.open_ports(), full + wave * SPARE, "the next wave finds the supply full");
+    }
 }
 
 #[test]
