@@ -14,6 +14,16 @@ use crate::time::UnixTime;
 /// Keys of a keyring: one for each of some dozen issuers, and those that overlap while they are changed.
 const MOST_KEYS: usize = 256;
 
+/// The middle bytes of the points of order 8 on edwards25519: two of them and their negatives.
+const EIGHTH: [u8; 30] = [
+    0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa,
+    0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03,
+];
+const OTHER_EIGHTH: [u8; 30] = [
+    0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05,
+    0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc,
+];
+
 /// Days after which a key should have been changed.
 pub const KEY_IS_OLD: u64 = 90;
 
@@ -72,10 +82,28 @@ impl PublicKey {
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8; SIGNATURE]) -> bool {
         match &self.0 {
-            Public::EdDsa(key) => key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(signature)).is_ok(),
+            Public::EdDsa(key) => {
+                let signature = ed25519_dalek::Signature::from_bytes(signature);
+                // `verify_strict` decompresses R to see whether its order is small, a ninth of all its work. `verify`
+                // compares R as bytes with what it must be, so only a canonical one passes, and of those eight are small.
+                !is_of_small_order(signature.r_bytes()) && key.verify(message, &signature).is_ok()
+            }
             Public::Es256(key) => p256::ecdsa::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
         }
+    }
+}
+
+/// Whether a compressed point in canonical form (RFC 8032 §5.1.2) is one of the eight of order 1, 2, 4 and 8.
+fn is_of_small_order(point: &[u8; 32]) -> bool {
+    let [lowest, middle @ .., highest] = point;
+    // The highest bit is the sign of x, which tells a point from its negative.
+    match (lowest, highest & 0x7f) {
+        (0 | 1, 0) => *middle == [0; 30],
+        (0xec, 0x7f) => *middle == [0xff; 30],
+        (0xc7, 0x7a) => *middle == EIGHTH,
+        (0x26, 0x05) => *middle == OTHER_EIGHTH,
+        _ => false,
     }
 }
 

@@ -81,17 +81,31 @@ impl Candidate<'_> {
     /// # Errors
     /// As [`Candidate::verify`]; refusals are not remembered.
     pub fn verify_cached(&self, cache: &mut VerifiedTokens, now: UnixTime) -> Result<Arc<Claims>, TokenRefusal> {
-        let username = self.token.username().as_bytes();
-        if let Some(claims) = cache.get(username, self.key) {
-            if claims.audience != self.rules.audience {
-                return Err(TokenRefusal::Audience);
-            }
-            claims.check(Use::Continue, now, self.rules.skew)?;
+        if let Some(claims) = self.remembered(cache, now)? {
             return Ok(claims);
         }
         let claims = Arc::new(self.verify(now)?);
-        cache.insert(username, self.key, Arc::clone(&claims), now);
+        self.remember(cache, &claims, now);
         Ok(claims)
+    }
+
+    /// What was verified before, and still holds. With [`Candidate::remember`], for those who share the memory and must
+    /// not hold it while they verify.
+    ///
+    /// # Errors
+    /// As [`Candidate::verify`], but for the signature.
+    pub fn remembered(&self, cache: &mut VerifiedTokens, now: UnixTime) -> Result<Option<Arc<Claims>>, TokenRefusal> {
+        let Some(claims) = cache.get(self.token.username().as_bytes(), self.key) else { return Ok(None) };
+        if claims.audience != self.rules.audience {
+            return Err(TokenRefusal::Audience);
+        }
+        claims.check(Use::Continue, now, self.rules.skew)?;
+        Ok(Some(claims))
+    }
+
+    /// Remembers what [`Candidate::verify`] found.
+    pub fn remember(&self, cache: &mut VerifiedTokens, claims: &Arc<Claims>, now: UnixTime) {
+        cache.insert(self.token.username().as_bytes(), self.key, Arc::clone(claims), now);
     }
 }
 

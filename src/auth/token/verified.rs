@@ -1,8 +1,9 @@
 //! Tokens whose signature was right, so that it is checked once and not with every request.
 
-use std::collections::BTreeMap;
+use core::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use sha2::{Digest, Sha256};
 
 use super::Claims;
@@ -11,6 +12,29 @@ use crate::time::UnixTime;
 
 /// SHA-256 of a username: what differs in one bit is another token.
 type TokenHash = [u8; 32];
+
+/// By hashes, which are as random as a table can wish: whoever could choose their first bytes could choose among tokens
+/// that an issuer has signed.
+type Generation = HashMap<TokenHash, Entry, BuildHasherDefault<First>>;
+
+/// The first eight bytes of what is a hash already.
+#[derive(Default)]
+struct First(u64);
+
+impl Hasher for First {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    /// The length, which is always the same.
+    fn write_usize(&mut self, _: usize) {}
+}
 
 struct Entry {
     claims: Arc<Claims>,
@@ -24,8 +48,8 @@ struct Entry {
 /// one is dropped and the young one becomes old. What was used within the last half of the bound is always there.
 #[derive(Default)]
 pub struct VerifiedTokens {
-    young: BTreeMap<TokenHash, Entry>,
-    old: BTreeMap<TokenHash, Entry>,
+    young: Generation,
+    old: Generation,
     half: usize,
 }
 
@@ -33,7 +57,8 @@ impl VerifiedTokens {
     /// Room for `most` tokens, about 400 bytes each, more with outside peers. With less than 2 nothing is remembered.
     #[must_use]
     pub const fn new(most: usize) -> Self {
-        Self { young: BTreeMap::new(), old: BTreeMap::new(), half: most / 2 }
+        const EMPTY: Generation = Generation::with_hasher(BuildHasherDefault::new());
+        Self { young: EMPTY, old: EMPTY, half: most / 2 }
     }
 
     /// The claims of a token that was verified with this very key. Whether they hold now is not checked.
