@@ -1,7 +1,7 @@
 //! What goes on record beside calls: the node, its configuration, its keys, and what others do to it.
 
 use core::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
@@ -11,7 +11,9 @@ use crate::audit::disk::Directory;
 use crate::audit::fact::{
     self, ConfigurationChanged, KeyChange, KeyChanged, NodeStarted, NodeStopped, OperatorAction, Revocable,
 };
-use crate::audit::{Audit, AuditState, Day, Digest, Fact, Label, MasterKey, Pseudonym, Settings, SigningKey, syslog};
+use crate::audit::{
+    Audit, AuditState, Day, DayKey, Digest, Fact, Label, MasterKey, Pseudonym, Settings, SigningKey, syslog,
+};
 use crate::auth::{Key, Keyring, Revoked};
 use crate::client::{Trust, client_config};
 use crate::clock::SystemClock;
@@ -26,6 +28,8 @@ const FINGERPRINT: usize = 32;
 pub struct Record {
     audit: Audit,
     names: MasterKey,
+    /// Of the day that was asked for last.
+    today: Mutex<Option<DayKey>>,
     clock: SystemClock,
     started: Moment,
     region: ArcSwap<Label>,
@@ -62,7 +66,8 @@ impl Record {
         };
         let audit = Audit::open_with(settings, Arc::new(clock), Box::new(disk)).with_context(in_it)?;
         let started = clock.now().moment;
-        Ok(Some(Arc::new(Self { audit, names, clock, started, region: ArcSwap::from_pointee(region) })))
+        let region = ArcSwap::from_pointee(region);
+        Ok(Some(Arc::new(Self { audit, names, today: Mutex::default(), clock, started, region })))
     }
 
     /// Puts a fact on record. Never waits.
@@ -77,7 +82,10 @@ impl Record {
     }
 
     pub(super) fn pseudonym_at(&self, id: &str, now: Now) -> Pseudonym {
-        self.names.pseudonym(id.as_bytes(), Day::of(now.unix))
+        let day = Day::of(now.unix);
+        let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = today.take().filter(|key| key.day() == day);
+        today.insert(fresh.unwrap_or_else(|| self.names.of_day(day))).pseudonym(id.as_bytes())
     }
 
     /// Whether what is recorded is being written.

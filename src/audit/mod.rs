@@ -38,7 +38,7 @@ pub use disk::{Disk, Lock, Segment};
 pub use fact::Fact;
 pub use journal::{CHECKPOINT_EVERY, Rotation};
 pub use keys::{PublicKey, SigningKey};
-pub use pseudonym::{MasterKey, Pseudonym};
+pub use pseudonym::{DayKey, MasterKey, Pseudonym};
 pub use state::{Alarm, AuditState, WhenFailing};
 pub use values::{Day, Digest, Label, Stamp};
 

@@ -125,11 +125,44 @@ impl MasterKey {
     /// The name of an id on a day.
     #[must_use]
     pub fn pseudonym(&self, id: &[u8], day: Day) -> Pseudonym {
+        self.of_day(day).pseudonym(id)
+    }
+
+    /// The key of a day, for whoever names many ids.
+    #[must_use]
+    pub fn of_day(&self, day: Day) -> DayKey {
         let mut purpose = PURPOSE.to_vec();
         purpose.extend_from_slice(day.to_string().as_bytes());
         let key = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.0), &purpose);
-        let long = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()), id);
-        Pseudonym { day, tag: long.as_ref().first_chunk().copied().unwrap_or_default() }
+        DayKey { day, key: hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()) }
+    }
+}
+
+/// The key behind the pseudonyms of one day.
+#[derive(Clone)]
+pub struct DayKey {
+    day: Day,
+    key: hmac::Key,
+}
+
+impl DayKey {
+    /// Its day.
+    #[must_use]
+    pub const fn day(&self) -> Day {
+        self.day
+    }
+
+    /// The name of an id on this day.
+    #[must_use]
+    pub fn pseudonym(&self, id: &[u8]) -> Pseudonym {
+        let long = hmac::sign(&self.key, id);
+        Pseudonym { day: self.day, tag: long.as_ref().first_chunk().copied().unwrap_or_default() }
+    }
+}
+
+impl fmt::Debug for DayKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("DayKey(redacted)")
     }
 }
 
@@ -153,6 +186,7 @@ mod tests {
         assert_ne!(name, key(1).pseudonym(b"call-2", day));
         assert_ne!(name.tag, key(1).pseudonym(b"call-1", day.next()).tag);
         assert_eq!(name.to_string().parse(), Ok(name));
+        assert_eq!(name, key(1).of_day(day).pseudonym(b"call-1"));
         assert!(!name.to_string().contains("call"));
     }
 

@@ -17,6 +17,8 @@ use crate::time::{Moment, Now, UnixTime};
 
 /// How often the writer looks around, syncs, and tries a disk again that took nothing.
 const TICK: Duration = Duration::from_secs(1);
+/// How long the first fact after a silence waits for others, so that they take one wake-up and one call to the disk.
+const GATHER: Duration = Duration::from_millis(2);
 /// How often refusals are summed up and a checkpoint is made, in seconds.
 const MINUTE: u64 = 60;
 /// How often old segments are looked for, in seconds.
@@ -97,7 +99,13 @@ impl Writer {
             return self.shared.stop.load(Ordering::Acquire);
         }
         let mut next = match self.letters.recv_timeout(TICK) {
-            Ok(letter) => Some(letter),
+            Ok(letter) => {
+                // Whoever waits for the disk wakes this thread.
+                if matches!(letter, Letter::Fact(..)) {
+                    std::thread::park_timeout(GATHER);
+                }
+                Some(letter)
+            }
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return true,
         };

@@ -9,6 +9,8 @@ use super::shard::Fact;
 /// Facts that may wait in a shard: more than the ends of as many allocations as there are by default, because a revoked
 /// key or a stop ends all of them at once. 30 MB at worst, and given back when they are told.
 pub(super) const MOST_UNTOLD: usize = 1 << 17;
+/// Facts for which the room stays, when they have been told: those of a batch of allocations, one after the other.
+const ROOM_KEPT: usize = 256;
 /// How long a shard that has stopped looks for room, and how often: whoever notes facts has to be alive, or nobody is.
 const LOOKS: u32 = 1000;
 const LOOK_EVERY: Duration = Duration::from_millis(1);
@@ -47,7 +49,9 @@ impl Telling {
                 Err(TrySendError::Disconnected(_)) => return 1 + core::mem::take(&mut self.untold).len(),
             }
         }
-        self.untold = VecDeque::new();
+        if self.untold.capacity() > ROOM_KEPT {
+            self.untold = VecDeque::new();
+        }
         0
     }
 
