@@ -24,7 +24,10 @@ impl Relay {
             return Verdict::Discard(Discard::Fingerprint);
         }
         match (message.class(), message.method()) {
-            (Class::Request, Method::Binding) => self.binding(slot, client, now),
+            (Class::Request, Method::Binding) => {
+                let (claim, unknown) = (Claim::of(&message, client.client), UnknownAttributes::of(&message));
+                self.binding(slot, client, &claim, unknown, now)
+            }
             (Class::Request, Method::Allocate | Method::Refresh | Method::CreatePermission | Method::ChannelBind) => {
                 self.request(slot, client, now)
             }
