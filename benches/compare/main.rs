@@ -111,8 +111,15 @@ fn main() {
     if plan.kinds().any(|kind| kind == Kind::TurnServer) {
         peers::build_turn_server();
     }
-    let found: Vec<(&str, Part)> =
-        PARTS.iter().filter(|(name, _)| wanted(name)).map(|(name, run)| (*name, run(&plan))).collect();
+    let mut found: Vec<(&str, Part)> = Vec::new();
+    let mut broken = Vec::new();
+    for (name, run) in PARTS.into_iter().filter(|(name, _)| wanted(name)) {
+        // One that cannot run does not take with it what the others have found.
+        match std::panic::catch_unwind(|| run(&plan)) {
+            Ok(part) => found.push((name, part)),
+            Err(_) => broken.push(name),
+        }
+    }
     let gates = || found.iter().flat_map(|(_, part)| &part.gates);
     let (machine, table) = (machine::description(), report::gates(gates()));
     println!("{machine}\n");
@@ -131,6 +138,7 @@ fn main() {
         report::draw(directory, &name, &picture);
         eprintln!("{directory}/{name}.svg");
     }
+    assert!(broken.is_empty(), "parts that could not run: {}", broken.join(", "));
     let failed: Vec<String> = gates().filter(|gate| gate.fails()).map(Gate::line).collect();
     assert!(failed.is_empty(), "the run does not show what it must:\n{}", failed.join("\n"));
 }
