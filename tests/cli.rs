@@ -109,6 +109,77 @@ fn an_old_key_and_one_that_has_ended_are_warned_of() {
 }
 
 #[test]
+fn a_certificate_that_clients_refuse_is_warned_of() {
+    let place = Place::new();
+    let file = place.configuration(&format!("{AUTH}[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n"));
+    let key = rcgen::KeyPair::generate().unwrap();
+    place.write("k.pem", &key.serialize_pem(), 0o640);
+    let parameters = |names: &[&str], from, to| {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut parameters = rcgen::CertificateParams::new(names).unwrap();
+        (parameters.not_before, parameters.not_after) = (from, to);
+        parameters
+    };
+    let check = |chain: &str| {
+        place.write("c.pem", chain, 0o644);
+        let (code, out, err) = hilum(&["check", &file]);
+        assert_eq!(code, 0, "{err}");
+        (out, err.lines().map(|line| line.replace(&file, "F")).collect::<Vec<_>>())
+    };
+    let (past, future) = (rcgen::date_time_ymd(2020, 1, 1), rcgen::date_time_ymd(2400, 1, 1));
+    let alone = |parameters: rcgen::CertificateParams| parameters.self_signed(&key).unwrap().pem();
+
+    let sound = alone(parameters(&["turn.clinic.example", "*.ward.example"], past, future));
+    let (out, warned) = check(&sound);
+    let said = "shown    turn.clinic.example and *.ward.example until 2400-01-01T00:00:00Z";
+    assert!(out.contains(said) && warned.is_empty(), "{out} {warned:?}");
+    let one = |warned: &[String], says: &str| {
+        assert!(
+            matches!(warned, [only] if only.starts_with("F: warning: tls.certificate: ") && only.contains(says)),
+            "{warned:?}"
+        );
+    };
+    one(&check(&alone(parameters(&["a"], past, rcgen::date_time_ymd(2021, 1, 1)))).1, "has expired");
+    one(&check(&alone(parameters(&["a"], rcgen::date_time_ymd(2390, 1, 1), future))).1, "is not valid yet");
+    one(&check(&alone(parameters(&[], past, future))).1, "has no name in it");
+    let mut clients = parameters(&["a"], past, future);
+    clients.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    one(&check(&alone(clients)).1, "is not for servers");
+
+    let issuer = |name: &str| {
+        let mut authority = parameters(&[], past, future);
+        authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        authority.distinguished_name.push(rcgen::DnType::CommonName, name);
+        rcgen::CertifiedIssuer::self_signed(authority, rcgen::KeyPair::generate().unwrap()).unwrap()
+    };
+    let (authority, other) = (issuer("an authority"), issuer("another"));
+    let mut issued = parameters(&["a"], past, future);
+    issued.distinguished_name.push(rcgen::DnType::CommonName, "a relay");
+    let issued = issued.signed_by(&key, &authority).unwrap().pem();
+    one(&check(&issued).1, "is followed by no intermediate certificate");
+    one(&check(&format!("{issued}{}", other.pem())).1, "do not issue each other in that order");
+    assert!(check(&format!("{issued}{}", authority.pem())).1.is_empty());
+}
+
+#[test]
+fn a_weak_key_is_refused() {
+    let place = Place::new();
+    let at = |name: &str| place.directory.path().join(name).to_string_lossy().into_owned();
+    let openssl = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:1024", "-nodes", "-subj", "/CN=a", "-addext", "subjectAltName=DNS:a"])
+        .args(["-keyout", &at("k.pem"), "-out", &at("c.pem")])
+        .output()
+        .expect("Debian's package openssl");
+    assert!(openssl.status.success(), "{}", String::from_utf8_lossy(&openssl.stderr));
+    let key = fs::read_to_string(at("k.pem")).unwrap();
+    place.write("k.pem", &key, 0o640);
+    let file = place.configuration(&format!("{AUTH}[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n"));
+    let (code, _, err) = hilum(&["check", &file]);
+    assert!(code == 2 && err.contains("tls.key: has a key of a kind that TLS does not sign with"), "{err}");
+    assert!(err.contains("RSA of 2048 bits or more"), "{err}");
+}
+
+#[test]
 fn an_audit_log_is_summed_up_and_not_made() {
     let place = Place::new();
     let more =

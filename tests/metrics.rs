@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hilum::addr::Transport;
-use hilum::admin::{self, Health, KeyReading, Metrics, ShardReading, Source};
+use hilum::admin::{self, CertificateReading, Health, KeyReading, Metrics, ShardReading, Source};
 use hilum::audit::{Alarm, AuditState, Digest};
 use hilum::auth::token::{Algorithm, PasswordKey};
 use hilum::auth::{Key, Keyring, PublicKey, Validity};
@@ -97,8 +97,13 @@ impl Source for View {
         Some(AuditState { alarm: Some(alarm), head, lost: 6, syslog_lost: 7, syslog_connected: Some(true) })
     }
 
-    fn certificate_expires(&self) -> Option<UnixTime> {
-        Some(UnixTime::from_secs(1_900_000_000))
+    fn certificates(&self) -> Vec<CertificateReading> {
+        let reading = |expires, alarm| CertificateReading { expires: UnixTime::from_secs(expires), alarm };
+        vec![reading(1_900_000_000, false), reading(1_800_000_000, true)]
+    }
+
+    fn certificate_reloads(&self) -> Option<[u64; 2]> {
+        Some([8, 9])
     }
 }
 
@@ -255,7 +260,12 @@ async fn a_scrape_shows_the_sum_of_the_shards_as_of_now() {
         (r#"hilum_bytes_total{direction="to_peer",transport="tcp"}"#, "200"),
         (r#"hilum_connections{transport="tls"}"#, "3"),
         (r#"hilum_spare_ports{shard="0"}"#, "7"),
-        ("hilum_certificate_expiry_timestamp_seconds", "1900000000"),
+        (r#"hilum_certificate_expiry_timestamp_seconds{certificate="1"}"#, "1900000000"),
+        (r#"hilum_certificate_expiry_timestamp_seconds{certificate="2"}"#, "1800000000"),
+        (r#"hilum_certificate_alarm{certificate="1"}"#, "0"),
+        (r#"hilum_certificate_alarm{certificate="2"}"#, "1"),
+        (r#"hilum_certificate_reloads_total{result="applied"}"#, "8"),
+        (r#"hilum_certificate_reloads_total{result="refused"}"#, "9"),
         ("hilum_start_time_seconds", "1700000000"),
     ] {
         assert_eq!(world.value(series).await.as_deref(), Some(value), "{series}");

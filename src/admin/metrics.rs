@@ -35,6 +35,15 @@ pub struct ShardReading {
     pub facts_lost: u64,
 }
 
+/// One certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CertificateReading {
+    /// When it ends.
+    pub expires: UnixTime,
+    /// Whether its files are no pair and something older is shown.
+    pub alarm: bool,
+}
+
 /// Where the readings come from.
 pub trait Source: Send + Sync {
     /// The shards, by their numbers.
@@ -55,8 +64,10 @@ pub trait Source: Send + Sync {
     fn keys(&self) -> KeyReading;
     /// Requests of operators by route and outcome.
     fn api_requests(&self) -> Vec<([&'static str; 2], u64)>;
-    /// When the certificate ends; `None` without TLS.
-    fn certificate_expires(&self) -> Option<UnixTime>;
+    /// The certificates, in the order of the configuration; none without TLS.
+    fn certificates(&self) -> Vec<CertificateReading>;
+    /// How often changed files were a pair that is shown now, and how often they were none; `None` without TLS.
+    fn certificate_reloads(&self) -> Option<[u64; 2]>;
 }
 
 /// The metrics of one process.
@@ -189,6 +200,8 @@ impl Readings {
         names::SEAL_CONVERSATIONS,
         names::API_REQUESTS,
         names::CERTIFICATE_EXPIRY,
+        names::CERTIFICATE_ALARM,
+        names::CERTIFICATE_RELOADS,
         names::AUDIT_ALARM,
         names::AUDIT_RECORDS,
         names::AUDIT_LOST,
@@ -259,13 +272,25 @@ impl Readings {
         self.seal(&mut page, &shards)?;
         let asked = self.source.api_requests().into_iter();
         page.counters(names::API_REQUESTS, asked.map(|(labels, count)| (labels.map(str::to_owned).to_vec(), count)))?;
-        if let Some(expires) = self.source.certificate_expires() {
-            page.gauges(names::CERTIFICATE_EXPIRY, [(vec![], expires.as_secs())])?;
-        }
+        self.certificates(&mut page)?;
         if let Some(state) = self.source.audit() {
             page.audit(&state)?;
         }
         Ok(page.families)
+    }
+
+    /// A certificate is labelled by its number in the configuration, from 1 on; there are 32 at most.
+    fn certificates(&self, page: &mut Page) -> Result<(), prometheus::Error> {
+        let Some(reloads) = self.source.certificate_reloads() else { return Ok(()) };
+        let certificates = self.source.certificates();
+        let each = |value: fn(&CertificateReading) -> u64| {
+            let labelled = (1_usize..).zip(&certificates);
+            labelled.map(move |(number, one)| (vec![number.to_string()], value(one))).collect::<Vec<_>>()
+        };
+        page.gauges(names::CERTIFICATE_EXPIRY, each(|one| one.expires.as_secs()))?;
+        page.gauges(names::CERTIFICATE_ALARM, each(|one| u64::from(one.alarm)))?;
+        let results = ["applied", "refused"].map(|result| vec![result.to_owned()]);
+        page.counters(names::CERTIFICATE_RELOADS, results.into_iter().zip(reloads))
     }
 
     fn seal(&self, page: &mut Page, shards: &[ShardReading]) -> Result<(), prometheus::Error> {

@@ -1,6 +1,7 @@
 //! The only place that knows everyone: a checked configuration goes in, a running relay comes out.
 
 mod calls;
+mod certificates;
 mod control;
 mod notes;
 mod office;
@@ -17,14 +18,14 @@ use std::sync::{Arc, OnceLock};
 use anyhow::Context;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::addr::Transport;
 use crate::admin::{self, Health, Metrics};
 use crate::auth::{Authenticator, CallTokens, Keyring, NonceKey, Revocations};
 use crate::clock::SystemClock;
 use crate::config::{self, Change, Config};
-use crate::listen::{self, Listeners, Running, Tls};
+use crate::listen::{Listeners, Renewal, Running};
 use crate::plane::{self, Mail, Plane, ShardHandle};
 use crate::policy::seal;
 use crate::store::Store;
@@ -65,7 +66,9 @@ pub struct App {
     addresses: BoundAddresses,
     plane: Plane,
     listeners: Running,
-    tls: Option<Arc<Tls>>,
+    certificates: Option<Arc<Renewal>>,
+    /// Ends when it is dropped.
+    _watching: JoinSet<()>,
     admin: Option<JoinHandle<std::io::Result<()>>>,
     common: Arc<Common>,
     nonce_key: [u8; 32],
@@ -86,7 +89,8 @@ pub struct App {
 /// What could not be had: an address, a certificate, something of the system.
 pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App> {
     config.turn.spare_ports = spare_ports(&config);
-    let tls = config.tls.as_ref().map(load_tls).transpose()?;
+    let certificates = certificates::open(&config, clock)?;
+    let tls = certificates.as_ref().map(|certificates| Arc::clone(certificates.tls()));
     let listeners = Listeners::bind(&config.listen)?;
     let admin_listener = bind_admin(&config).await?;
     let bound = Bound::new(&config).await?;
@@ -115,7 +119,7 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
         seal_mode: ArcSwap::from_pointee(config.policy.seal.mode),
         connections: OnceLock::new(),
         api: OnceLock::new(),
-        certificate_expires: ArcSwapOption::from(tls.as_ref().map(|tls| Arc::new(tls.expires()))),
+        certificates: certificates.clone(),
         keyring: ArcSwapOption::from(keyring(&config)),
         clock,
         record: record.clone(),
@@ -141,6 +145,7 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
     let control = Arc::new(Control::new(plane.handles.clone(), Arc::clone(&revocations), store, clock));
     let desk = Desk::new(&control, &view, &health, clock, &config);
     let office = bound.open(desk, &config, tls.as_deref())?;
+    let watching = certificates::watch(certificates.clone(), record.clone(), clock);
     view.api.set(Arc::clone(&office.api)).ok();
     health.set_ready(true);
     Ok(App {
@@ -148,7 +153,8 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
         addresses,
         plane,
         listeners,
-        tls,
+        certificates,
+        _watching: watching,
         admin,
         common,
         nonce_key,
@@ -208,23 +214,17 @@ impl App {
     }
 
     /// Takes over a new configuration, as far as a running relay can; says what changed and what has to wait for a
-    /// restart. The certificate is read again in any case.
+    /// restart. The certificates are read again in any case.
     ///
     /// # Errors
-    /// The new certificate, or the authorities for operators, are bad: nothing has changed, the old configuration and
-    /// certificate stay.
+    /// A certificate, or the authorities for operators, are bad: nothing has changed, the old configuration and
+    /// certificates stay.
     pub fn reload(&mut self, mut new: Config) -> anyhow::Result<Vec<Change>> {
-        let identity = self.tls.as_ref().and(new.tls.as_ref());
-        let identity = identity.map(|files| listen::Identity::load(&files.certificate, &files.key)).transpose()?;
-        self.office.reload(&new, self.tls.as_deref())?;
-        if let (Some(tls), Some(identity)) = (&self.tls, identity) {
-            self.view.certificate_expires.store(Some(Arc::new(identity.expires())));
-            if let Some(record) = &self.record
-                && identity.fingerprint() != tls.fingerprint()
-            {
-                record.certificate_changed(&identity);
-            }
-            tls.replace(identity);
+        let running = self.certificates.as_deref();
+        let fresh = running.map(|_| certificates::read(&new, self.view.clock)).transpose()?;
+        self.office.reload(&new, running.map(|certificates| &**certificates.tls()))?;
+        if let (Some(running), Some(fresh)) = (running, fresh) {
+            certificates::note(&running.take(fresh), self.record.as_deref());
         }
         new.turn.spare_ports = self.config.turn.spare_ports;
         let changes = config::changes(&self.config, &new);
@@ -365,11 +365,6 @@ async fn bind_admin(config: &Config) -> anyhow::Result<Option<TcpListener>> {
     let Some(address) = config.admin else { return Ok(None) };
     let bound = admin::bind(address).await;
     Ok(Some(bound.with_context(|| format!("cannot listen on {address} for metrics (admin.listen)"))?))
-}
-
-fn load_tls(files: &config::TlsFiles) -> anyhow::Result<Arc<Tls>> {
-    let identity = listen::Identity::load(&files.certificate, &files.key)?;
-    Ok(Arc::new(Tls::new(identity)?))
 }
 
 /// Ports that each shard keeps open in advance: 64, but a quarter of the range at most for all shards together, so that

@@ -18,7 +18,7 @@ use crate::auth::{Key, Keyring, Revoked};
 use crate::client::{Trust, client_config};
 use crate::clock::SystemClock;
 use crate::config::{self, Change, Config, Effect};
-use crate::listen::{Identity, Tls};
+use crate::listen::{Identity, Renewed, Tls};
 use crate::time::{Moment, Now};
 
 /// Digits of a certificate's fingerprint that stand for it: 128 bits.
@@ -120,7 +120,9 @@ impl Record {
             self.key("token", key.kid().as_str(), KeyChange::Added);
         }
         if let Some(tls) = tls {
-            self.key("tls", &certificate(tls.fingerprint()), KeyChange::Added);
+            for identity in tls.identities().all() {
+                self.key("tls", &certificate(identity.fingerprint()), KeyChange::Added);
+            }
         }
     }
 
@@ -146,9 +148,15 @@ impl Record {
         self.record(OperatorAction { action, subject, role, actor });
     }
 
-    /// Another certificate is shown from now on.
-    pub(super) fn certificate_changed(&self, identity: &Identity) {
-        self.key("tls", &certificate(identity.fingerprint()), KeyChange::Rotated);
+    /// Other certificates are shown from now on.
+    pub(super) fn certificate(&self, renewed: &Renewed) {
+        let (identity, change) = match renewed {
+            Renewed::Added(identity) => (identity, KeyChange::Added),
+            Renewed::Replaced(_, identity) => (identity, KeyChange::Rotated),
+            Renewed::Removed(identity) => (identity, KeyChange::Removed),
+            Renewed::Refused(..) | Renewed::Alarm(_) | Renewed::Mended(_) => return,
+        };
+        self.key("tls", &certificate(identity.fingerprint()), change);
     }
 
     /// Another configuration holds from now on. What waits for a restart is on record when that comes.
@@ -230,7 +238,7 @@ fn receiver(config: &config::Audit) -> anyhow::Result<Option<syslog::Settings>> 
     // TURN's application protocol is not theirs, and they have none.
     tls.alpn_protocols.clear();
     if let Some(files) = &config.syslog_identity {
-        let identity = Identity::load(&files.certificate, &files.key)?;
+        let identity = Identity::load(files)?;
         tls.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(Arc::clone(identity.pair())));
     }
     let node = node(config);

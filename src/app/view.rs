@@ -6,7 +6,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::record::Record;
 use crate::addr::Transport;
-use crate::admin::{self, KeyReading, ShardReading};
+use crate::admin::{self, CertificateReading, KeyReading, ShardReading};
 use crate::api;
 use crate::audit::AuditState;
 use crate::auth::Keyring;
@@ -14,7 +14,6 @@ use crate::clock::SystemClock;
 use crate::listen;
 use crate::plane::ShardHandle;
 use crate::policy::seal;
-use crate::time::UnixTime;
 use crate::turn::Common;
 
 /// What is published about a running relay.
@@ -25,7 +24,7 @@ pub(super) struct View {
     pub(super) seal_mode: ArcSwap<seal::Mode>,
     pub(super) connections: OnceLock<Arc<listen::Connections>>,
     pub(super) api: OnceLock<Arc<api::Api>>,
-    pub(super) certificate_expires: ArcSwapOption<UnixTime>,
+    pub(super) certificates: Option<Arc<listen::Renewal>>,
     pub(super) keyring: ArcSwapOption<Keyring>,
     pub(super) clock: SystemClock,
     pub(super) record: Option<Arc<Record>>,
@@ -77,7 +76,14 @@ impl admin::Source for View {
         self.api.get().map_or_else(Vec::new, |api| api.counts().all())
     }
 
-    fn certificate_expires(&self) -> Option<UnixTime> {
-        self.certificate_expires.load().as_deref().copied()
+    fn certificates(&self) -> Vec<CertificateReading> {
+        let readings = self.certificates.as_ref().map(|certificates| certificates.readings());
+        let reading = |one: &listen::Reading| CertificateReading { expires: one.expires, alarm: one.alarm };
+        readings.iter().flat_map(|readings| readings.iter().map(reading)).collect()
+    }
+
+    fn certificate_reloads(&self) -> Option<[u64; 2]> {
+        let reloads = self.certificates.as_ref()?.reloads();
+        Some([reloads.applied, reloads.refused])
     }
 }

@@ -10,8 +10,9 @@ use crate::auth::token::Region;
 use crate::auth::{Destinations, KEY_IS_OLD, Key, Terms};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, DEFAULT_PATH};
+use crate::listen::Identity;
 use crate::policy::seal::{Mode, Profile};
-use crate::time::UnixTime;
+use crate::time::{UnixTime, date};
 
 /// Reads a configuration as `serve` does and reports every fault at once
 #[derive(Args, Debug)]
@@ -28,7 +29,9 @@ pub struct CheckArgs {
 pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let config = config::read(&args.file)?;
     writeln!(io::stdout(), "{}: ok\n{}", args.file.display(), summary(&config))?;
-    for warning in warnings(&config, SystemClock::start().now().unix) {
+    let now = SystemClock::start().now().unix;
+    for warning in certificates(&config).flat_map(|certificate| certificate.warnings(now)).chain(warnings(&config, now))
+    {
         writeln!(io::stderr(), "{}: warning: {warning}", args.file.display())?;
     }
     Ok(ExitCode::SUCCESS)
@@ -52,6 +55,7 @@ fn summary(config: &Config) -> String {
         format!("  UDP      {}", list(&config.udp)),
         format!("  TCP      {}", list(&config.listen.tcp)),
         format!("  TLS      {}", list(&config.listen.tls)),
+        format!("  shown    {}", list(certificates(config).map(|certificate| certificate.summary()))),
         format!("  relay    {}, ports {}-{}", list(relay), ports.start(), ports.end()),
         format!("  seal     {}", seal(config)),
         format!("  admin    {}", list(config.admin)),
@@ -63,6 +67,35 @@ fn summary(config: &Config) -> String {
         format!("  audit    {}", audit(config)),
     ]
     .join("\n")
+}
+
+/// A certificate and the key of the configuration that names its file.
+struct Certificate {
+    key: String,
+    identity: Identity,
+}
+
+/// The certificates that are shown. A file that is gone since the configuration was read has none.
+fn certificates(config: &Config) -> impl Iterator<Item = Certificate> {
+    config.tls.iter().enumerate().filter_map(|(index, files)| {
+        let key = match index.checked_sub(1) {
+            None => "tls.certificate".to_owned(),
+            Some(further) => format!("tls.name[{further}].certificate"),
+        };
+        Some(Certificate { key, identity: Identity::load(files).ok()? })
+    })
+}
+
+impl Certificate {
+    fn summary(&self) -> String {
+        let names: Vec<&str> = self.identity.names().collect();
+        let names = if names.is_empty() { "no name".to_owned() } else { names.join(" and ") };
+        format!("{names} until {}", date::to_rfc3339(self.identity.expires()))
+    }
+
+    fn warnings(&self, now: UnixTime) -> Vec<String> {
+        self.identity.concerns(now).into_iter().map(|concern| format!("{}: {concern}", self.key)).collect()
+    }
 }
 
 /// Where operators are let in, and whether credentials are minted for others.

@@ -9,9 +9,9 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use super::environment::Material;
 use super::section::{Item, Section};
 use super::server::choice;
-use super::{Reader, TlsFiles, reason};
+use super::{Reader, reason};
 use crate::audit::{Label, MasterKey, Rotation, SigningKey, WhenFailing, syslog};
-use crate::listen::Identity;
+use crate::listen::{Identity, PairFiles};
 
 pub(super) const KEYS: [&str; 12] = [
     "directory",
@@ -54,7 +54,7 @@ pub struct Audit {
     /// Whose certificates the receiver may have; `None` for the system's authorities.
     pub syslog_ca: Option<PathBuf>,
     /// What this relay shows to the receiver, if it asks.
-    pub syslog_identity: Option<TlsFiles>,
+    pub syslog_identity: Option<PairFiles>,
 }
 
 /// A syslog receiver over TLS.
@@ -181,7 +181,7 @@ fn authorities(reader: &Reader<'_>, section: &Section<'_>) -> Option<PathBuf> {
     Some(path)
 }
 
-fn identity(reader: &Reader<'_>, section: &Section<'_>) -> Option<TlsFiles> {
+fn identity(reader: &Reader<'_>, section: &Section<'_>) -> Option<PairFiles> {
     let [certificate, key] = ["syslog_certificate", "syslog_key"].map(|key| text(section, key));
     let (certificate, key) = match (certificate, key) {
         (None, None) => return None,
@@ -204,7 +204,7 @@ fn identity(reader: &Reader<'_>, section: &Section<'_>) -> Option<TlsFiles> {
         };
         section.fault(place, name, why.to_string());
     }
-    Some(TlsFiles { certificate: certificate_file, key: key_file })
+    Some(PairFiles { certificate: certificate_file, key: key_file })
 }
 
 /// A file that has to be there.

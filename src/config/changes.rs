@@ -42,8 +42,9 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
 fn doors(old: &Config, new: &Config) -> Vec<Compared> {
     let external = |config: &Config| config.relay.addresses.iter().map(|address| address.external).collect::<Vec<_>>();
     let local = |config: &Config| config.relay.addresses.iter().map(|address| address.local).collect::<Vec<_>>();
-    let certificate = |config: &Config| config.tls.as_ref().map(|files| files.certificate.clone());
-    let key = |config: &Config| config.tls.as_ref().map(|files| files.key.clone());
+    let certificate = |config: &Config| config.tls.first().map(|files| files.certificate.clone());
+    let key = |config: &Config| config.tls.first().map(|files| files.key.clone());
+    let names = |config: &Config| config.tls.iter().skip(1).cloned().collect::<Vec<_>>();
 
     let mut compared = table! { old new
         "server.realm" Applied realm;
@@ -64,6 +65,7 @@ fn doors(old: &Config, new: &Config) -> Vec<Compared> {
     compared.extend([
         ("tls.certificate", Applied, certificate(old) == certificate(new)),
         ("tls.key", Applied, key(old) == key(new)),
+        ("tls.name", Applied, names(old) == names(new)),
         ("relay.addresses", NeedsRestart, local(old) == local(new)),
         // A new relay address brings its external one along; that is one change.
         ("relay.external", NeedsRestart, local(old) != local(new) || external(old) == external(new)),

@@ -34,6 +34,7 @@ use sha2::{Digest as _, Sha256};
 use toml::de::DeTable;
 
 use crate::auth::{Credentials, Destinations, SharedSecret, Terms};
+use crate::listen::PairFiles;
 use crate::policy::{PeerRules, Policy};
 use crate::time::Lifetime;
 use crate::{log, turn};
@@ -49,7 +50,6 @@ pub use host::Host;
 pub use keyring::{DEFAULT_KEYRING, parse_keyring, read_keyring, write_keyring};
 pub use peers::Peers;
 pub use relay::Relay;
-pub use tls::TlsFiles;
 pub use tokens::Tokens;
 
 use fault::Collector;
@@ -58,11 +58,12 @@ use section::Section;
 /// Where the configuration is when nobody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/hilum/hilum.toml";
 
-/// Every table and its keys. `auth.user` repeats.
-pub const TABLES: [(&str, &[&str]); 17] = [
+/// Every table and its keys. `auth.user` and `tls.name` repeat.
+pub const TABLES: [(&str, &[&str]); 18] = [
     ("server", &server::SERVER),
     ("listen", &listen::KEYS),
     ("tls", &tls::KEYS),
+    ("tls.name", &tls::NAME),
     ("relay", &relay::KEYS),
     ("auth", &auth::KEYS),
     ("auth.user", &auth::USER),
@@ -95,8 +96,9 @@ pub struct Config {
     pub udp: Vec<SocketAddr>,
     /// Where and how clients are listened to over TCP and TLS.
     pub listen: crate::listen::Settings,
-    /// The files of the certificate; there whenever `listen.tls` is not empty.
-    pub tls: Option<TlsFiles>,
+    /// The files of the certificates, the first of which is shown where no name decides; not empty whenever `listen.tls`
+    /// is not.
+    pub tls: Vec<PairFiles>,
     /// Where relayed ports are opened.
     pub relay: Relay,
     /// Who may ask; never empty.

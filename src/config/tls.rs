@@ -1,33 +1,61 @@
-//! `[tls]`: the files of the certificate.
+//! `[tls]` and `[[tls.name]]`: the files of the certificates.
 
 use std::path::PathBuf;
 
 use super::environment::Material;
 use super::fault::Place;
-use super::section::{Item, Section};
+use super::section::{Item, Section, kind};
 use super::{Reader, reason};
-use crate::listen::Identity;
+use crate::listen::{Identity, PairFiles};
 
-pub(super) const KEYS: [&str; 2] = ["certificate", "key"];
+pub(super) const KEYS: [&str; 3] = ["certificate", "key", "name"];
+pub(super) const NAME: [&str; 2] = ["certificate", "key"];
 
-/// Where the certificate and its key are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The certificate with its chain, as PEM.
-    pub certificate: PathBuf,
-    /// The private key, as PEM.
-    pub key: PathBuf,
-}
+/// Certificates beside the first: a relay has some names, and each certificate is looked at every second or so.
+const MOST_NAMES: usize = 31;
 
-/// Reads the table. `listeners` is where the TLS listeners stand, if there are any.
-pub(super) fn read(reader: &Reader<'_>, section: &Section<'_>, listeners: Option<Place>) -> Option<TlsFiles> {
+/// Reads the tables. `listeners` is where the TLS listeners stand, if there are any. The first pair is the one of `[tls]`;
+/// without that table there is none.
+pub(super) fn read(reader: &Reader<'_>, section: &Section<'_>, listeners: Option<Place>) -> Vec<PairFiles> {
     if !section.is_present() {
         if let Some(place) = listeners {
             let message = "needs a certificate and a key; name their files under [tls], or empty this list";
             reader.faults.add(place, "listen.tls", message);
         }
-        return None;
+        return Vec::new();
     }
+    let mut pairs: Vec<PairFiles> = pair(reader, section).into_iter().collect();
+    let Some(Item { value, place }) = section.value("name") else { return pairs };
+    let Some(list) = value.as_array() else {
+        section.fault(place, "name", format!("is {}; start each further certificate with [[tls.name]]", kind(value)));
+        return pairs;
+    };
+    if list.len() > MOST_NAMES {
+        let message =
+            format!("has {} entries; at most {MOST_NAMES}: put several names into one certificate", list.len());
+        section.fault(place, "name", message);
+    }
+    for entry in list.iter().take(MOST_NAMES) {
+        let place = Some(entry.span().start);
+        match entry.get_ref().as_table() {
+            Some(table) => {
+                pairs.extend(pair(reader, &Section::of(Some(table), place, "tls.name", &NAME, reader.faults)))
+            }
+            None => {
+                let found = kind(entry.get_ref());
+                section.fault(
+                    place,
+                    "name",
+                    format!("holds {found}; start each further certificate with [[tls.name]]"),
+                );
+            }
+        }
+    }
+    pairs
+}
+
+/// `None` only with a fault noted.
+fn pair(reader: &Reader<'_>, section: &Section<'_>) -> Option<PairFiles> {
     let certificate = file(reader, section, "certificate");
     let key = file(reader, section, "key");
     let (certificate, key) = (certificate?, key?);
@@ -41,7 +69,7 @@ pub(super) fn read(reader: &Reader<'_>, section: &Section<'_>, listeners: Option
         let (place, name) = if of_certificate { (certificate.place, "certificate") } else { (key.place, "key") };
         section.fault(place, name, why.to_string());
     }
-    Some(TlsFiles { certificate: certificate.value.0, key: key.value.0 })
+    Some(PairFiles { certificate: certificate.value.0, key: key.value.0 })
 }
 
 fn file(reader: &Reader<'_>, section: &Section<'_>, key: &str) -> Option<Item<(PathBuf, Material)>> {

@@ -12,6 +12,7 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest as _, Sha256};
+use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroizing;
 
@@ -19,6 +20,17 @@ use crate::time::UnixTime;
 
 /// The largest file that is read: a chain of hundreds of certificates. A wrong path must not fill the memory.
 const LARGEST_FILE: u64 = 1024 * 1024;
+/// Names of one certificate that are looked at: public authorities put 100 into one at most.
+const MOST_NAMES: usize = 256;
+
+/// Where a certificate and its key are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairFiles {
+    /// The certificate with its chain, as PEM.
+    pub certificate: PathBuf,
+    /// The private key, as PEM.
+    pub key: PathBuf,
+}
 
 /// Why two texts of PEM are not a certificate and its key. The words follow the name of the file at fault; none of them
 /// quotes it.
@@ -88,6 +100,8 @@ pub enum IdentityError {
         /// What is wrong.
         why: InvalidPair,
     },
+    /// The pair is sound, but its time is over or has not come, while that of the one it would replace is now.
+    OutOfTime(PathBuf),
 }
 
 impl fmt::Display for IdentityError {
@@ -109,6 +123,12 @@ impl fmt::Display for IdentityError {
                     write!(formatter, "{} {why}", file.display())
                 }
             },
+            Self::OutOfTime(file) => write!(
+                formatter,
+                "{} holds a certificate that is not valid now, and the one in use is; see `openssl x509 -in FILE -dates` \
+                 and this host's clock",
+                file.display()
+            ),
         }
     }
 }
@@ -117,7 +137,7 @@ impl core::error::Error for IdentityError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Unreadable { cause, .. } => Some(cause),
-            Self::TooLarge(_) | Self::Invalid { .. } => None,
+            Self::TooLarge(_) | Self::Invalid { .. } | Self::OutOfTime(_) => None,
         }
     }
 }
@@ -125,7 +145,9 @@ impl core::error::Error for IdentityError {
 /// A certificate with its chain, and the key that belongs to it.
 pub struct Identity {
     pub(super) pair: Arc<CertifiedKey>,
+    begins: UnixTime,
     expires: UnixTime,
+    names: Vec<String>,
 }
 
 impl fmt::Debug for Identity {
@@ -140,7 +162,8 @@ impl Identity {
     ///
     /// # Errors
     /// [`IdentityError`], see there.
-    pub fn load(certificate: &Path, key: &Path) -> Result<Self, IdentityError> {
+    pub fn load(files: &PairFiles) -> Result<Self, IdentityError> {
+        let PairFiles { certificate, key } = files;
         Self::from_pem(&read(certificate)?, &read(key)?).map_err(|why| {
             let (file, other) = if why.is_of_certificate() { (certificate, key) } else { (key, certificate) };
             IdentityError::Invalid { file: file.to_owned(), other: other.to_owned(), why }
@@ -154,12 +177,12 @@ impl Identity {
     pub fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Self, InvalidPair> {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();
         let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or(InvalidPair::NoCertificate)?;
-        let expires = chain.first().and_then(expiry).ok_or(InvalidPair::BadCertificate)?;
+        let Facts { begins, expires, names } = chain.first().and_then(facts).ok_or(InvalidPair::BadCertificate)?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| InvalidPair::NoKey)?;
         let key = aws_lc_rs::sign::any_supported_type(&key).map_err(|_| InvalidPair::BadKey)?;
         let pair = CertifiedKey::new(chain, key);
         match pair.keys_match() {
-            Ok(()) => Ok(Self { pair: Arc::new(pair), expires }),
+            Ok(()) => Ok(Self { pair: Arc::new(pair), begins, expires, names }),
             Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err(InvalidPair::Mismatch),
             Err(_) => Err(InvalidPair::BadCertificate),
         }
@@ -182,6 +205,30 @@ impl Identity {
     pub const fn expires(&self) -> UnixTime {
         self.expires
     }
+
+    /// Whether the server's own certificate is valid at that time.
+    #[must_use]
+    pub fn is_valid_at(&self, time: UnixTime) -> bool {
+        (self.begins..=self.expires).contains(&time)
+    }
+
+    /// Whether its time has yet to come.
+    #[must_use]
+    pub fn begins_after(&self, time: UnixTime) -> bool {
+        self.begins > time
+    }
+
+    /// The DNS names that the server's own certificate is for, in lower case; a wildcard stands as `*.example.org`.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    /// Whether the other one would show clients just the same.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        // The same certificate has the same public key, and both keys belong to it.
+        self.pair.cert == other.pair.cert
+    }
 }
 
 fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
@@ -196,9 +243,25 @@ fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
     }
 }
 
-/// The end of the validity of a certificate; a time before 1970 counts as 1970.
-fn expiry(certificate: &CertificateDer<'_>) -> Option<UnixTime> {
+/// What is told of the server's own certificate.
+struct Facts {
+    begins: UnixTime,
+    expires: UnixTime,
+    names: Vec<String>,
+}
+
+/// Reads a certificate; a time before 1970 counts as 1970.
+fn facts(certificate: &CertificateDer<'_>) -> Option<Facts> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-    let seconds = parsed.validity().not_after.timestamp();
-    Some(UnixTime::from_secs(u64::try_from(seconds).unwrap_or(0)))
+    let time = |seconds| UnixTime::from_secs(u64::try_from(seconds).unwrap_or(0));
+    let alternatives = parsed.subject_alternative_name().ok()?;
+    let named = alternatives.iter().flat_map(|names| &names.value.general_names);
+    let names = named.filter_map(|name| match name {
+        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+        // A client asks for DNS names only (RFC 6066 §3).
+        _ => None,
+    });
+    let names = names.take(MOST_NAMES).collect();
+    let validity = parsed.validity();
+    Some(Facts { begins: time(validity.not_before.timestamp()), expires: time(validity.not_after.timestamp()), names })
 }

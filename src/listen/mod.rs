@@ -6,8 +6,11 @@
 mod accept;
 mod caps;
 mod carrier;
+mod concerns;
 mod connection;
+mod identities;
 mod identity;
+mod renewal;
 mod tls;
 
 use core::fmt;
@@ -25,7 +28,10 @@ use crate::addr::Transport;
 use crate::plane::{Patience, StreamGate};
 use accept::Accepting;
 pub use caps::Connections;
-pub use identity::{Identity, IdentityError, InvalidPair};
+pub use concerns::Concern;
+pub use identities::Identities;
+pub use identity::{Identity, IdentityError, InvalidPair, PairFiles};
+pub use renewal::{Fresh, Reading, Reloads, Renewal, RenewalError, Renewed};
 pub use tls::Tls;
 
 /// Connections that may wait to be accepted: some seconds of a hospital's morning; the system may allow fewer.

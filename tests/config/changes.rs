@@ -96,6 +96,9 @@ fn each_key_reports_itself_and_whether_it_waits_for_a_restart() {
         "listen.tls",
         "tls.certificate",
         "tls.key",
+        "tls.name",
+        "tls.name.certificate",
+        "tls.name.key",
         "tokens.keyring",
         "audit.syslog_certificate",
         "audit.syslog_key",
@@ -119,6 +122,8 @@ fn a_tls_listener_waits_and_its_certificate_does_not() {
     assert_eq!(changes(&old, &new), [Change { key: "listen.tls", effect: Effect::NeedsRestart }]);
     let applied = |key| Change { key, effect: Effect::Applied };
     assert_eq!(changes(&config(""), &old), [applied("tls.certificate"), applied("tls.key")]);
+    let further = "[[tls.name]]\ncertificate = \"/s/other-certificate.pem\"\nkey = \"/s/other.pem\"\n";
+    assert_eq!(changes(&old, &config(&format!("{TLS}{further}"))), [applied("tls.name")]);
 }
 
 #[test]

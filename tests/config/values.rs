@@ -20,7 +20,7 @@ fn wildcards_become_the_addresses_of_the_interfaces() {
     let config = config("");
     assert_eq!(addresses(&config.udp), everywhere);
     assert_eq!(addresses(&config.listen.tcp), everywhere);
-    assert!(config.listen.tls.is_empty() && config.tls.is_none());
+    assert!(config.listen.tls.is_empty() && config.tls.is_empty());
 }
 
 #[test]

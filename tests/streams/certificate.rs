@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use hilum::listen::Identity;
+use hilum::listen::{Identity, PairFiles};
 use hilum::time::UnixTime;
 
 use crate::world::Pair;
 
 fn refusal(certificate: &Path, key: &Path) -> String {
-    Identity::load(certificate, key).map(drop).unwrap_err().to_string()
+    let files = PairFiles { certificate: certificate.to_owned(), key: key.to_owned() };
+    Identity::load(&files).map(drop).unwrap_err().to_string()
 }
 
 #[test]
@@ -20,7 +21,7 @@ fn a_pair_that_belongs_together_says_when_it_expires() {
     let (certificate_file, key_file) = (directory.path().join("c.pem"), directory.path().join("k.pem"));
     std::fs::write(&certificate_file, parameters.self_signed(&key).unwrap().pem()).unwrap();
     std::fs::write(&key_file, key.serialize_pem()).unwrap();
-    let identity = Identity::load(&certificate_file, &key_file).unwrap();
+    let identity = Identity::load(&PairFiles { certificate: certificate_file, key: key_file }).unwrap();
     // `date -u -d 2031-05-17 +%s`
     assert_eq!(identity.expires(), UnixTime::from_secs(1_936_742_400));
     assert!(!format!("{identity:?}").contains("relay.example"));

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use hilum::addr::Transport;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::{self, kx_group};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion, version};
+use rustls::{ClientConfig, NamedGroup, ProtocolVersion, RootCertStore, SupportedProtocolVersion, version};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -15,11 +17,24 @@ use tokio_rustls::client::TlsStream;
 use crate::world::{PATIENCE, Pair, World, binding, eventually, expect_answer, generous};
 
 /// A client that believes this certificate alone and speaks these versions.
-fn client(pair: &Pair, protocols: &[&str], versions: &[&'static SupportedProtocolVersion]) -> Arc<ClientConfig> {
+pub(crate) fn client(
+    pair: &Pair,
+    protocols: &[&str],
+    versions: &[&'static SupportedProtocolVersion],
+) -> Arc<ClientConfig> {
+    client_of(aws_lc_rs::default_provider(), pair, protocols, versions)
+}
+
+/// As [`client`], with these suites and groups.
+fn client_of(
+    provider: CryptoProvider,
+    pair: &Pair,
+    protocols: &[&str],
+    versions: &[&'static SupportedProtocolVersion],
+) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&pair.certificate).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
@@ -34,12 +49,21 @@ pub(crate) fn trusting(pair: &Pair, protocols: &[&str]) -> Arc<ClientConfig> {
 }
 
 async fn shake(world: &World, config: Arc<ClientConfig>) -> std::io::Result<TlsStream<TcpStream>> {
+    shake_as(world, config, "localhost").await
+}
+
+/// A handshake with whom the client takes for `name`.
+pub(crate) async fn shake_as(
+    world: &World,
+    config: Arc<ClientConfig>,
+    name: &'static str,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let socket = world.connect(Transport::Tls).await;
-    let name = ServerName::try_from("localhost").unwrap();
+    let name = ServerName::try_from(name).unwrap();
     timeout(PATIENCE, TlsConnector::from(config).connect(name, socket)).await.expect("an end of the handshake")
 }
 
-async fn works(stream: &mut TlsStream<TcpStream>, mark: u8) {
+pub(crate) async fn works(stream: &mut TlsStream<TcpStream>, mark: u8) {
     stream.write_all(&binding(mark)).await.unwrap();
     expect_answer(stream, mark).await;
 }
@@ -80,6 +104,25 @@ async fn both_versions_are_spoken_and_1_2_only_with_ephemeral_keys() {
         assert!(suite.starts_with("TLS13_") || suite.starts_with("TLS_ECDHE_"), "{suite}");
         assert!(suite.contains("_GCM_") || suite.contains("_POLY1305_"), "{suite}");
         works(&mut stream, 1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_with_a_hybrid_key_exchange_gets_it_and_others_get_theirs() {
+    let world = World::start(&generous());
+    let hybrid = NamedGroup::X25519MLKEM768;
+    let usual = aws_lc_rs::default_provider();
+    for (offered, expected) in [
+        (usual.kx_groups.clone(), hybrid),
+        // Its first message has a share of X25519 alone; no round trip is spent on asking for another.
+        (vec![kx_group::X25519, kx_group::X25519MLKEM768], NamedGroup::X25519),
+        (vec![kx_group::X25519], NamedGroup::X25519),
+        (vec![kx_group::SECP256R1], NamedGroup::secp256r1),
+        (vec![kx_group::SECP384R1], NamedGroup::secp384r1),
+    ] {
+        let provider = CryptoProvider { kx_groups: offered, ..usual.clone() };
+        let stream = shake(&world, client_of(provider, &world.pair, &[], &[&version::TLS13])).await.unwrap();
+        assert_eq!(stream.get_ref().1.negotiated_key_exchange_group().map(|group| group.name()), Some(expected));
     }
 }
 

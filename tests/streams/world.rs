@@ -9,7 +9,7 @@ use hilum::addr::Transport;
 use hilum::auth::{Authenticator, Credentials, NonceKey, StaticUser};
 use hilum::client::{Credential, Options, TurnClient, TurnUri};
 use hilum::clock::SystemClock;
-use hilum::listen::{Connections, Identity, Listeners, Running, Settings, Tls};
+use hilum::listen::{Connections, Identity, Listeners, PairFiles, Running, Settings, Tls};
 use hilum::plane::{self, Mail, Plane, RelayAddress};
 use hilum::policy::{PeerRules, Policy, Quota};
 use hilum::time::Lifetime;
@@ -47,7 +47,13 @@ pub(crate) struct Pair {
 impl Pair {
     /// A pair of its own for `localhost`, self-signed.
     pub(crate) fn new() -> Self {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        Self::named(&["localhost", "127.0.0.1"])
+    }
+
+    /// A pair of its own for these names, self-signed.
+    pub(crate) fn named(names: &[&str]) -> Self {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let made = rcgen::generate_simple_self_signed(names).unwrap();
         let directory = tempfile::tempdir().unwrap();
         let (certificate, key) = (directory.path().join("certificate.pem"), directory.path().join("key.pem"));
         std::fs::write(&certificate, made.cert.pem()).unwrap();
@@ -56,7 +62,11 @@ impl Pair {
     }
 
     pub(crate) fn load(&self) -> Identity {
-        Identity::load(&self.certificate, &self.key).unwrap()
+        Identity::load(&self.files()).unwrap()
+    }
+
+    pub(crate) fn files(&self) -> PairFiles {
+        PairFiles { certificate: self.certificate.clone(), key: self.key.clone() }
     }
 }
 
@@ -91,6 +101,12 @@ fn relay(common: &Arc<Common>) -> Relay {
 
 impl World {
     pub(crate) fn start(settings: &Settings) -> Self {
+        let pair = Pair::new();
+        let tls = Arc::new(Tls::new(pair.load()).unwrap());
+        Self::with(settings, pair, tls)
+    }
+
+    pub(crate) fn with(settings: &Settings, pair: Pair, tls: Arc<Tls>) -> Self {
         let address = RelayAddress { local: LOCALHOST.into(), external: LOCALHOST.into() };
         let plane = plane::Settings { udp: Vec::new(), relay: vec![address], ports: 20_000..=29_999, shards: 1 };
         let common = Common::new(Quota { total: 1000, per_subject: 1000 }, &[LOCALHOST.into()]);
@@ -98,8 +114,6 @@ impl World {
         let listeners = Listeners::bind(settings).unwrap();
         let address = |wanted| listeners.addresses().find(|(transport, _)| *transport == wanted).unwrap().1;
         let (tcp, secure) = (address(Transport::Tcp), address(Transport::Tls));
-        let pair = Pair::new();
-        let tls = Arc::new(Tls::new(pair.load()).unwrap());
         let running = listeners.run(plane.gates.clone(), Some(tls.clone())).unwrap();
         Self { connections: running.connections(), running: Some(running), tls, pair, plane, tcp, secure }
     }

@@ -45,7 +45,7 @@ fn world(quota: usize) -> World {
         seal_mode: ArcSwap::from_pointee(Mode::Enforce),
         connections: OnceLock::new(),
         api: OnceLock::new(),
-        certificate_expires: ArcSwapOption::empty(),
+        certificates: None,
         keyring: ArcSwapOption::empty(),
         clock,
         record: Some(Arc::clone(&record)),
