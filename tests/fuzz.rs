@@ -142,6 +142,17 @@ fn mutation_reaches_into_the_tokens() {
 }
 
 #[test]
+fn mutation_reaches_into_the_proxy_headers() {
+    let inputs: Vec<Vec<u8>> = corpus("wire_proxy").into_values().collect();
+    let mut chance = Chance::new(SEED);
+    let mut headers = [0; 2];
+    for _ in 0..2000 {
+        headers[usize::from(targets::read_proxy(&mutate(&inputs, &mut chance)))] += 1;
+    }
+    assert!(headers.iter().all(|count| *count > 100), "{headers:?} without and with a client in 2000 mutations");
+}
+
+#[test]
 fn the_programs_of_the_corpus_reach_every_part_of_the_relay() {
     // A program that is refused at the door would let the relay targets pass whatever is behind it.
     let mut answers = BTreeSet::new();

@@ -74,6 +74,10 @@ impl Source for View {
         4
     }
 
+    fn proxies_failed(&self) -> u64 {
+        10
+    }
+
     fn seal_mode(&self) -> Mode {
         *self.0.seal_mode.lock().unwrap()
     }

@@ -23,6 +23,8 @@ mod hellos;
 mod hostile;
 #[path = "wire/integrity.rs"]
 mod integrity;
+#[path = "wire/proxy.rs"]
+mod proxy;
 #[path = "wire/rtcp.rs"]
 mod rtcp;
 #[path = "wire/rtp.rs"]

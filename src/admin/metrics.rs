@@ -54,6 +54,8 @@ pub trait Source: Send + Sync {
     fn connections_refused(&self) -> u64;
     /// TLS handshakes that failed.
     fn handshakes_failed(&self) -> u64;
+    /// Connections of load balancers that did not say whose they are.
+    fn proxies_failed(&self) -> u64;
     /// The mode of the seal that is in force.
     fn seal_mode(&self) -> Mode;
     /// How the audit log does; `None` without one.
@@ -182,6 +184,7 @@ impl Readings {
         names::CONNECTIONS,
         names::CONNECTIONS_REFUSED,
         names::HANDSHAKES_FAILED,
+        names::PROXIES_FAILED,
         names::QUEUE_DEPTH,
         names::BATCHES,
         names::SPARE_PORTS,
@@ -231,6 +234,7 @@ impl Readings {
             (names::CHANNELS, sum(&|tally| tally.channels)),
             (names::CONNECTIONS_REFUSED, self.source.connections_refused()),
             (names::HANDSHAKES_FAILED, self.source.handshakes_failed()),
+            (names::PROXIES_FAILED, self.source.proxies_failed()),
             (names::FACTS_LOST, shards.iter().map(|shard| shard.facts_lost).sum()),
         ] {
             page.counters(name, [(vec![], value)])?;

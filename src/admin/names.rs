@@ -31,6 +31,7 @@ names! {
     CONNECTIONS = "hilum_connections", ["transport"], "Open connections of stream clients.";
     CONNECTIONS_REFUSED = "hilum_connections_refused_total", [], "Connections closed at once: too many, in all or of their source.";
     HANDSHAKES_FAILED = "hilum_tls_handshakes_failed_total", [], "TLS handshakes that failed or took too long.";
+    PROXIES_FAILED = "hilum_proxies_failed_total", [], "Connections of load balancers without a PROXY header that can be believed.";
     QUEUE_DEPTH = "hilum_shard_queue_depth", ["shard"], "Datagrams in the shard's last batch.";
     BATCHES = "hilum_shard_batches_total", ["shard"], "Batches that the shard has handled.";
     SPARE_PORTS = "hilum_spare_ports", ["shard"], "Relayed ports that are open and not yet owned by an allocation.";

@@ -55,6 +55,10 @@ impl admin::Source for View {
         self.connections.get().map_or(0, |connections| connections.failed_handshakes())
     }
 
+    fn proxies_failed(&self) -> u64 {
+        self.connections.get().map_or(0, |connections| connections.failed_proxies())
+    }
+
     fn seal_mode(&self) -> seal::Mode {
         self.seal_mode()
     }

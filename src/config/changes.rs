@@ -55,6 +55,7 @@ fn doors(old: &Config, new: &Config) -> Vec<Compared> {
         "listen.udp" NeedsRestart udp;
         "listen.tcp" NeedsRestart listen.tcp;
         "listen.tls" NeedsRestart listen.tls;
+        "listen.proxies" NeedsRestart listen.proxies;
         "listen.stranger_deadline" NeedsRestart listen.stranger_deadline;
         "listen.connections_per_source" NeedsRestart listen.connections_per_source;
         "listen.connections" NeedsRestart listen.connections;

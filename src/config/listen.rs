@@ -7,9 +7,13 @@ use super::fault::Place;
 use super::host::Host;
 use super::section::{Item, Section};
 use crate::listen::Settings;
+use crate::policy::Network;
 
-pub(super) const KEYS: [&str; 8] =
-    ["udp", "tcp", "tls", "stranger_deadline", "connections_per_source", "connections", "send_queue", "send_age"];
+pub(super) const KEYS: [&str; 9] =
+    ["udp", "tcp", "tls", "proxies", "stranger_deadline", "connections_per_source", "connections", "send_queue", "send_age"];
+
+/// Networks of load balancers: each connection is compared with all of them.
+const MOST_PROXIES: usize = 64;
 
 /// Both families, each with a socket of its own, so that IPv4 never arrives as mapped IPv6.
 const EVERYWHERE: [&str; 2] = ["0.0.0.0:3478", "[::]:3478"];
@@ -50,6 +54,7 @@ pub(super) fn read(section: &Section<'_>, host: &Host) -> (Vec<SocketAddr>, Read
     let settings = Settings {
         tcp: concrete(tcp, host),
         tls: concrete(tls, host),
+        proxies: proxies(section),
         // Long enough for a slow mobile network and three round trips, short enough to shed the idle.
         stranger_deadline: Duration::from_secs(section.number("stranger_deadline", 1..=60, 10).into()),
         connections_per_source: section.count("connections_per_source", 1..=100_000, 512),
@@ -67,6 +72,29 @@ pub(super) fn read(section: &Section<'_>, host: &Host) -> (Vec<SocketAddr>, Read
         section.faults.add(section.place(), "listen", message);
     }
     (udp, Read { settings, tls_place })
+}
+
+/// Who may say whose a connection is.
+fn proxies(section: &Section<'_>) -> Vec<Network> {
+    let texts = section.texts("proxies").unwrap_or_default();
+    if let Some(text) = texts.get(MOST_PROXIES) {
+        section.fault(text.place, "proxies", format!("has more than {MOST_PROXIES} entries; name networks"));
+    }
+    let mut networks = Vec::new();
+    for (index, text) in texts.into_iter().take(MOST_PROXIES).enumerate() {
+        let key = format!("proxies[{index}]");
+        match text.value.parse::<Network>() {
+            // A network of prefix 0 can be written with that prefix only.
+            Ok(_) if text.value.split_once('/').is_some_and(|(_, prefix)| prefix.parse() == Ok(0)) => {
+                let message =
+                    "lets everybody choose an address, and closes out who sends none; name the load balancers";
+                section.fault(text.place, &key, message);
+            }
+            Ok(network) => networks.push(network),
+            Err(why) => section.fault(text.place, &key, why.to_string()),
+        }
+    }
+    networks
 }
 
 /// One entry of a list, as written.

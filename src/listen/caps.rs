@@ -19,6 +19,7 @@ pub struct Connections {
     tls: AtomicUsize,
     refused: AtomicU64,
     failed_handshakes: AtomicU64,
+    failed_proxies: AtomicU64,
 }
 
 #[derive(Default)]
@@ -46,6 +47,7 @@ impl Connections {
             tls: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
             failed_handshakes: AtomicU64::new(0),
+            failed_proxies: AtomicU64::new(0),
         }
     }
 
@@ -65,6 +67,12 @@ impl Connections {
     #[must_use]
     pub fn failed_handshakes(&self) -> u64 {
         self.failed_handshakes.load(Ordering::Relaxed)
+    }
+
+    /// Connections of load balancers that did not begin with a PROXY header that can be believed.
+    #[must_use]
+    pub fn failed_proxies(&self) -> u64 {
+        self.failed_proxies.load(Ordering::Relaxed)
     }
 
     /// Makes room for one connection; `None` when there is none. The room is held until the result is dropped.
@@ -134,6 +142,28 @@ impl Admitted {
         self.transport
     }
 
+    /// It is the connection of another source: takes that one's room and gives its own back. False if there is none.
+    pub(super) fn moves_to(&mut self, address: IpAddr) -> bool {
+        let source = Source::of(address);
+        let mut held = self.connections.lock();
+        held.give_back(self.source);
+        // Its place under the total is free again, so only the source's cap can refuse.
+        let taken = held.take(source, self.connections.total, self.connections.per_source);
+        if taken {
+            self.source = source;
+        } else {
+            // Until it is dropped, as before: it had this room a moment ago.
+            held.take(self.source, usize::MAX, usize::MAX);
+            self.connections.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        taken
+    }
+
+    /// The load balancer said nothing that can be believed.
+    pub(super) fn proxy_failed(&self) {
+        self.connections.failed_proxies.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The TLS handshake did not succeed.
     pub(super) fn handshake_failed(&self) {
         self.connections.failed_handshakes.fetch_add(1, Ordering::Relaxed);
@@ -197,6 +227,23 @@ mod tests {
         drop(held);
         assert_eq!(format!("{:?}", *connections.lock()), "Held { total: 0, sources: 0 }");
         assert_eq!(connections.live(Transport::Tcp), 0);
+    }
+
+    #[test]
+    fn a_connection_of_a_proxy_comes_under_the_caps_of_its_client() {
+        let connections = Arc::new(Connections::new(4, 2));
+        let client: IpAddr = "192.0.2.1".parse().unwrap();
+        let mut first = admit(&connections, "10.0.0.7").unwrap();
+        let mut second = admit(&connections, "10.0.0.7").unwrap();
+        assert!(admit(&connections, "10.0.0.7").is_none());
+        assert!(first.moves_to(client) && second.moves_to(client));
+        let mut third = admit(&connections, "10.0.0.7").unwrap();
+        assert!(!third.moves_to(client));
+        assert_eq!((connections.refused(), connections.live(Transport::Tcp)), (2, 3));
+        drop(second);
+        assert!(third.moves_to(client));
+        drop((first, third));
+        assert_eq!(format!("{:?}", *connections.lock()), "Held { total: 0, sources: 0 }");
     }
 
     #[test]

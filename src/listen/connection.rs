@@ -13,9 +13,11 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::caps::{Admitted, Connections};
 use super::carrier::{Plain, Secure};
+use super::proxy::client_of;
 use super::tls::Tls;
 use crate::addr::{ClientAddr, ConnectionId, FiveTuple, Link, Transport};
 use crate::plane::{Carrier, Inbound, Opening, Patience, StreamGate};
+use crate::policy::Network;
 
 /// How long writing what waits may take when the listeners stop.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -34,14 +36,15 @@ pub(super) struct Shared {
     pub(super) tls: Option<Arc<Tls>>,
     pub(super) connections: Arc<Connections>,
     pub(super) stranger_deadline: Duration,
+    pub(super) proxies: Vec<Network>,
     pub(super) patience: Patience,
 }
 
 /// Serves an accepted connection until it ends. The room under the caps is held until the shard knows of the end.
 pub(super) async fn serve(
-    socket: TcpStream,
-    client: ClientAddr,
-    admitted: Admitted,
+    mut socket: TcpStream,
+    sender: ClientAddr,
+    mut admitted: Admitted,
     shared: Arc<Shared>,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -52,6 +55,11 @@ pub(super) async fn serve(
     }
     // Where the system does not know the option, more waits in the kernel.
     socket2::SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT).ok();
+    let client = tokio::select! {
+        client = client_of(&mut socket, sender, &mut admitted, &shared.proxies, deadline) => client,
+        () = told(&mut stop) => return,
+    };
+    let Some(client) = client else { return };
     let carrier: Box<dyn Carrier> = if admitted.transport() == Transport::Tls {
         let Some(tls) = &shared.tls else { return };
         tokio::select! {

@@ -10,6 +10,7 @@ mod concerns;
 mod connection;
 mod identities;
 mod identity;
+mod proxy;
 mod renewal;
 mod tls;
 
@@ -26,6 +27,7 @@ use tokio::task::JoinSet;
 
 use crate::addr::Transport;
 use crate::plane::{Patience, StreamGate};
+use crate::policy::Network;
 use accept::Accepting;
 pub use caps::Connections;
 pub use concerns::Concern;
@@ -50,6 +52,8 @@ pub struct Settings {
     pub connections_per_source: usize,
     /// Connections at a time.
     pub connections: usize,
+    /// Load balancers, which must say by the PROXY protocol whose connection it is.
+    pub proxies: Vec<Network>,
     /// Bytes that may wait to be written to one client, see [`Patience::bytes`].
     pub send_queue: usize,
     /// How long media may wait to be written to one client.
@@ -175,6 +179,7 @@ impl Listeners {
             tls,
             connections: connections.clone(),
             stranger_deadline: self.settings.stranger_deadline,
+            proxies: self.settings.proxies,
             patience: Patience { bytes: self.settings.send_queue, age: self.settings.send_age },
         });
         let mut tasks = JoinSet::new();

@@ -1,5 +1,5 @@
 //! Bytes and values: STUN (RFC 8489), TURN (RFC 8656) and ChannelData, read from borrowed bytes and written into the
-//! caller's buffer; DTLS, RTP and RTCP, only read. Nothing here allocates, and no input panics.
+//! caller's buffer; DTLS, RTP, RTCP and the PROXY protocol, only read. Nothing here allocates, and no input panics.
 
 mod address;
 pub mod attribute;
@@ -10,6 +10,7 @@ mod frame;
 mod integrity;
 pub mod legacy;
 mod message;
+mod proxy;
 mod rtcp;
 mod rtp;
 mod writer;
@@ -21,6 +22,7 @@ pub use error_code::ErrorCode;
 pub use frame::{Frame, FrameKind, frame_length, kind_of};
 pub use integrity::{IntegrityKey, IntegrityKind};
 pub use message::{Attributes, Class, Message, Method, TransactionId};
+pub use proxy::{InvalidProxy, LARGEST_PROXY, LARGEST_PROXY_V1, Proxied, ProxyHeader, proxy_header};
 pub use rtcp::{InvalidRtcp, RtcpHeader, is_clear_compound, is_rtcp};
 pub use rtp::{InvalidRtp, RtpHeader};
 pub use writer::{MessageWriter, NoRoom};

@@ -14,6 +14,7 @@ const EDITS: &[(&str, &str, &str)] = &[
     ("server", "state", "\"/var/lib/hilum\""),
     ("listen", "udp", "[\"10.0.0.5:3478\"]"),
     ("listen", "tcp", "[]"),
+    ("listen", "proxies", "[\"10.0.0.7\"]"),
     ("listen", "stranger_deadline", "11"),
     ("listen", "connections_per_source", "11"),
     ("listen", "connections", "11"),

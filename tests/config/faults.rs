@@ -172,6 +172,46 @@ fn tls_needs_a_matching_pair_that_only_the_service_can_read() {
         (&tls("/s/certificate.pem", "/s/secret"), &[(3, "tls.key", "has no private key; it must hold PEM")]),
         (&tls("/s/certificate.pem", "/s/other.pem"), &[(3, "tls.key", "does not belong to the first certificate")]),
         (&tls("/s/certificate.pem", "/s/open.pem"), &[(3, "tls.key", "(mode 644); chmod 640 it")]),
+        (
+            "[tls]\nname = 3",
+            &[(1, "tls.certificate", "is missing"), (1, "tls.key", "is missing"), (2, "tls.name", "[[tls.name]]")],
+        ),
+    ]);
+}
+
+#[test]
+fn a_load_balancer_is_named_by_its_network() {
+    holds(&[
+        ("[listen]\nproxies = [\"balancer\"]", &[(2, "listen.proxies[0]", "is no IP address")]),
+        ("[listen]\nproxies = [\"10.0.0.7\", \"0.0.0.0/0\"]", &[(2, "listen.proxies[1]", "lets everybody choose")]),
+        ("[listen]\nproxies = [\"::/0\"]", &[(2, "listen.proxies[0]", "")]),
+        (
+            &format!("[listen]\nproxies = [{}]", "\"10.0.0.7\", ".repeat(65)),
+            &[(2, "listen.proxies", "has more than 64 entries")],
+        ),
+    ]);
+}
+
+#[test]
+fn each_further_certificate_needs_a_pair_of_its_own() {
+    let tls = |more: &str| format!("[tls]\ncertificate = \"/s/certificate.pem\"\nkey = \"/s/key.pem\"\n{more}");
+    let further =
+        |certificate: &str, key: &str| tls(&format!("[[tls.name]]\ncertificate = \"{certificate}\"\nkey = \"{key}\""));
+    let many = "[[tls.name]]\ncertificate = \"/s/certificate.pem\"\nkey = \"/s/key.pem\"\n".repeat(32);
+    // 31 of them will do.
+    crate::world::config(&tls(&many.lines().take(31 * 3).collect::<Vec<_>>().join("\n")));
+    holds(&[
+        (
+            &tls("name = [1]"),
+            &[(4, "tls.name", "holds a whole number; start each further certificate with [[tls.name]]")],
+        ),
+        (&tls("[[tls.name]]"), &[(4, "tls.name.certificate", "is missing"), (4, "tls.name.key", "is missing")]),
+        (
+            &further("/s/other-certificate.pem", "/s/key.pem"),
+            &[(6, "tls.name.key", "does not belong to the first certificate")],
+        ),
+        (&further("/s/no", "/s/other.pem"), &[(5, "tls.name.certificate", "there is no such file")]),
+        (&tls(&many), &[(4, "tls.name", "has 32 entries; at most 31")]),
     ]);
 }
 

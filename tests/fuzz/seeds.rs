@@ -12,6 +12,32 @@ mod media;
 #[path = "seeds_token.rs"]
 mod token;
 
+/// Headers of a load balancer, whole and with something behind them.
+fn proxy_headers() -> Vec<(&'static str, Vec<u8>)> {
+    let binary = |command: u8, family: u8, body: &[u8]| {
+        let length = u16::try_from(body.len()).expect("short").to_be_bytes();
+        [b"\r\n\r\n\0\r\nQUIT\n", &[command, family][..], &length, body].concat()
+    };
+    let v4 = [192, 0, 2, 1, 198, 51, 100, 7, 0xdc, 4, 1, 187];
+    let mut v6 = [0x20; 36];
+    v6[1] = 1;
+    let tlvs = [&v4[..], &[1, 0, 9], b"stun.turn", &[3, 0, 4, 1, 2, 3, 4, 0x20, 0, 5, 0, 0, 0, 0, 0]].concat();
+    let behind = |header: Vec<u8>| [&header, &b"\x16\x03\x01\x00\xc8"[..]].concat();
+    vec![
+        ("tcp4", behind(b"PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\n".to_vec())),
+        ("tcp6", b"PROXY TCP6 2001:db8::1 ::ffff:192.0.2.7 1 65535\r\n".to_vec()),
+        ("unknown", b"PROXY UNKNOWN a b c 1\r\n".to_vec()),
+        ("unfinished", b"PROXY TCP4 192.0.2.1 198.51.".to_vec()),
+        ("v4", behind(binary(0x21, 0x11, &v4))),
+        ("v4_tlvs", binary(0x21, 0x11, &tlvs)),
+        ("v4_datagram", binary(0x21, 0x12, &v4)),
+        ("v6", binary(0x21, 0x21, &v6)),
+        ("local", binary(0x20, 0x00, &[])),
+        ("unspecified", behind(binary(0x21, 0x00, &[4, 0, 1, 0]))),
+        ("unix", binary(0x21, 0x31, &[b'/'; 216])),
+    ]
+}
+
 /// One input: the target it is for, its file's name, its bytes.
 pub struct Seed {
     pub target: &'static str,
@@ -33,6 +59,9 @@ pub fn seeds() -> Vec<Seed> {
     }
     for (name, bytes) in streams() {
         add("wire_frames", name, bytes);
+    }
+    for (name, bytes) in proxy_headers() {
+        add("wire_proxy", name, bytes);
     }
     for (name, bytes) in media::datagrams() {
         add("wire_dtls", name, bytes);

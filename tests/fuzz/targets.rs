@@ -16,6 +16,8 @@ use hilum::wire::{
 
 #[path = "dtls.rs"]
 mod dtls;
+#[path = "proxy.rs"]
+mod proxy;
 #[path = "relay.rs"]
 mod relay;
 #[path = "rtp.rs"]
@@ -29,6 +31,8 @@ mod token;
 
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use dtls::{hellos_in, wire_dtls};
+#[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
+pub use proxy::{read_proxy, wire_proxy};
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use relay::{relay_authenticated, relay_unauthenticated, run_authenticated, run_unauthenticated};
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
@@ -52,6 +56,7 @@ pub const TARGETS: &[(&str, Target, u64)] = &[
     ("wire_frames", wire_frames, 20_000),
     ("wire_dtls", wire_dtls, 20_000),
     ("wire_rtp", wire_rtp, 20_000),
+    ("wire_proxy", wire_proxy, 20_000),
     ("peer_address", peer_address, 20_000),
     ("auth_token", auth_token, 10_000),
     ("seal", seal, 5_000),

@@ -76,6 +76,7 @@ pub(crate) fn generous() -> Settings {
     Settings {
         tcp: vec![anywhere],
         tls: vec![anywhere],
+        proxies: Vec::new(),
         stranger_deadline: PATIENCE * 2,
         connections_per_source: 100,
         connections: 1000,
