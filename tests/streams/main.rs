@@ -11,6 +11,7 @@
 mod certificate;
 mod lifetime;
 mod plain;
+mod policy;
 mod proxy;
 mod renewal;
 mod slow;

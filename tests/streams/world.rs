@@ -61,6 +61,21 @@ impl Pair {
         Self { certificate, key, directory }
     }
 
+    /// A pair of its own for `localhost` with an RSA key, made by openssl.
+    pub(crate) fn rsa() -> Self {
+        let pair = Self::new();
+        let made = std::process::Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=relay"])
+            .args(["-addext", "subjectAltName=DNS:localhost", "-keyout"])
+            .arg(&pair.key)
+            .arg("-out")
+            .arg(&pair.certificate)
+            .output()
+            .expect("Debian's package openssl");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        pair
+    }
+
     pub(crate) fn load(&self) -> Identity {
         Identity::load(&self.files()).unwrap()
     }
