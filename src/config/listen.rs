@@ -9,8 +9,17 @@ use super::section::{Item, Section};
 use crate::listen::Settings;
 use crate::policy::Network;
 
-pub(super) const KEYS: [&str; 9] =
-    ["udp", "tcp", "tls", "proxies", "stranger_deadline", "connections_per_source", "connections", "send_queue", "send_age"];
+pub(super) const KEYS: [&str; 9] = [
+    "udp",
+    "tcp",
+    "tls",
+    "proxies",
+    "stranger_deadline",
+    "connections_per_source",
+    "connections",
+    "send_queue",
+    "send_age",
+];
 
 /// Networks of load balancers: each connection is compared with all of them.
 const MOST_PROXIES: usize = 64;
