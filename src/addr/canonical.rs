@@ -14,6 +14,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// | NAT64, local | `64:ff9b:1::/48`, as a /96 | last 32 bits | RFC 8215 §5 |
 /// | 6to4 | `2002::/16` | bits 16 to 47 | RFC 3056 §2 |
 /// | Teredo | `2001::/32` | last 32 bits, inverted | RFC 4380 §4 |
+#[inline]
 #[must_use]
 pub fn canonical_ip(address: IpAddr) -> IpAddr {
     match address {

@@ -2,8 +2,10 @@
 //! if it were a client does not compile; and none of them prints itself ([`crate::redact`]).
 
 mod canonical;
+mod packed;
 
 pub use canonical::canonical_ip;
+pub(crate) use packed::PackedIp;
 
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
@@ -86,6 +88,7 @@ pub struct PeerAddr(SocketAddr);
 
 impl PeerAddr {
     /// Reduces an address from the wire to its canonical spelling.
+    #[inline]
     #[must_use]
     pub fn canonical(address: SocketAddr) -> Self {
         Self(SocketAddr::new(canonical_ip(address.ip()), address.port()))

@@ -274,9 +274,7 @@ impl<N: Net> Shard<N> {
     fn relay_batch(&mut self) {
         let slots = self.net.recv();
         let depth = slots.len();
-        for slot in slots {
-            self.relay.handle(slot, self.now);
-        }
+        self.relay.handle_batch(slots, self.now);
         while let Some(port) = self.relay.take_owned() {
             self.net.own(port);
             self.taken += 1;

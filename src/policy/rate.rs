@@ -149,6 +149,20 @@ impl Rate {
         Tariff::of(limit).map(|tariff| Self { tariff, account: Arc::clone(account) })
     }
 
+    /// Brings the limit into the cache; the number has no meaning.
+    #[inline]
+    #[must_use]
+    pub fn touch(&self) -> u64 {
+        self.tariff.per_byte ^ self.tariff.small
+    }
+
+    /// The same for the account.
+    #[inline]
+    #[must_use]
+    pub fn touch_account(&self) -> u64 {
+        self.account.up.0.load(Ordering::Relaxed)
+    }
+
     /// Sends a packet.
     ///
     /// # Errors

@@ -14,11 +14,10 @@ use crate::wire::{AttributeType, Message};
 
 use super::allocation::{Allocation, Relayed};
 use super::own::Holder;
-use super::paths::Paths;
 use super::port::Held;
 use super::refusal::Refusal;
 use super::reply::{Allocated, Body};
-use super::{Carried, Event, Families, Relay};
+use super::{Event, Families, Relay};
 
 /// What an Allocate asks for, its attributes checked one by one and beside each other.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +90,6 @@ impl Relay {
             missing: taken.missing.map(|(family, refusal)| (family, refusal.code())),
         };
         let allocation = Allocation {
-            five_tuple: client,
             subject,
             party: request.grant().party(),
             call,
@@ -104,13 +102,11 @@ impl Relay {
             v6: relayed(taken.v6),
             permissions: Vec::new(),
             channels: Vec::new(),
-            paths: Paths::default(),
-            carried: Carried::default(),
             scheduled: 0,
             rate: Rate::new(limit, reservation.account()),
             reservation,
         };
-        self.begin(allocation)?;
+        self.begin(client, allocation)?;
         Ok(Body::Allocated(answer))
     }
 
@@ -131,14 +127,14 @@ impl Relay {
         Err(elsewhere.map_or(Refusal::Forbidden, |(_, server)| Refusal::TryAlternate(*server)))
     }
 
-    fn begin(&mut self, allocation: Allocation) -> Result<(), Refusal> {
-        let Allocation { five_tuple: client, subject, party, answer, until, .. } = allocation;
+    fn begin(&mut self, client: FiveTuple, allocation: Allocation) -> Result<(), Refusal> {
+        let Allocation { subject, party, answer, until, .. } = allocation;
         let call = allocation.call.clone();
         let holder = Holder { party, call: call.as_ref().map(CallGrant::id) };
         let held = [&allocation.v4, &allocation.v6].map(|relayed| relayed.as_ref().map(|relayed| &relayed.held));
         let keys = held.map(|held| held.and_then(Held::key));
         let addresses = held.map(|held| held.map(|held| (held.relayed(), held.key().is_none())));
-        let index = match self.table.insert(allocation) {
+        let index = match self.table.insert(&client, allocation) {
             Ok(index) => index,
             Err(allocation) => {
                 for relayed in [allocation.v4, allocation.v6].into_iter().flatten() {

@@ -2,16 +2,15 @@
 
 use core::net::IpAddr;
 
-use crate::addr::{Family, FiveTuple, PeerAddr};
+use crate::addr::{Family, PeerAddr};
 use crate::auth::{CallGrant, Destinations, Party, Subject};
 use crate::policy::{Rate, Reservation};
 use crate::time::{Moment, UnixTime};
 use crate::wire::{ChannelNumber, TransactionId};
 
-use super::paths::Paths;
 use super::port::Held;
 use super::reply::Allocated;
-use super::{Carried, Discard, EndCause, Families, StrictPort};
+use super::{Discard, EndCause, Families, StrictPort};
 
 /// One relayed transport address of an allocation. In a dual allocation each family has its own lifetime
 /// (RFC 8656 §8.1).
@@ -53,7 +52,6 @@ pub(super) struct Channel {
 /// An allocation: built from open ports, a reservation of quota and a proven credential, and it gives all three back.
 #[derive(Debug)]
 pub(super) struct Allocation {
-    pub(super) five_tuple: FiveTuple,
     pub(super) subject: Subject,
     pub(super) party: Party,
     /// The call that it is bound to.
@@ -71,9 +69,6 @@ pub(super) struct Allocation {
     pub(super) v6: Option<Relayed>,
     pub(super) permissions: Vec<Permission>,
     pub(super) channels: Vec<Channel>,
-    /// What the seal knows of each peer.
-    pub(super) paths: Paths,
-    pub(super) carried: Carried,
     /// The second for which it stands in the wheel.
     pub(super) scheduled: u64,
     /// Its place in the quota, and what its credential has sent.
@@ -123,14 +118,14 @@ impl Allocation {
         self.permissions.iter().find(|permission| permission.ip == ip && now < permission.expires)
     }
 
-    /// The peer a live channel stands for.
-    pub(super) fn peer_of(&self, number: ChannelNumber, now: Moment) -> Option<PeerAddr> {
-        self.channels.iter().find(|channel| channel.number == number && now < channel.expires).map(|found| found.peer)
+    /// The live channel with a number.
+    pub(super) fn channel(&self, number: ChannelNumber, now: Moment) -> Option<&Channel> {
+        self.channels.iter().find(|channel| channel.number == number && now < channel.expires)
     }
 
     /// The live channel that stands for a peer.
-    pub(super) fn channel_of(&self, peer: PeerAddr, now: Moment) -> Option<ChannelNumber> {
-        self.channels.iter().find(|channel| channel.peer == peer && now < channel.expires).map(|found| found.number)
+    pub(super) fn channel_of(&self, peer: PeerAddr, now: Moment) -> Option<&Channel> {
+        self.channels.iter().find(|channel| channel.peer == peer && now < channel.expires)
     }
 
     /// The channel that data from a peer goes out on, if there is one. Clients of this relay all have its address; what holds
@@ -138,14 +133,13 @@ impl Allocation {
     ///
     /// # Errors
     /// [`Discard::PeerPort`]: the allocation is strict about ports, and has a channel to another port of the peer.
-    #[inline]
     pub(super) fn channel_from(
         &self,
         peer: PeerAddr,
         whose: Whose,
         strict: StrictPort,
         now: Moment,
-    ) -> Result<Option<ChannelNumber>, Discard> {
+    ) -> Result<Option<&Channel>, Discard> {
         let channel = self.channel_of(peer, now);
         if channel.is_none()
             && whose != Whose::Clients

@@ -22,8 +22,8 @@ impl Relay {
         let peer = PeerAddr::canonical(peer);
         let allocation = self.table.get_mut(index).ok_or(Refusal::AllocationMismatch)?;
         // A channel stands for one peer and a peer has one channel, as long as the binding lives.
-        let bound_to = allocation.peer_of(number, now.moment);
-        let bound_by = allocation.channel_of(peer, now.moment);
+        let bound_to = allocation.channel(number, now.moment).map(|channel| channel.peer);
+        let bound_by = allocation.channel_of(peer, now.moment).map(|channel| channel.number);
         if bound_to.is_some_and(|other| other != peer) || bound_by.is_some_and(|other| other != number) {
             return Err(Refusal::BadRequest);
         }

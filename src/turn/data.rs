@@ -9,31 +9,44 @@ use crate::wire::{
     AttributeType, ChannelNumber, Class, HEADER, MessageWriter, Method, TransactionId, padded, write_channel_header,
 };
 
-use super::allocation::Whose;
+use super::allocation::{Channel, Whose};
+use super::hot::{Hot, Route};
 use super::paths::Crossing;
 use super::{Direction, Discard, PortKey, Relay, Slot, Verdict};
 
 /// Whom a peer's datagram is for.
-struct Receiver {
+#[derive(Clone, Copy)]
+pub(super) struct Receiver {
     /// The place of the allocation in the table.
-    index: u32,
-    client: FiveTuple,
+    pub(super) index: u32,
+    pub(super) client: FiveTuple,
     /// Whose address the peer's is.
-    whose: Whose,
+    pub(super) whose: Whose,
     /// The channel that it goes out on, if there is one; or why data must not come from this port of the peer.
     channel: Result<Option<ChannelNumber>, Discard>,
+    /// Whether the allocation has a rate.
+    limited: bool,
+}
+
+impl Receiver {
+    /// The one at the end of a route that was noted.
+    #[inline]
+    pub(super) fn noted(index: u32, hot: &Hot) -> Option<Self> {
+        let (channel, whose) = hot.channel();
+        Some(Self { index, client: hot.client()?, whose, channel: Ok(Some(channel)), limited: hot.is_limited() })
+    }
 }
 
 impl Relay {
     pub(super) fn hear_peer(&mut self, slot: &mut Slot, port: PortKey, peer: PeerAddr, now: Now) -> Verdict {
-        let Receiver { index, client, whose, channel } = match self.receiver(port, peer, now) {
+        let receiver = match self.receiver(port, peer, now) {
             Ok(receiver) => receiver,
             Err(discard) => return Verdict::Discard(discard),
         };
-        let channel = match channel {
-            Ok(channel) => channel,
-            Err(discard) => return Verdict::Discard(discard),
-        };
+        let Receiver { index, client, whose, channel, .. } = receiver;
+        if let Err(discard) = channel {
+            return Verdict::Discard(discard);
+        }
         self.tally.packet(client.link.transport(), Direction::FromPeer, slot.message().len());
         let located = self.common.own().locate_there(whose, peer);
         // What a virtual port sends never comes in through a socket: somebody out there forges its address.
@@ -45,32 +58,26 @@ impl Relay {
         if let Err(discard) = self.pass(crossing, slot.message(), now) {
             return Verdict::Discard(discard);
         }
-        self.deliver(slot, index, client, peer, channel, now)
+        self.deliver(slot, &receiver, peer, now)
     }
 
     /// Writes what a client gets of a peer's datagram that has been let through, in front of it, if its rate has room.
-    pub(super) fn deliver(
-        &mut self,
-        slot: &mut Slot,
-        index: u32,
-        client: FiveTuple,
-        peer: PeerAddr,
-        channel: Option<ChannelNumber>,
-        now: Now,
-    ) -> Verdict {
-        if let Err(discard) = self.admit(index, Way::Down, slot.message(), now) {
+    pub(super) fn deliver(&mut self, slot: &mut Slot, receiver: &Receiver, peer: PeerAddr, now: Now) -> Verdict {
+        let Receiver { index, client, channel, limited, .. } = *receiver;
+        if let Err(discard) = self.admit(index, Way::Down, slot.message(), limited, now) {
             return Verdict::Discard(discard);
         }
         let length = slot.message().len();
         let fits = match channel {
-            Some(channel) => {
+            Ok(Some(channel)) => {
                 u16::try_from(length).is_ok_and(|length| slot.prepend(&write_channel_header(channel, length)))
                     && (!client.link.transport().is_stream() || slot.pad())
             }
-            None => {
+            Ok(None) => {
                 let transaction = self.transaction_id();
                 prepend_data_header(slot, peer, transaction) && slot.pad()
             }
+            Err(discard) => return Verdict::Discard(discard),
         };
         if !fits {
             return Verdict::Discard(Discard::TooLarge);
@@ -79,13 +86,42 @@ impl Relay {
     }
 
     /// The allocation that a datagram from a peer is for, if it has a permission for that peer.
+    #[inline]
     fn receiver(&mut self, port: PortKey, peer: PeerAddr, now: Now) -> Result<Receiver, Discard> {
         let index = self.table.by_port(port).ok_or(Discard::NoRelayedPort)?;
+        let noted = self.table.noted_with(index, peer, now.moment).filter(|hot| hot.is_through(port));
+        match noted.and_then(|hot| Receiver::noted(index, hot)) {
+            Some(receiver) => Ok(receiver),
+            None => self.receiver_outside(index, peer, now),
+        }
+    }
+
+    #[inline(never)]
+    fn receiver_outside(&mut self, index: u32, peer: PeerAddr, now: Now) -> Result<Receiver, Discard> {
         let index = self.unexpired(index, now).ok_or(Discard::NoRelayedPort)?;
         let allocation = self.table.get(index).ok_or(Discard::NoRelayedPort)?;
-        let permission = allocation.permission(peer.ip(), now.moment).ok_or(Discard::NoPermission)?;
+        let permission = *allocation.permission(peer.ip(), now.moment).ok_or(Discard::NoPermission)?;
         let channel = allocation.channel_from(peer, permission.whose, self.settings.strict_port, now.moment);
-        Ok(Receiver { index, client: allocation.five_tuple, whose: permission.whose, channel })
+        self.receiver_on(index, permission.whose, channel.map(Option::<&_>::copied), now)
+    }
+
+    /// An allocation as a receiver. The route of its channel, if there is one, is noted.
+    pub(super) fn receiver_on(
+        &mut self,
+        index: u32,
+        whose: Whose,
+        channel: Result<Option<Channel>, Discard>,
+        now: Now,
+    ) -> Result<Receiver, Discard> {
+        let allocation = self.table.get(index).ok_or(Discard::NoRelayedPort)?;
+        let limited = allocation.rate.is_some();
+        let route = channel.ok().flatten().and_then(|channel| Route::of(allocation, &channel, now.moment));
+        if let Some(route) = route {
+            self.table.note(index, &route);
+        }
+        let client = self.table.client(index).ok_or(Discard::NoRelayedPort)?;
+        let channel = channel.map(|channel| channel.map(|channel| channel.number));
+        Ok(Receiver { index, client, whose, channel, limited })
     }
 
     pub(super) fn hear_network(

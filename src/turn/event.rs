@@ -127,6 +127,11 @@ pub struct Volume {
     pub bytes: u64,
 }
 
+impl Carried {
+    /// Nothing.
+    pub(super) const NONE: Self = Self { up: Volume { packets: 0, bytes: 0 }, down: Volume { packets: 0, bytes: 0 } };
+}
+
 impl Volume {
     /// Counts one packet of `bytes` bytes.
     pub const fn add(&mut self, bytes: usize) {

@@ -6,10 +6,10 @@ use crate::policy::seal::{self, Mode, Way};
 use crate::time::Now;
 
 use super::allocation::Whose;
+use super::data::Receiver;
 use super::own::Located;
 use super::paths::Crossing;
-use super::port::Held;
-use super::{Direction, Discard, Relay, Slot, Verdict};
+use super::{Direction, Discard, PortKey, Relay, Slot, Verdict};
 
 /// Who sends a datagram that has been let through: an allocation of this shard, its address and the peer's place, if the
 /// peer is of this relay.
@@ -20,11 +20,10 @@ pub(super) struct Inside {
 }
 
 impl Relay {
-    /// The way of a datagram from an allocation to a peer, if it is inside.
-    pub(super) fn way_inside(held: &Held, to: Option<Located>) -> Option<Inside> {
+    /// The way of a datagram from an allocation, whose address has a socket or none, to a peer, if it is inside.
+    pub(super) fn way_inside(from: RelayedAddr, port: Option<PortKey>, to: Option<Located>) -> Option<Inside> {
         let to = to?;
-        let inside = to.is_virtual || matches!(held, Held::Virtual(_));
-        inside.then(|| Inside { from: held.relayed(), to })
+        (to.is_virtual || port.is_none()).then_some(Inside { from, to })
     }
 
     /// Takes the slot's message, the application data alone, to the peer's allocation: here, or on another shard.
@@ -62,16 +61,16 @@ impl Relay {
         peer: PeerAddr,
         now: Now,
     ) -> Verdict {
-        let Some(index) = self.unexpired(to.index, now) else { return Verdict::Discard(Discard::NoRelayedPort) };
-        let Some(allocation) = self.table.get(index) else { return Verdict::Discard(Discard::NoRelayedPort) };
-        if allocation.relayed(relayed.family()).is_none_or(|each| each.held.relayed() != relayed) {
-            return Verdict::Discard(Discard::NoRelayedPort);
-        }
-        let client = allocation.five_tuple;
-        let Some(permission) = allocation.permission(peer.ip(), now.moment) else {
-            return Verdict::Discard(Discard::NoPermission);
+        let noted = self.table.noted_with(to.index, peer, now.moment).filter(|hot| hot.is_from(relayed));
+        let receiver = match noted.and_then(|hot| Receiver::noted(to.index, hot)) {
+            Some(receiver) => receiver,
+            None => match self.receiver_inside(to.index, relayed, peer, now) {
+                Ok(receiver) => receiver,
+                Err(discard) => return Verdict::Discard(discard),
+            },
         };
-        let (own, channel) = (permission.whose == Whose::Clients, allocation.channel_of(peer, now.moment));
+        let Receiver { index, client, whose, .. } = receiver;
+        let own = whose == Whose::Clients;
         self.tally.packet(client.link.transport(), Direction::Inside, slot.message().len());
         // Media was judged when it was sent, in the same conversation. What moves a handshake both paths must see.
         let media = self.policy.seal.mode != Mode::Off && seal::is_media(slot.message());
@@ -82,6 +81,25 @@ impl Relay {
                 return Verdict::Discard(discard);
             }
         }
-        self.deliver(slot, index, client, peer, channel, now)
+        self.deliver(slot, &receiver, peer, now)
+    }
+
+    /// The allocation that has a relayed address of ours, if it has a permission for the sender's.
+    #[inline(never)]
+    fn receiver_inside(
+        &mut self,
+        index: u32,
+        relayed: RelayedAddr,
+        peer: PeerAddr,
+        now: Now,
+    ) -> Result<Receiver, Discard> {
+        let index = self.unexpired(index, now).ok_or(Discard::NoRelayedPort)?;
+        let allocation = self.table.get(index).ok_or(Discard::NoRelayedPort)?;
+        if allocation.relayed(relayed.family()).is_none_or(|each| each.held.relayed() != relayed) {
+            return Err(Discard::NoRelayedPort);
+        }
+        let permission = allocation.permission(peer.ip(), now.moment).ok_or(Discard::NoPermission)?;
+        let (whose, channel) = (permission.whose, allocation.channel_of(peer, now.moment).copied());
+        self.receiver_on(index, whose, Ok(channel), now)
     }
 }

@@ -5,6 +5,7 @@
 
 mod allocate;
 mod allocation;
+mod batch;
 mod binding;
 mod channel_bind;
 mod channel_data;
@@ -14,6 +15,8 @@ mod data;
 mod ending;
 mod event;
 mod farewell;
+mod flat;
+mod hot;
 mod inside;
 mod own;
 mod paths;

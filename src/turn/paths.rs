@@ -20,13 +20,14 @@ const MOST_PATHS: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Paths(Vec<Path>);
 
-/// One peer of one allocation.
+/// One peer of one allocation. What media needs stands first, here and in the flow, so that it is two cache lines.
 #[derive(Debug)]
+#[repr(C)]
 struct Path {
+    used: Moment,
     peer: PeerAddr,
     /// Which use of a relayed address of ours this is; 0 for a peer outside.
     serial: u32,
-    used: Moment,
     flow: Flow,
 }
 
@@ -55,8 +56,7 @@ impl Relay {
             return if bound || serial != 0 { self.pass_other(crossing, datagram, now) } else { Ok(()) };
         }
         // Nearly all there is: media, on a path that is known. What it does not need is kept out of its way.
-        let allocation = if own && serial == 0 { None } else { self.table.get_mut(index) };
-        let flow = allocation.and_then(|allocation| allocation.paths.known(peer, serial, now.moment));
+        let flow = if own && serial == 0 { None } else { self.table.flow(index, peer, serial, now.moment) };
         match flow.and_then(|flow| flow.media_passes(way, datagram, now.moment, settings)) {
             Some(Ok(())) => Ok(()),
             Some(Err(reason)) => self.refuse(crossing, reason, now),
@@ -69,11 +69,12 @@ impl Relay {
         let Crossing { index, way, .. } = crossing;
         let settings = &self.policy.seal;
         let Some(conversations) = self.common.conversations() else { return Err(Discard::Unjudged) };
-        let Some(allocation) = self.table.get_mut(index) else { return Err(Discard::NoAllocation) };
-        let judgement = match flow(allocation, &self.policy.peers, &self.common, conversations, crossing, now.moment)? {
-            Ok(flow) => conversations.judge(flow, way, datagram, now.moment, settings),
-            Err(reason) => Judgement { refused: Some(reason), fact: None },
-        };
+        let Some((allocation, paths)) = self.table.with_paths(index) else { return Err(Discard::NoAllocation) };
+        let judgement =
+            match flow(allocation, paths, &self.policy.peers, &self.common, conversations, crossing, now.moment)? {
+                Ok(flow) => conversations.judge(flow, way, datagram, now.moment, settings),
+                Err(reason) => Judgement { refused: Some(reason), fact: None },
+            };
         self.act(index, &judgement)
     }
 
@@ -81,8 +82,7 @@ impl Relay {
     #[cold]
     fn refuse(&mut self, crossing: Crossing, reason: seal::Reason, now: Now) -> Result<(), Discard> {
         let Crossing { index, peer, serial, .. } = crossing;
-        let allocation = self.table.get_mut(index);
-        let flow = allocation.and_then(|allocation| allocation.paths.known(peer, serial, now.moment));
+        let flow = self.table.flow(index, peer, serial, now.moment);
         let judgement = flow.map(|flow| flow.refuse(reason));
         self.act(index, &judgement.unwrap_or(Judgement { refused: Some(reason), fact: None }))
     }
@@ -90,7 +90,7 @@ impl Relay {
     /// Does what follows from a judgement that says anything.
     fn act(&mut self, index: u32, judgement: &Judgement) -> Result<(), Discard> {
         if let Some(fact) = judgement.fact {
-            let client = self.table.get_mut(index).map(|allocation| allocation.five_tuple);
+            let client = self.table.client(index);
             self.tally.count_seal_fact(&fact);
             self.events.push_back(Event::Seal { client, fact });
         }
@@ -118,10 +118,35 @@ impl Relay {
 }
 
 impl Paths {
-    /// The flow to a peer, if there is one: what most media takes.
+    /// Where the path to a peer is, if there is one. `likely`: where it was the last time.
     #[inline]
-    fn known(&mut self, peer: PeerAddr, serial: u32, now: Moment) -> Option<&mut Flow> {
-        let path = self.0.iter_mut().find(|path| path.serial == serial && path.peer == peer)?;
+    pub(super) fn find(&self, peer: PeerAddr, serial: u32, likely: usize) -> Option<usize> {
+        let is_it = |path: &Path| path.serial == serial && path.peer == peer;
+        if self.0.get(likely).is_some_and(is_it) { Some(likely) } else { self.0.iter().position(is_it) }
+    }
+
+    /// Brings into the cache where the paths are. The number has no meaning, nor have the others.
+    #[inline]
+    pub(super) fn touch(&self) -> u64 {
+        u64::from(self.0.is_empty())
+    }
+
+    /// The same for a path.
+    #[inline]
+    pub(super) fn touch_path(&self, at: usize) -> u64 {
+        self.0.get(at).map_or(0, |path| path.used.as_nanos() ^ path.flow.touch())
+    }
+
+    /// The same for what its flow leads to.
+    #[inline]
+    pub(super) fn touch_flow(&self, at: usize) -> u64 {
+        self.0.get(at).map_or(0, |path| path.flow.touch_further())
+    }
+
+    /// The flow of a path.
+    #[inline]
+    pub(super) fn flow(&mut self, at: usize, now: Moment) -> Option<&mut Flow> {
+        let path = self.0.get_mut(at)?;
         path.used = now;
         Some(&mut path.flow)
     }
@@ -129,7 +154,8 @@ impl Paths {
 
 /// The flow to a peer, made if there is none yet.
 fn flow<'a>(
-    allocation: &'a mut Allocation,
+    allocation: &Allocation,
+    paths: &'a mut Paths,
     rules: &PeerRules,
     common: &Common,
     conversations: &Conversations,
@@ -140,7 +166,7 @@ fn flow<'a>(
     if own && serial == 0 {
         return Err(Discard::PeerForbidden);
     }
-    let paths = &mut allocation.paths.0;
+    let paths = &mut paths.0;
     let index = match paths.iter().position(|path| path.peer == peer && path.serial == serial) {
         Some(index) => index,
         None => {

@@ -11,15 +11,23 @@ use super::{Discard, Relay};
 
 impl Relay {
     /// Admits a datagram that may pass, if the rate of its credential has room for it, and counts it as carried.
+    /// `limited`: the allocation has a rate.
     #[inline]
-    pub(super) fn admit(&mut self, index: u32, way: Way, datagram: &[u8], now: Now) -> Result<(), Discard> {
-        let Some(allocation) = self.table.get_mut(index) else { return Err(Discard::NoAllocation) };
-        if let Some(rate) = &allocation.rate {
+    pub(super) fn admit(
+        &mut self,
+        index: u32,
+        way: Way,
+        datagram: &[u8],
+        limited: bool,
+        now: Now,
+    ) -> Result<(), Discard> {
+        if limited && let Some(rate) = self.table.get(index).and_then(|allocation| allocation.rate.as_ref()) {
             rate.send(way, datagram, now.moment)?;
         }
+        let Some(carried) = self.table.carried_mut(index) else { return Err(Discard::NoAllocation) };
         match way {
-            Way::Up => allocation.carried.up.add(datagram.len()),
-            Way::Down => allocation.carried.down.add(datagram.len()),
+            Way::Up => carried.up.add(datagram.len()),
+            Way::Down => carried.down.add(datagram.len()),
         }
         Ok(())
     }

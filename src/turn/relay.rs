@@ -17,6 +17,7 @@ use crate::wire::{FrameKind, kind_of};
 use super::allocation::Whose;
 use super::ending::Ending;
 use super::farewell::Farewells;
+use super::flat::NOBODY;
 use super::peer::Reach;
 use super::port::Held;
 use super::supply::Supply;
@@ -97,9 +98,14 @@ impl Relay {
 
     /// Judges one datagram: on return `slot.verdict()` says where `slot.message()` goes.
     pub fn handle(&mut self, slot: &mut Slot, now: Now) {
+        self.judge(slot, NOBODY, now);
+    }
+
+    /// The same. `likely`: where the allocation was guessed to be.
+    pub(super) fn judge(&mut self, slot: &mut Slot, likely: u32, now: Now) {
         let verdict = match slot.origin() {
             None => Verdict::Discard(Discard::Unjudged),
-            Some(Origin::Client(client)) => self.hear_client(slot, client, now),
+            Some(Origin::Client(client)) => self.hear_client(slot, client, likely, now),
             Some(Origin::Peer { port, peer }) => self.hear_peer(slot, port, peer, now),
             Some(Origin::Shard { from, to, serial }) => self.hear_shard(slot, (to, serial), from, now),
             Some(Origin::PeerError { port, peer, icmp }) => self.hear_network(slot, port, peer, icmp, now),
@@ -123,10 +129,10 @@ impl Relay {
         slot.judge(verdict);
     }
 
-    fn hear_client(&mut self, slot: &mut Slot, client: FiveTuple, now: Now) -> Verdict {
+    fn hear_client(&mut self, slot: &mut Slot, client: FiveTuple, likely: u32, now: Now) -> Verdict {
         self.tally.packet(client.link.transport(), Direction::FromClient, slot.message().len());
         match slot.message().first().copied().and_then(kind_of) {
-            Some(FrameKind::ChannelData) => self.channel_data(slot, client, now),
+            Some(FrameKind::ChannelData) => self.channel_data(slot, client, likely, now),
             Some(FrameKind::Stun) => self.stun(slot, client, now),
             None => Verdict::Discard(Discard::NotStun),
         }
@@ -268,7 +274,7 @@ impl Relay {
 
     /// The allocation of a five-tuple, if it has one that has not run out.
     pub(super) fn live(&mut self, client: &FiveTuple, now: Now) -> Option<u32> {
-        let index = self.table.by_five_tuple(client)?;
+        let index = self.table.by_five_tuple(client, NOBODY)?;
         self.unexpired(index, now)
     }
 
@@ -332,18 +338,18 @@ impl Relay {
 
     /// Ends an allocation: it, its permissions and its channels are gone when this returns.
     pub(super) fn end(&mut self, index: u32, cause: EndCause, now: Now) {
-        let Some(allocation) = self.table.remove(index) else { return };
+        let Some((client, allocation, carried)) = self.table.remove(index) else { return };
         for relayed in [allocation.v4, allocation.v6].into_iter().flatten() {
             self.give_back(relayed.held);
         }
         self.ending.over(allocation.until);
-        self.tally.over(allocation.five_tuple.link.transport(), cause);
+        self.tally.over(client.link.transport(), cause);
         self.events.push_back(Event::Ended {
-            client: allocation.five_tuple,
+            client,
             subject: allocation.subject,
             cause,
             age: now.moment - allocation.begun,
-            carried: allocation.carried,
+            carried,
             call: allocation.call,
         });
     }

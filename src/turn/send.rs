@@ -26,14 +26,16 @@ impl Relay {
             return Verdict::Discard(Discard::Malformed);
         };
         let peer = PeerAddr::canonical(address);
-        let Some(allocation) = self.table.get_mut(index) else { return Verdict::Discard(Discard::NoAllocation) };
+        let Some(allocation) = self.table.get(index) else { return Verdict::Discard(Discard::NoAllocation) };
         let Some(relayed) = allocation.relayed(peer.family()) else { return Verdict::Discard(Discard::PeerFamily) };
         let Some(permission) = allocation.permission(peer.ip(), now.moment) else {
             return Verdict::Discard(Discard::NoPermission);
         };
         let (whose, own) = (permission.whose, permission.whose == Whose::Clients);
+        let limited = allocation.rate.is_some();
         let located = self.common.own().locate_there(whose, peer);
-        let (port, inside) = (relayed.held.key(), Self::way_inside(&relayed.held, located));
+        let port = relayed.held.key();
+        let inside = Self::way_inside(relayed.held.relayed(), port, located);
         // The permission is for the IP address; what may be reached there is the port's own question.
         let reachable = if own { located.is_some() } else { self.policy.peers.permits_port(peer.port()).is_ok() };
         if !reachable {
@@ -44,7 +46,7 @@ impl Relay {
         if let Err(discard) = self.pass(crossing, payload, now) {
             return Verdict::Discard(discard);
         }
-        if let Err(discard) = self.admit(index, Way::Up, payload, now) {
+        if let Err(discard) = self.admit(index, Way::Up, payload, limited, now) {
             return Verdict::Discard(discard);
         }
         slot.narrow(offset, length);

@@ -104,6 +104,11 @@ impl Slot {
         self.origin
     }
 
+    /// The same, where it stands.
+    pub(super) const fn origin_ref(&self) -> Option<&Origin> {
+        self.origin.as_ref()
+    }
+
     /// The message as it now stands.
     #[must_use]
     pub fn message(&self) -> &[u8] {

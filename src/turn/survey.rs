@@ -56,7 +56,8 @@ impl Relay {
     pub fn survey(&self, of: Option<&Revoked>, from: u32, places: u32, now: Now) -> Survey {
         let mut survey = Survey::default();
         let end = from.saturating_add(places.max(1)).min(self.table.places());
-        for allocation in (from..end).filter_map(|index| self.table.get(index)) {
+        for index in from..end {
+            let (Some(allocation), Some(client)) = (self.table.get(index), self.table.client(index)) else { continue };
             let covered =
                 |of: &Revoked| allocation.call.as_ref().is_some_and(|call| of.covers(call.claims(), call.kid()));
             let left = allocation.expires().map_or(Duration::ZERO, |expires| expires - now.moment);
@@ -67,11 +68,11 @@ impl Relay {
             let token = |call: &CallGrant| TokenView { claims: Arc::clone(call.claims()), kid: call.kid() };
             survey.allocations.push(AllocationView {
                 token: allocation.call.as_ref().map(token),
-                transport: allocation.five_tuple.link.transport(),
+                transport: client.link.transport(),
                 families: allocation.families(),
                 age: now.moment - allocation.begun,
                 left,
-                carried: allocation.carried,
+                carried: self.table.carried(index).unwrap_or_default(),
                 permissions: allocation.permissions.iter().filter(|each| now.moment < each.expires).count(),
                 channels: allocation.channels.iter().filter(|each| now.moment < each.expires).count(),
             });

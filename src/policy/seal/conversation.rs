@@ -66,6 +66,12 @@ impl Conversation {
         }
     }
 
+    /// Brings what `open` reads into the cache; the number has no meaning.
+    #[inline]
+    pub(super) fn touch(&self) -> u64 {
+        u64::from(self.status.load(Ordering::Relaxed))
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -294,6 +294,18 @@ impl Senders {
         }
     }
 
+    /// Brings into the cache where the entries are; the number has no meaning.
+    #[inline]
+    pub(super) fn touch(&self) -> u64 {
+        u64::from(self.0.is_empty())
+    }
+
+    /// The same for the first two of them, which often are all.
+    #[inline]
+    pub(super) fn touch_first(&self) -> u64 {
+        self.0.iter().take(2).fold(0, |touched, sender| touched ^ u64::from(sender.number))
+    }
+
     /// A new SSRC, or one of those who share.
     #[cold]
     fn unknown(&mut self, direction: u8, ssrc: u32, sequence: u16, payload: &[u8]) -> bool {

@@ -40,18 +40,20 @@ pub struct Judgement {
 
 /// One allocation and one peer: a candidate pair, in the terms of ICE.
 ///
-/// It is small, and made again without loss: what was agreed on is in the conversation.
+/// It is small, and made again without loss: what was agreed on is in the conversation. What media needs stands first.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Flow {
     pub(super) member: Member,
+    pub(super) senders: Senders,
+    /// The association that records on this path are of.
+    pub(super) attached: Option<Attached>,
     pub(super) party: Party,
     pub(super) foreign: Option<IpAddr>,
     /// Both ends have the same credential, so that only a hello tells which end is which.
     pub(super) alike: bool,
     /// Which end of the conversation the client is.
     pub(super) client: End,
-    /// The association that records on this path are of.
-    pub(super) attached: Option<Attached>,
     /// The association of the last ClientHello on this path.
     pub(super) offered: Option<u32>,
     /// A hello that has come in part, one way and the other.
@@ -60,7 +62,6 @@ pub struct Flow {
     /// Bytes of unfinished handshakes, one way and the other.
     pub(super) handshakes: [Pace; 2],
     pub(super) checks: Checks,
-    pub(super) senders: Senders,
     /// One bit for each reason that has been a fact already.
     refused: u64,
 }
@@ -149,6 +150,20 @@ impl Flow {
         settings: &Settings,
     ) -> Option<Result<(), Reason>> {
         if is_media(datagram) { Some(self.media(way, datagram, now, settings)) } else { None }
+    }
+
+    /// Brings what media needs of the flow itself into the cache; the number has no meaning.
+    #[inline]
+    #[must_use]
+    pub fn touch(&self) -> u64 {
+        u64::from(self.attached.is_some()) ^ self.senders.touch()
+    }
+
+    /// The same for what it leads to.
+    #[inline]
+    #[must_use]
+    pub fn touch_further(&self) -> u64 {
+        self.member.conversation().touch() ^ self.senders.touch_first()
     }
 
     /// The judgement of a datagram that must not pass for this reason.
