@@ -42,6 +42,12 @@ pub fn keyring() -> String {
 
 /// A token of one party of a call, good for an hour.
 pub fn token(call: &str, party: &str) -> Credential {
+    let (username, password) = minted(call, party);
+    Credential::new(username, password).unwrap()
+}
+
+/// The same, as the two strings that a browser has.
+pub fn minted(call: &str, party: &str) -> (String, Vec<u8>) {
     let claims = Claims {
         issuer: ISSUER.parse().unwrap(),
         audience: CLUSTER.parse().unwrap(),
@@ -56,7 +62,7 @@ pub fn token(call: &str, party: &str) -> Credential {
         peers: Vec::new(),
     };
     let minted = SIGNING.mint(KID.parse().unwrap(), &PasswordKey::new(PASSWORD_KEY), &claims).unwrap();
-    Credential::new(minted.username, minted.password.as_bytes()).unwrap()
+    (minted.username, minted.password.as_bytes().to_vec())
 }
 
 /// The tokens of both parties of a call.

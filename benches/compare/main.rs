@@ -35,6 +35,7 @@ mod plot;
 mod report;
 mod requests;
 mod servers;
+mod storm;
 mod stream_client;
 mod streams;
 mod throughput;
@@ -75,11 +76,12 @@ impl Plan {
 /// A part of the run: its name, on the command line and for its marks in the document, and what it does.
 type Named = (&'static str, fn(&Plan) -> Part);
 
-const PARTS: [Named; 8] = [
+const PARTS: [Named; 9] = [
     ("outside", outside::run),
     ("between", between::run),
     ("streams", streams::run),
     ("requests", requests::run),
+    ("storm", storm::run),
     ("crowd", crowd::run),
     ("latency", latency::run),
     ("offered", offered::run),
