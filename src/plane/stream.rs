@@ -115,7 +115,8 @@ impl Streams {
     }
 
     /// What epoll says about a connection.
-    pub(super) fn ready(&mut self, token: u64, what: EpollFlags) {
+    pub(super) fn ready(&mut self, token: u64, what: EpollFlags, now: Moment) {
+        self.now = now;
         let connection = ConnectionId(token & !STREAM);
         let broken = what.intersects(EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP);
         if broken && self.connections.get(&connection).is_some_and(Connection::is_finishing) {

@@ -212,7 +212,7 @@ impl Net for UdpNet {
             self.waker.heard();
         }
         for event in ready.iter().filter(|event| event.data() & STREAM != 0) {
-            self.streams.ready(event.data(), event.events());
+            self.streams.ready(event.data(), event.events(), self.now.moment);
         }
         let ports = ready.iter().filter(|event| event.data() < LISTENER).count();
         let sockets = ready.iter().filter(|event| event.data() & (BELL | STREAM) == 0).count();
