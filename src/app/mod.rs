@@ -145,7 +145,6 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
     let control = Arc::new(Control::new(plane.handles.clone(), Arc::clone(&revocations), store, clock));
     let desk = Desk::new(&control, &view, &health, clock, &config);
     let office = bound.open(desk, &config, tls.as_deref())?;
-    let watching = certificates::watch(certificates.clone(), record.clone(), clock);
     view.api.set(Arc::clone(&office.api)).ok();
     health.set_ready(true);
     Ok(App {
@@ -153,8 +152,8 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
         addresses,
         plane,
         listeners,
+        _watching: certificates::watch(certificates.clone(), record.clone(), clock),
         certificates,
-        _watching: watching,
         admin,
         common,
         nonce_key,
