@@ -256,11 +256,9 @@ fn facts(certificate: &CertificateDer<'_>) -> Option<Facts> {
     let time = |seconds| UnixTime::from_secs(u64::try_from(seconds).unwrap_or(0));
     let alternatives = parsed.subject_alternative_name().ok()?;
     let named = alternatives.iter().flat_map(|names| &names.value.general_names);
-    let names = named.filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
-        // A client asks for DNS names only (RFC 6066 §3).
-        _ => None,
-    });
+    // A client asks for DNS names only (RFC 6066 §3).
+    let names = named
+        .filter_map(|name| if let GeneralName::DNSName(name) = name { Some(name.to_ascii_lowercase()) } else { None });
     let names = names.take(MOST_NAMES).collect();
     let validity = parsed.validity();
     Some(Facts { begins: time(validity.not_before.timestamp()), expires: time(validity.not_after.timestamp()), names })

@@ -3,6 +3,7 @@
 
 // The file stands on its own, so that it can be had without the rest of the client.
 #[allow(dead_code, reason = "a test needs a part of it")]
+#[allow(clippy::duplicate_mod, reason = "the core is tested without what is above it")]
 #[path = "../../client/rehearsal.rs"]
 mod rehearsal;
 
