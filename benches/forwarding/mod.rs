@@ -73,10 +73,7 @@ impl End {
 
     /// Bytes before the application data.
     const fn header(&self) -> usize {
-        match self.origin {
-            Origin::Client(_) => CHANNEL_HEADER,
-            _ => 0,
-        }
+        if matches!(self.origin, Origin::Client(_)) { CHANNEL_HEADER } else { 0 }
     }
 }
 
