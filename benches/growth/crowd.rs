@@ -28,7 +28,7 @@ const TRANSACTION: TransactionId = TransactionId([1; 12]);
 pub const BATCH: usize = 64;
 /// Bytes of a packet: voice.
 const SIZE: usize = 172;
-/// The start of a packet is another one for each forward, of this many: a header and the bytes that the seal may look at.
+/// The start of a packet is another one for each forward, of this many: a header and what the seal may look at.
 const HEADS: usize = 1024;
 const HEAD: usize = 12 + 48;
 /// Packets of each sender before anything is measured: its first ones are looked at more closely than all that follow.

@@ -1,5 +1,5 @@
 //! How long one forward takes in the state machine as the relay's allocations grow in number, with the seal enforced on
-//! open flows: voice, of clients drawn at random, in batches, so that nothing that a client has is in the cache by chance.
+//! open flows: voice, of clients drawn at random, in batches, so that nothing of a client is in the cache by chance.
 //!
 //! `cargo bench --no-default-features --bench growth`, with `-- --most 100000` for the most allocations.
 

@@ -5,8 +5,8 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// The upper half of the low word of an IPv4 address (RFC 4291 §2.5.5.2).
 const MAPPED: u64 = 0xffff;
 
-/// An IP address, IPv4 mapped into IPv6. Addresses of clients and peers are never written so elsewhere; for them it is one
-/// and the same spelling.
+/// An IP address, IPv4 mapped into IPv6. Addresses of clients and peers are never written so elsewhere; so for them it
+/// is one spelling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PackedIp {
     high: u64,

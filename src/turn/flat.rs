@@ -1,5 +1,5 @@
-//! A flat hash table from five-tuples to places in the table of allocations. A look-up is one probe, which nearly always
-//! is one cache line: an entry has eight bytes, because the five-tuple itself stands at the place.
+//! A flat hash table from five-tuples to places in the table of allocations. A look-up is one probe, and nearly always
+//! one cache line: an entry has eight bytes, because the five-tuple itself stands at the place.
 
 /// The table before the first entry.
 const FEWEST: usize = 16;

@@ -1,5 +1,5 @@
-//! What nearly every packet of an allocation needs, in two cache lines that stand together: who its client is, what it has
-//! carried, and a note of where its last packet went.
+//! What nearly every packet of an allocation needs, in two cache lines that stand together: who its client is, what it
+//! has carried, and a note of where its last packet went.
 
 use core::net::SocketAddr;
 

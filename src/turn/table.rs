@@ -134,7 +134,7 @@ impl Table {
         self.by_five_tuple.places(self.tag(client)).next().unwrap_or(NOBODY)
     }
 
-    /// Brings into the cache what [`super::hot`] holds of an allocation, and where its paths are. The number has no meaning.
+    /// Brings into the cache what [`Hot`] holds of an allocation, and where its paths are. The number has no meaning.
     #[inline]
     pub(super) fn touch(&self, index: u32) -> u64 {
         let hot = self.hot.get(at(index)).map_or(0, Hot::touch);

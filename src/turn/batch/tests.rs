@@ -1,5 +1,5 @@
-//! A batch is its datagrams one by one. Two relays with the same seed hear the same: one in batches, the other one by one,
-//! and that one forgets before each datagram whatever it has noted. Everything that comes out must be the same.
+//! A batch is its datagrams one by one. Two relays with the same seed hear the same: one in batches, the other one by
+//! one, and that one forgets before each datagram whatever it has noted. Everything that comes out must be the same.
 
 // The file stands on its own, so that it can be had without the rest of the client.
 #[allow(dead_code, reason = "a test needs a part of it")]
@@ -275,8 +275,7 @@ impl Twins {
         }
     }
 
-    /// A call that is set up: allocations, a channel at each end, a handshake. Odd clients call the one before them, the
-    /// others somebody outside.
+    /// A call that is set up: allocations, channels to each other and to somebody outside, a handshake on each.
     fn set_up(&mut self, number: u8) {
         let challenge =
             self.hear(&[self.request(number, Method::Allocate, &[(AttributeType(0xC000), vec![0; 64])], None)]);
@@ -317,7 +316,7 @@ impl Twins {
                 let (denies, limited, strict) = (self.below(3) == 0, self.below(2) == 0, self.below(2) == 0);
                 let deny: &[&str] = if denies { &["93.184.215.14/32"] } else { &[] };
                 let settings =
-                    settings(limited.then_some(500), if strict { StrictPort::Always } else { StrictPort::Never });
+                    settings(limited.then_some(8), if strict { StrictPort::Always } else { StrictPort::Never });
                 self.both(|relay, _| relay.reload(settings.clone(), authenticator(reach), policy(deny, mode)));
             }
             1 => {
@@ -363,5 +362,6 @@ fn a_batch_is_its_datagrams_one_by_one_and_what_is_noted_changes_nothing() {
         }
         carried[3] += tally.discards(Discard::Rate) + tally.discards(Discard::PeerPort);
     }
-    assert!(carried.iter().all(|&packets| packets > 50), "what is to be compared happens: {carried:?}");
+    let [up, down, inside, refused] = carried;
+    assert!(up.min(down) > 1000 && inside > 200 && refused > 0, "what is to be compared happens: {carried:?}");
 }
