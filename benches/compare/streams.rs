@@ -52,7 +52,8 @@ fn compare(plan: &Plan, transport: Transport, clients: usize, shape: Shape, part
     let mut contestants = KINDS.map(|kind| contestant(kind, transport, clients, shape));
     take_turns(&mut contestants, plan.rounds(), plan.turn());
     let name = if transport == Transport::Tls { "TLS" } else { "TCP" };
-    let what = format!("{name}, {} clients, {}", clients, described(shape));
+    let many = if clients == 1 { "1 client".to_owned() } else { format!("{clients} clients") };
+    let what = format!("{name}, {many}, {}", described(shape));
     for contestant in &contestants {
         eprintln!("{}: {what}: {}", contestant.name, contestant.total());
     }
