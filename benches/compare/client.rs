@@ -141,10 +141,6 @@ impl Client {
         self.ask(Operation::ChannelBind(CHANNEL, peer)).map(|_| ())
     }
 
-    pub fn delete(&mut self) -> Option<()> {
-        self.ask(Operation::Refresh(Lifetime::ZERO)).map(|_| ())
-    }
-
     /// One request and its answer; `None` when it is refused or lost for good.
     fn ask(&mut self, operation: Operation) -> Option<Answer> {
         let began = Instant::now();

@@ -1,4 +1,4 @@
-//! Binding requests, allocations that come and go, and allocations that do nothing.
+//! Binding requests, and allocations that do nothing.
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use super::client::{self, Client};
 use super::contest::{Contestant, Load, find, take_turns};
 use super::issuer;
 use super::load::Rate;
-use super::report::{Gate, Part, Row, hundreds};
+use super::report::{Gate, Part, Row};
 use super::servers::{Kind, Server};
 
 /// Clients that ask, each once before the next one's turn: nobody has two questions to this service.
@@ -22,10 +22,6 @@ pub fn run(plan: &Plan) -> Part {
     let mut part = Part::default();
     binding_rate(plan, &mut part);
     let relays: Vec<Kind> = plan.kinds().filter(|&kind| kind != Kind::Bare).collect();
-    let rates: Vec<(Kind, Rate)> =
-        relays.iter().map(|&kind| (kind, allocations(&Server::start(kind), plan.pick(2000, 500)))).collect();
-    let of = |kind| rates.iter().find(|(each, _)| *each == kind).map(|(_, rate)| hundreds(rate.per_second()));
-    part.rows.push(Row::single("allocations per CPU-second", of));
     let memory: Vec<(Kind, f64)> =
         relays.iter().map(|&kind| (kind, idle(&Server::start(kind), plan.pick(10_000, 200)))).collect();
     let of = |kind| memory.iter().find(|(each, _)| *each == kind).map(|(_, memory)| format!("{memory:.1}"));
@@ -99,19 +95,6 @@ pub fn binding(number: u64) -> Vec<u8> {
 /// A success response to one (RFC 8489 §5).
 fn is_answer(message: &[u8]) -> bool {
     message.starts_with(&[1, 1])
-}
-
-/// Allocations from new clients, one after the other; each is challenged, made and deleted.
-fn allocations(server: &Server, count: usize) -> Rate {
-    let cpu = server.cpu();
-    let who = issuer::user(0);
-    let mut done = 0;
-    for _ in 0..count {
-        let mut client = Client::new(server, &who, Ipv4Addr::LOCALHOST.into());
-        done += u64::from(client.allocate().is_some());
-        client.delete();
-    }
-    Rate { done, cpu: server.cpu() - cpu, ..Rate::default() }
 }
 
 /// Memory that each of `count` idle allocations costs the process, in KiB.
