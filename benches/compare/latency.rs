@@ -148,10 +148,7 @@ fn plot(contestants: &[Contestant], loads: &[usize]) -> Plot {
 }
 
 fn microseconds(spread: Spread) -> String {
+    let told = |value: f64| if value.is_finite() { number(value) } else { "lost".to_owned() };
     let Spread { low, median, high } = spread;
-    if median.is_finite() {
-        format!("{} ({}–{})", number(median), number(low), number(high))
-    } else {
-        "lost".to_owned()
-    }
+    if median.is_finite() { format!("{} ({}–{})", told(median), told(low), told(high)) } else { told(median) }
 }

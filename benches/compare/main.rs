@@ -110,7 +110,8 @@ fn main() {
         panic!("there is no part {stranger}; there are {}", PARTS.map(|(name, _)| name).join(", "));
     }
     let wanted = |part: &str| named.is_empty() || named.iter().any(|name| *name == part);
-    if plan.kinds().any(|kind| kind == Kind::TurnServer) {
+    let needed = ["between", "requests"].into_iter().any(wanted);
+    if needed && plan.kinds().any(|kind| kind == Kind::TurnServer) {
         peers::build_turn_server();
     }
     let mut found: Vec<(&str, Part)> = Vec::new();

@@ -110,8 +110,8 @@ pub fn run(plan: &Plan) -> Part {
         contestants.iter().map(|each| format!("{} {}", each.kind.name(), number(each.most()))).collect();
     let facts = vec![
         ("CPU for a packet when 1,000 come a second, ns".to_owned(), few),
-        ("when more come than arrive".to_owned(), most),
-        ("packets that arrive in a second at most, over one core".to_owned(), arrive.join(", ")),
+        ("when as many come as the load can send, ns".to_owned(), most),
+        ("packets that arrive in a second at most, with one core".to_owned(), arrive.join(", ")),
     ];
     Part { facts, plots, ..Part::default() }
 }

@@ -28,10 +28,8 @@ const SIZE: usize = 172;
 const PAYLOADS: usize = 1021;
 /// A packet that could not be sent in time is left out: what the load was kept from would come in a burst.
 const LATE: f64 = 200e-6;
-/// How long packets are waited for at the end.
+/// How long packets are waited for.
 const PATIENCE: Duration = Duration::from_millis(20);
-/// Packets on their way when there is no pace: two of each call.
-const ON_THE_WAY: u64 = 2 * CALLS as u64;
 /// Of an RTP packet (RFC 3550 §5.1): the sequence number, then the timestamp, which says which of all packets it is.
 const SEQUENCE: Range<usize> = 2..4;
 const NUMBER: Range<usize> = 4..8;
@@ -156,21 +154,15 @@ impl Voice {
         self.end(heard)
     }
 
-    /// As fast as they arrive.
+    /// As fast as they arrive: one of each call at once, and the next when these have come.
     pub fn flood(&mut self, time: Duration) -> Heard {
         let mut heard = self.begin();
-        let (began, mut last) = (Instant::now(), Instant::now());
-        let (mut turn, mut lost) = (0, 0);
+        let began = Instant::now();
         while began.elapsed() < time {
-            if heard.rate.sent.saturating_sub(heard.rate.done + lost) < ON_THE_WAY {
-                self.say(turn % self.clients.len(), &mut heard);
-                turn += 1;
-            }
-            if self.hear(&mut heard) {
-                last = Instant::now();
-            } else if last.elapsed() > PATIENCE {
-                (lost, last) = (heard.rate.sent.saturating_sub(heard.rate.done), Instant::now());
-            }
+            let before = (heard.rate.sent, heard.rate.done);
+            (0..self.clients.len()).for_each(|call| self.say(call, &mut heard));
+            let expected = before.1 + heard.rate.sent - before.0;
+            self.wait(&mut heard, expected);
         }
         self.end(heard)
     }
@@ -180,13 +172,19 @@ impl Voice {
         Heard::default()
     }
 
-    fn end(&mut self, mut heard: Heard) -> Heard {
+    /// Until so many have arrived, or none for long enough.
+    fn wait(&mut self, heard: &mut Heard, expected: u64) {
         let mut last = Instant::now();
-        while heard.rate.done < heard.rate.sent && last.elapsed() < PATIENCE {
-            if self.hear(&mut heard) {
+        while heard.rate.done < expected && last.elapsed() < PATIENCE {
+            if self.hear(heard) {
                 last = Instant::now();
             }
         }
+    }
+
+    fn end(&mut self, mut heard: Heard) -> Heard {
+        let sent = heard.rate.sent;
+        self.wait(&mut heard, sent);
         assert_eq!(heard.rate.wrong, 0, "packets arrive that nobody sent");
         heard.delays.sort_unstable();
         heard

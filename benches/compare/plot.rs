@@ -189,9 +189,9 @@ impl Plot {
         let y = Ruler::new(self.y.scale, heights, [HEIGHT - FOOT, top]);
         let mut document = document(HEIGHT, &self.title, &self.description, &title);
         self.axes(&mut document, &x, &y);
-        for line in &self.lines {
-            draw(&mut document, line, &x, &y);
-        }
+        // Ours lie above the others.
+        let (ours, others): (Vec<&Line>, Vec<&Line>) = self.lines.iter().partition(|line| line.ink == Ink::Ours);
+        others.into_iter().chain(ours).for_each(|line| draw(&mut document, line, &x, &y));
         self.names(&mut document, &x, &y);
         document.to_string() + "\n"
     }
