@@ -206,8 +206,8 @@ fn plot(grown: &[Growth]) -> Plot {
     let more = |number| closed.at(number).map(|times| (times - 1.0) * 100.0);
     let title = match (more(10_000), more(100_000)) {
         (Some(some), Some(many)) => format!(
-            "A packet costs Hilum {some:.0}\u{a0}% more with 10,000 allocations than with ten, and {many:.0}\u{a0}% more \
-             with 100,000"
+            "A packet of a closed call costs Hilum {some:.0}\u{a0}% more with 10,000 allocations than with ten, and \
+             {many:.0}\u{a0}% more with 100,000"
         ),
         _ => "What a packet costs as allocations grow".to_owned(),
     };

@@ -133,7 +133,7 @@ fn cost(contestants: &[Contestant]) -> Plot {
                       each relay."
                 .to_owned(),
         x: Axis { label: "voice packets offered per second".to_owned(), scale: Scale::Log },
-        y: Axis { label: "CPU time of the server for a packet, nanoseconds".to_owned(), scale: Scale::Linear },
+        y: Axis { label: "CPU time of the server for a packet, nanoseconds".to_owned(), scale: Scale::Log },
         lines: contestants.iter().map(|each| each.line(|found| found.nanoseconds)).collect(),
         bound: None,
     }
