@@ -107,7 +107,7 @@ impl Control {
     }
 
     /// Has every shard refuse new allocations, or take them again; says how many run. Nothing takes it back once the relay
-    /// is [ending](Self::end).
+    /// is ending.
     ///
     /// # Errors
     /// The shards that did not answer; of a relay that is ending, all of them.
