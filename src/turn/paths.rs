@@ -118,11 +118,16 @@ impl Relay {
 }
 
 impl Paths {
-    /// Where the path to a peer is, if there is one. `likely`: where it was the last time.
+    /// Whether the path to a peer is here.
     #[inline]
-    pub(super) fn find(&self, peer: PeerAddr, serial: u32, likely: usize) -> Option<usize> {
-        let is_it = |path: &Path| path.serial == serial && path.peer == peer;
-        if self.0.get(likely).is_some_and(is_it) { Some(likely) } else { self.0.iter().position(is_it) }
+    pub(super) fn is_at(&self, at: usize, peer: PeerAddr, serial: u32) -> bool {
+        self.0.get(at).is_some_and(|path| path.serial == serial && path.peer == peer)
+    }
+
+    /// Where the path to a peer is, if there is one.
+    #[cold]
+    pub(super) fn find(&self, peer: PeerAddr, serial: u32) -> Option<usize> {
+        self.0.iter().position(|path| path.serial == serial && path.peer == peer)
     }
 
     /// Brings into the cache where the paths are. The number has no meaning, nor have the others.

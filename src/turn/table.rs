@@ -74,14 +74,16 @@ impl Table {
     }
 
     /// The flow of an allocation to a peer, if there is one: what most media takes.
-    #[inline]
+    // A call, and what it saves and restores, would cost as much as what it does.
+    #[inline(always)]
     pub(super) fn flow(&mut self, index: u32, peer: PeerAddr, serial: u32, now: Moment) -> Option<&mut Flow> {
         let (hot, paths) = (self.hot.get_mut(at(index))?, self.paths.get_mut(at(index))?);
-        let (likely, found) = (hot.path(), paths.find(peer, serial, hot.path())?);
-        if found != likely {
-            hot.set_path(found);
+        let mut path = hot.path();
+        if !paths.is_at(path, peer, serial) {
+            path = paths.find(peer, serial)?;
+            hot.set_path(path);
         }
-        paths.flow(found, now)
+        paths.flow(path, now)
     }
 
     /// What an allocation has carried.
