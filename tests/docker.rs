@@ -115,7 +115,7 @@ fn the_builder_gets_everything_cargo_reads_and_no_more() {
     let ignore = file(".dockerignore");
     let lines: Vec<&str> = ignore.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
     assert_eq!(lines.first(), Some(&"*"), "everything is left out that is not named");
-    for needed in ["Cargo.toml", "Cargo.lock", "src", "config", "tests", "benches"] {
+    for needed in ["Cargo.toml", "Cargo.lock", ".cargo", "src", "config", "tests", "benches"] {
         assert!(lines.contains(&format!("!{needed}").as_str()), "{needed}");
     }
     assert!(lines.iter().skip(1).all(|line| line.starts_with('!')));
