@@ -95,11 +95,16 @@ impl Name {
     }
 }
 
-/// Room for the control message that says how long the segments of a message are: `UDP_SEGMENT` on the way out, `UDP_GRO` on
-/// the way in. No other is asked for on these sockets.
+/// The control message that says how long the segments of a message are: `UDP_SEGMENT` on the way out, `UDP_GRO` on the way
+/// in. No other is asked for on these sockets. Laid out as the system wants it: a header, and a value padded to 8 bytes.
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
-struct Segmented([u8; 24]);
+struct Segmented {
+    length: usize,
+    level: c_int,
+    kind: c_int,
+    value: [u8; 8],
+}
 
 /// What was received with one message.
 #[derive(Clone, Copy, Debug)]
@@ -304,30 +309,17 @@ impl Batch {
 
 impl Segmented {
     /// The control message for segments of so many bytes.
-    #[expect(clippy::cast_possible_truncation, reason = "the length of a control message of two bytes")]
-    fn into(segment: u16) -> Self {
-        let mut bytes = [0; 24];
-        // SAFETY: CMSG_LEN only computes.
-        let length = unsafe { libc::CMSG_LEN(size_of::<u16>() as libc::c_uint) } as usize;
-        let fields = [
-            &length.to_ne_bytes()[..],
-            &libc::SOL_UDP.to_ne_bytes(),
-            &libc::UDP_SEGMENT.to_ne_bytes(),
-            &segment.to_ne_bytes(),
-        ];
-        let mut place = bytes.iter_mut();
-        fields.into_iter().flatten().for_each(|byte| place.next().into_iter().for_each(|place| *place = *byte));
-        Self(bytes)
+    const fn into(segment: u16) -> Self {
+        let [one, other] = segment.to_ne_bytes();
+        let length = mem::offset_of!(Self, value) + size_of::<u16>();
+        Self { length, level: libc::SOL_UDP, kind: libc::UDP_SEGMENT, value: [one, other, 0, 0, 0, 0, 0, 0] }
     }
 
     /// The length that the system wrote, of a message that it received in segments.
     fn segment(&self) -> Option<usize> {
-        let (_length, rest) = self.0.split_first_chunk::<{ size_of::<usize>() }>()?;
-        let (level, rest) = rest.split_first_chunk::<4>()?;
-        let (kind, rest) = rest.split_first_chunk::<4>()?;
-        let is_segment = (c_int::from_ne_bytes(*level), c_int::from_ne_bytes(*kind)) == (libc::SOL_UDP, libc::UDP_GRO);
-        let segment = is_segment.then_some(c_int::from_ne_bytes(*rest.first_chunk::<4>()?))?;
-        usize::try_from(segment).ok()
+        let &value = self.value.first_chunk()?;
+        let is_segment = (self.level, self.kind) == (libc::SOL_UDP, libc::UDP_GRO);
+        usize::try_from(c_int::from_ne_bytes(value)).ok().filter(|_| is_segment)
     }
 }
 
