@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 
 use super::findings::Sample;
 use super::issuer;
+use super::visits::PEERS;
 
 /// `hilum serve`; killed when dropped.
 pub struct Relay {
@@ -97,6 +98,7 @@ impl Relay {
         Sample {
             at: began.elapsed(),
             resident: field("smaps_rollup", "Rss:") * 1024,
+            own: field("smaps_rollup", "Anonymous:") * 1024,
             descriptors,
             threads: field("status", "Threads:"),
             allocations: sum("hilum_allocations{"),
@@ -138,7 +140,7 @@ fn configuration(plain: SocketAddr, tls: SocketAddr, admin: SocketAddr) -> Strin
         "[server]\nshards = 2\nstate = \"state\"\n[listen]\nudp = [\"{plain}\"]\ntcp = [\"{plain}\"]\n\
          tls = [\"{tls}\"]\n[tls]\ncertificate = \"certificate.pem\"\nkey = \"key.pem\"\n\
          [relay]\naddresses = [\"127.0.0.1\"]\n{users}\
-         [tokens]\nkeyring = \"keyring.toml\"\ncluster = \"{}\"\n[peers]\nallow = [\"127.0.0.1\"]\n\
+         [tokens]\nkeyring = \"keyring.toml\"\ncluster = \"{}\"\n[peers]\nallow = [\"{PEERS}\"]\n\
          [limits]\nallocations_per_user = 1000\nchallenges_per_second = 100000\n[lifetimes]\nallocation = 60\n\
          [operator]\nsocket = \"operator.sock\"\n[audit]\ndirectory = \"audit\"\n[admin]\nlisten = \"{admin}\"\n\
          [log]\nlevel = \"warn\"\n",

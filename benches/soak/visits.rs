@@ -1,7 +1,7 @@
 //! Who comes to the relay: people who call somebody outside or each other, over every transport, and leave in every way;
 //! strangers; and an operator.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +35,8 @@ const LASTING: u64 = 4;
 const REFRESHED_EVERY: u32 = 1000;
 /// How long anything may take on loopback.
 const SOON: Duration = Duration::from_secs(10);
+/// Where peers outside are: not at the relay's own address, whose other ports are clients'.
+pub const PEERS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const CHANNEL: ChannelNumber = ChannelNumber::FIRST;
 
 /// What has been done.
@@ -117,13 +119,13 @@ impl Town {
     async fn visit(self: Arc<Self>, number: u64, end: Option<Instant>) {
         count(&self.counts.outside);
         let transport = [Transport::Udp, Transport::Tcp, Transport::Udp, Transport::Tls][(number % 4) as usize];
-        let leave = if number / 4 % 3 == 0 && end.is_none() { Leave::Silently } else { Leave::Politely };
+        let leave = if (number / 4).is_multiple_of(3) && end.is_none() { Leave::Silently } else { Leave::Politely };
         let visit = async {
             let mut client = self.allocate(transport, &issuer::user(number as usize)).await?;
-            let peer = UdpSocket::bind("127.0.0.1:0").await.map_err(ClientError::Io)?;
+            let peer = UdpSocket::bind((PEERS, 0)).await.map_err(ClientError::Io)?;
             client.client.channel_bind(CHANNEL, peer.local_addr().map_err(ClientError::Io)?).await?;
             peer.connect(client.relayed).await.map_err(ClientError::Io)?;
-            let mut ends = [End::Client(client), End::Peer(peer)];
+            let mut ends = [End::Client(Box::new(client)), End::Peer(peer)];
             self.talk(&mut ends, end).await?;
             Self::leave(ends, leave).await
         };
@@ -134,10 +136,11 @@ impl Town {
     async fn call(self: Arc<Self>, number: u64, end: Option<Instant>) {
         count(&self.counts.closed);
         let transports = [Transport::Udp, [Transport::Udp, Transport::Tls, Transport::Tcp][(number / 2 % 3) as usize]];
-        let leave = match number / 2 % 8 {
+        let leave = match number / 2 {
             _ if end.is_some() => Leave::Politely,
-            0 | 1 => Leave::Silently,
-            2 => Leave::Revoked,
+            // Few: what is revoked is remembered for as long as a token of it may be good, and is to be.
+            number if number % 64 == 2 => Leave::Revoked,
+            number if number.is_multiple_of(4) => Leave::Silently,
             _ => Leave::Politely,
         };
         let name = format!("call-{number}");
@@ -147,7 +150,7 @@ impl Town {
             let mut ben = self.allocate(transports[1], &ben).await?;
             ada.client.channel_bind(CHANNEL, ben.relayed).await?;
             ben.client.channel_bind(CHANNEL, ada.relayed).await?;
-            let mut ends = [End::Client(ada), End::Client(ben)];
+            let mut ends = [End::Client(Box::new(ada)), End::Client(Box::new(ben))];
             self.talk(&mut ends, end).await?;
             if leave == Leave::Revoked {
                 self.revoke(&name).await?;
@@ -223,8 +226,8 @@ impl Town {
     async fn leave(ends: [End; 2], leave: Leave) -> Result<(), ClientError> {
         if leave == Leave::Politely {
             for end in ends {
-                if let End::Client(Caller { client, .. }) = end {
-                    client.close().await?;
+                if let End::Client(caller) = end {
+                    caller.client.close().await?;
                 }
             }
         }
@@ -293,7 +296,7 @@ struct Caller {
 
 /// Who talks.
 enum End {
-    Client(Caller),
+    Client(Box<Caller>),
     Peer(UdpSocket),
 }
 
