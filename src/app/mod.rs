@@ -379,5 +379,6 @@ fn plane_settings(config: &Config) -> plane::Settings {
         relay: config.relay.addresses.clone(),
         ports: config.relay.ports.clone(),
         shards: config.shards,
+        tuning: config.tuning.clone(),
     }
 }

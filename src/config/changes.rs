@@ -49,6 +49,7 @@ fn doors(old: &Config, new: &Config) -> Vec<Compared> {
     let mut compared = table! { old new
         "server.realm" Applied realm;
         "server.shards" NeedsRestart shards;
+        "server.busy_poll" NeedsRestart tuning.busy_poll;
         "server.drain" Applied drain;
         "server.alternate" Applied turn.alternate;
         "server.state" NeedsRestart state;
@@ -63,7 +64,9 @@ fn doors(old: &Config, new: &Config) -> Vec<Compared> {
         "listen.send_age" NeedsRestart listen.send_age;
     }
     .to_vec();
+    let pinned = |config: &Config| !config.tuning.cores.is_empty();
     compared.extend([
+        ("server.pin", NeedsRestart, pinned(old) == pinned(new)),
         ("tls.certificate", Applied, certificate(old) == certificate(new)),
         ("tls.key", Applied, key(old) == key(new)),
         ("tls.name", Applied, names(old) == names(new)),

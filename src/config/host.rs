@@ -3,6 +3,9 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
+
 /// What a configuration needs to know of the host it is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Host {
@@ -12,6 +15,8 @@ pub struct Host {
     pub default_sources: Vec<IpAddr>,
     /// CPUs that this process may use, at least 1.
     pub cpus: usize,
+    /// The numbers of those CPUs. A quota may leave fewer threads' worth of them.
+    pub cores: Vec<usize>,
 }
 
 impl Host {
@@ -40,7 +45,9 @@ impl Host {
         let default_sources = far.into_iter().filter_map(|(any, far)| source_towards(any, far)).collect();
         // Without an answer one thread relays; that is slow, and not wrong.
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-        Ok(Self { addresses, default_sources, cpus })
+        let allowed = sched_getaffinity(Pid::from_raw(0))?;
+        let cores = (0..CpuSet::count()).filter(|&core| allowed.is_set(core) == Ok(true)).collect();
+        Ok(Self { addresses, default_sources, cpus, cores })
     }
 
     /// The addresses that a wildcard of `family` stands for: loopback is among them, so that a health check on the host
@@ -82,6 +89,7 @@ mod tests {
     fn this_host_has_loopback_and_sources_of_its_own() {
         let host = Host::survey().unwrap();
         assert!(host.addresses.contains(&Ipv4Addr::LOCALHOST.into()) && host.cpus >= 1);
+        assert!(host.cores.len() >= host.cpus, "{host:?}");
         assert!(host.default_sources.iter().all(|source| host.addresses.contains(source)), "{host:?}");
         assert!(host.default_sources.iter().filter(|source| source.is_ipv4()).count() <= 1);
     }

@@ -35,6 +35,7 @@ use toml::de::DeTable;
 
 use crate::auth::{Credentials, Destinations, SharedSecret, Terms};
 use crate::listen::PairFiles;
+use crate::plane::Tuning;
 use crate::policy::{PeerRules, Policy};
 use crate::time::Lifetime;
 use crate::{log, turn};
@@ -88,6 +89,8 @@ pub struct Config {
     pub realm: String,
     /// Threads that relay datagrams, 1 to 256.
     pub shards: usize,
+    /// How those threads run.
+    pub tuning: Tuning,
     /// How long running allocations may go on when the relay is told to stop.
     pub drain: Duration,
     /// The directory of what must survive a restart; `None` keeps nothing.
@@ -194,7 +197,7 @@ impl<'d> Reader<'d> {
             self.faults.add(None, "", format!("the addresses of this host cannot be listed: {}", reason(&error)));
             Host::default()
         });
-        let server = server::server(self, &self.section("server", &server::SERVER), host.cpus);
+        let server = server::server(self, &self.section("server", &server::SERVER), &host);
         let log = server::log(&self.section("log", &server::LOG));
         let (udp, listen, admin) = self.listeners(&host);
         let tls = tls::read(self, &self.section("tls", &tls::KEYS), listen.tls_place);
@@ -225,6 +228,7 @@ impl<'d> Reader<'d> {
         Some(Config {
             realm: server.realm,
             shards: server.shards,
+            tuning: server.tuning,
             drain: server.drain,
             state: server.state,
             udp,

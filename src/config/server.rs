@@ -12,8 +12,9 @@ use super::host::Host;
 use super::section::{Item, Section};
 use super::{Reader, listen};
 use crate::log::{Format, Settings};
+use crate::plane::Tuning;
 
-pub(super) const SERVER: [&str; 5] = ["realm", "shards", "drain", "alternate", "state"];
+pub(super) const SERVER: [&str; 7] = ["realm", "shards", "pin", "busy_poll", "drain", "alternate", "state"];
 pub(super) const ADMIN: [&str; 1] = ["listen"];
 pub(super) const LOG: [&str; 2] = ["format", "level"];
 
@@ -22,16 +23,19 @@ pub(super) const LOG: [&str; 2] = ["format", "level"];
 const LONGEST_REALM: usize = 32;
 /// More shards than the CPUs of the largest machines bring nothing.
 const MOST_SHARDS: u32 = 256;
+/// In microseconds. Who polls longer than a millisecond has a thread that never sleeps.
+const LONGEST_POLL: u32 = 1000;
 
 pub(super) struct Server {
     pub(super) realm: String,
     pub(super) shards: usize,
+    pub(super) tuning: Tuning,
     pub(super) drain: Duration,
     pub(super) alternate: Vec<SocketAddr>,
     pub(super) state: Option<PathBuf>,
 }
 
-pub(super) fn server(reader: &Reader<'_>, section: &Section<'_>, cpus: usize) -> Server {
+pub(super) fn server(reader: &Reader<'_>, section: &Section<'_>, host: &Host) -> Server {
     let realm =
         section.text("realm").map_or("hilum", |realm| {
             let graphic = |byte: u8| (byte.is_ascii_graphic() || byte == b' ') && byte != b'"' && byte != b'\\';
@@ -49,11 +53,36 @@ pub(super) fn server(reader: &Reader<'_>, section: &Section<'_>, cpus: usize) ->
         });
     let most = usize::try_from(MOST_SHARDS).unwrap_or(usize::MAX);
     let shards = match section.count("shards", 0..=MOST_SHARDS, 0) {
-        0 => cpus.clamp(1, most),
+        0 => host.cpus.clamp(1, most),
         shards => shards,
     };
     let drain = Duration::from_secs(section.number("drain", 0..=3600, 10).into());
-    Server { realm: realm.to_owned(), shards, drain, alternate: alternate(section), state: state(reader, section) }
+    let tuning = tuning(section, host, shards);
+    Server {
+        realm: realm.to_owned(),
+        shards,
+        tuning,
+        drain,
+        alternate: alternate(section),
+        state: state(reader, section),
+    }
+}
+
+fn tuning(section: &Section<'_>, host: &Host, shards: usize) -> Tuning {
+    let busy_poll = u16::try_from(section.number("busy_poll", 0..=LONGEST_POLL, 0)).unwrap_or(0);
+    if !section.flag("pin", false) {
+        return Tuning { busy_poll, ..Tuning::default() };
+    }
+    let cores: Vec<usize> = host.cores.iter().copied().take(shards).collect();
+    if cores.len() < shards {
+        let message = format!(
+            "would put {shards} shards on {} CPUs, which are all that this process may use; lower shards, allow it more \
+             CPUs, or set it to false",
+            cores.len()
+        );
+        section.fault(section.value("pin").and_then(|item| item.place), "pin", message);
+    }
+    Tuning { cores, busy_poll }
 }
 
 /// Where what must survive a restart is kept: the directory that is named, else the one that systemd gives the service

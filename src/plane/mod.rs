@@ -20,6 +20,7 @@ mod stream;
 mod sys;
 mod telling;
 mod trains;
+mod tuning;
 mod udp;
 mod wake;
 
@@ -36,6 +37,7 @@ pub use outbox::Patience;
 pub use shard::{Fact, Mail, Shard, ShardHandle, Undelivered};
 pub use start::{NotStopped, Plane, StartError, seed, start};
 pub use stream::{Inbound, ShardGone, StreamGate};
+pub use tuning::Tuning;
 pub use udp::UdpNet;
 pub use wake::Waker;
 
@@ -51,6 +53,8 @@ pub struct Settings {
     pub ports: RangeInclusive<u16>,
     /// Threads that relay, 1 at least.
     pub shards: usize,
+    /// How they run.
+    pub tuning: Tuning,
 }
 
 /// An address that relayed ports are opened on.

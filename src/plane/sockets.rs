@@ -4,14 +4,14 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::ports::{Chance, Numbers};
 use super::trains::Habit;
-use super::{RelayAddress, sys};
+use super::{RelayAddress, Tuning, sys};
 use crate::addr::{Family, RelayedAddr};
 use crate::time::Moment;
 use crate::turn::{Opened, Pool, Port, PortKey};
@@ -146,12 +146,19 @@ pub(super) struct Ports {
     addresses: Vec<RelayAddress>,
     numbers: Mutex<(Chance, Vec<Numbers>)>,
     spare: Mutex<HashMap<PortKey, RelaySocket>>,
+    tuning: Arc<Tuning>,
 }
 
 impl Ports {
     pub(super) fn new(addresses: Vec<RelayAddress>, range: &core::ops::RangeInclusive<u16>, chance: Chance) -> Self {
         let numbers = addresses.iter().map(|address| Numbers::new(address.local, range.clone())).collect();
-        Self { addresses, numbers: Mutex::new((chance, numbers)), spare: Mutex::default() }
+        Self { addresses, numbers: Mutex::new((chance, numbers)), spare: Mutex::default(), tuning: Arc::default() }
+    }
+
+    /// The same, with sockets that poll as they are told.
+    pub(super) fn tuned(mut self, tuning: &Arc<Tuning>) -> Self {
+        self.tuning = Arc::clone(tuning);
+        self
     }
 
     /// Opens a port or a pair. `None`: the range or the descriptors are used up.
@@ -198,6 +205,8 @@ impl Ports {
 
     fn keep(&self, socket: RelaySocket, relayed: SocketAddr) -> Option<Port> {
         let key = socket.key()?;
+        // What a listener may, which was bound before, this one may as well.
+        self.tuning.poll_busily(&socket).ok();
         self.spare.lock().unwrap_or_else(PoisonError::into_inner).insert(key, socket);
         Some(Port::new(key, RelayedAddr::new(relayed)))
     }

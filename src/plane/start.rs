@@ -36,6 +36,8 @@ pub enum StartError {
         /// What the system says.
         cause: io::Error,
     },
+    /// The sockets may not poll busily.
+    BusyPoll(io::Error),
     /// The system gave no epoll set, eventfd, thread or randomness.
     System(io::Error),
     /// `shards` is 0.
@@ -47,6 +49,11 @@ impl fmt::Display for StartError {
         match self {
             // An address of ours, not a patient's: the operator needs it to find the fault.
             Self::Listen { address, cause } => write!(formatter, "cannot listen on udp {address}: {cause}"),
+            Self::BusyPoll(cause) => write!(
+                formatter,
+                "the system refuses busy polling: {cause}; server.busy_poll beyond net.core.busy_read needs CAP_NET_ADMIN: \
+                 raise that sysctl, give the capability, or set it to 0"
+            ),
             Self::System(cause) => write!(formatter, "the system refuses what a shard needs: {cause}"),
             Self::NoShards => formatter.write_str("0 shards: at least 1 is needed"),
         }
@@ -56,7 +63,7 @@ impl fmt::Display for StartError {
 impl core::error::Error for StartError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Listen { cause, .. } | Self::System(cause) => Some(cause),
+            Self::Listen { cause, .. } | Self::BusyPoll(cause) | Self::System(cause) => Some(cause),
             Self::NoShards => None,
         }
     }
@@ -114,7 +121,8 @@ pub fn start(
     }
     raise_descriptor_limit();
     let chance = Chance::System(Box::new(SystemRandom::new().map_err(StartError::System)?));
-    let ports = Arc::new(Ports::new(settings.relay.clone(), &settings.ports, chance));
+    let tuning = Arc::new(settings.tuning.clone());
+    let ports = Arc::new(Ports::new(settings.relay.clone(), &settings.ports, chance).tuned(&tuning));
     let (facts, receiver) = sync_channel(WAITING_FACTS);
     let (mut shards, mut handles, mut gates) = (Vec::new(), Vec::new(), Vec::new());
     let (udp, sockets) = bind_all(&settings)?;
@@ -124,6 +132,7 @@ pub fn start(
         let index = shards.len();
         let net = UdpNet::new(clock, listeners, ports.clone(), waker.clone(), rings);
         let (net, gate) = net.map_err(StartError::System)?;
+        tuning.wait_busily(&net);
         let (mut shard, handle) = Shard::new(index, net, make_relay(index), waker, facts.clone());
         shard.fill();
         shards.push(shard);
@@ -134,8 +143,9 @@ pub fn start(
     let (sender, done) = sync_channel(shards.len());
     let mut plane = Plane { udp, handles, gates, facts: Some(receiver), threads: Vec::new(), done, clock };
     for (index, shard) in shards.into_iter().enumerate() {
-        let sender = sender.clone();
+        let (sender, tuning) = (sender.clone(), Arc::clone(&tuning));
         let thread = std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+            tuning.pin(index);
             shard.run();
             sender.try_send(index).ok();
         });
@@ -164,6 +174,7 @@ fn bind_all(settings: &Settings) -> Result<(Vec<SocketAddr>, Vec<Vec<OwnedFd>>),
         check_free(address).map_err(refused)?;
         for shard in &mut listeners {
             let (socket, at) = bind_listener(address).map_err(refused)?;
+            settings.tuning.poll_busily(&socket).map_err(StartError::BusyPoll)?;
             // The first socket settles what port 0 means for the others.
             address = at;
             shard.push(socket);

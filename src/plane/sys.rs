@@ -423,6 +423,53 @@ pub(super) fn set_dont_fragment(socket: BorrowedFd<'_>, family: Family, wanted: 
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// Has reads of a socket look for packets in the network interface for so many microseconds (`SO_BUSY_POLL`).
+pub(super) fn set_busy_poll(socket: BorrowedFd<'_>, microseconds: u16) -> io::Result<()> {
+    let value = c_int::from(microseconds);
+    // SAFETY: the option's value is an int that outlives the call.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_BUSY_POLL,
+            ptr::from_ref(&value).cast(),
+            size_of::<c_int>() as libc::socklen_t,
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Has waiting in an epoll set look there for so many microseconds (`EPIOCSPARAMS`, Linux 6.9).
+pub(super) fn set_busy_wait(epoll: BorrowedFd<'_>, microseconds: u16) -> io::Result<()> {
+    // SAFETY: zeroed C struct of plain numbers.
+    let mut params: libc::epoll_params = unsafe { mem::zeroed() };
+    params.busy_poll_usecs = microseconds.into();
+    // Packets at a time; more would need CAP_NET_ADMIN.
+    params.busy_poll_budget = 64;
+    // SAFETY: the kernel reads a struct epoll_params, which outlives the call; on another descriptor, or if it is older,
+    // it refuses the number.
+    let result = unsafe { libc::ioctl(epoll.as_raw_fd(), libc::EPIOCSPARAMS, ptr::from_ref(&params)) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// How `SO_BUSY_POLL` is set, for tests of [`set_busy_poll`].
+#[cfg(test)]
+pub(super) fn busy_poll(socket: BorrowedFd<'_>) -> c_int {
+    let mut value: c_int = -1;
+    let mut length = size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: the option's value is an int; pointer and length are a local's.
+    unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_BUSY_POLL,
+            ptr::from_mut(&mut value).cast(),
+            &raw mut length,
+        );
+    }
+    value
+}
+
 /// How `IP_MTU_DISCOVER` is set, for tests of [`set_dont_fragment`].
 #[cfg(test)]
 pub(super) fn mtu_discover(socket: BorrowedFd<'_>) -> c_int {

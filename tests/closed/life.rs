@@ -15,6 +15,7 @@ use hilum::auth::{Authenticator, LONGEST_REVOCATION, Revocation, Revocations, Re
 use hilum::plane::sim::{Faults, Sent, Sim, SimNet, SimStream};
 use hilum::plane::{
     Fact, Inbound, Mail, Opening, Patience, RelayAddress, Settings as PlaneSettings, Shard, ShardHandle, StreamGate,
+    Tuning,
 };
 use hilum::policy::{PeerRefusal, PeerRules, Policy, Quota, seal};
 use hilum::time::Lifetime;
@@ -157,7 +158,13 @@ impl Life {
             let address = text.parse().unwrap();
             RelayAddress { local: address, external: address }
         });
-        let plane = PlaneSettings { udp: Vec::new(), relay: relay.to_vec(), ports: PORTS, shards: SHARDS };
+        let plane = PlaneSettings {
+            udp: Vec::new(),
+            relay: relay.to_vec(),
+            ports: PORTS,
+            shards: SHARDS,
+            tuning: Tuning::default(),
+        };
         let sim = Sim::new(seed, &plane, START);
         sim.set_faults(Faults { lost: 10, doubled: 20, delay: DELAY });
         let common = Common::with_addresses(QUOTA, &relay.map(|address| address.external), &OPENED, &[]);

@@ -9,6 +9,8 @@ use crate::world::{check, config};
 const EDITS: &[(&str, &str, &str)] = &[
     ("server", "realm", "\"clinic\""),
     ("server", "shards", "7"),
+    ("server", "pin", "true"),
+    ("server", "busy_poll", "50"),
     ("server", "drain", "11"),
     ("server", "alternate", "[\"203.0.113.7:3478\"]"),
     ("server", "state", "\"/var/lib/hilum\""),

@@ -35,8 +35,9 @@ fn compare(text: &str, outcome: &Result<(), Faults>, expected: &[(usize, &str, &
 
 #[test]
 fn a_number_out_of_bounds_names_the_bounds() {
-    let keys: [(&str, &str, u32, u32); 19] = [
+    let keys: [(&str, &str, u32, u32); 20] = [
         ("server", "shards", 0, 256),
+        ("server", "busy_poll", 0, 1000),
         ("server", "drain", 0, 3600),
         ("listen", "stranger_deadline", 1, 60),
         ("listen", "connections_per_source", 1, 100_000),

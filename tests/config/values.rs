@@ -96,6 +96,18 @@ fn shards_are_the_cpus_unless_counted() {
 }
 
 #[test]
+fn each_shard_has_a_cpu_of_its_own_if_the_process_may_use_so_many() {
+    let tuning = config("").tuning;
+    assert_eq!((tuning.cores, tuning.busy_poll), (vec![], 0));
+    let cores = |text: &str| config(text).tuning.cores;
+    assert_eq!(cores("[server]\npin = true"), [1, 2, 3, 5]);
+    assert_eq!(cores("[server]\npin = true\nshards = 5"), [1, 2, 3, 5, 8]);
+    let faults = check(&format!("[server]\npin = true\nshards = 6\n{AUTH}")).unwrap_err().to_string();
+    assert!(faults.starts_with("hilum.toml:2: server.pin: would put 6 shards on 5 CPUs, which are all"), "{faults}");
+    assert_eq!(config("[server]\nbusy_poll = 50").tuning.busy_poll, 50);
+}
+
+#[test]
 fn an_empty_address_turns_metrics_off() {
     assert_eq!(config("").admin, Some("127.0.0.1:9478".parse().unwrap()));
     assert_eq!(config("[admin]\nlisten = \"\"").admin, None);

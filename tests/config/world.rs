@@ -107,6 +107,7 @@ pub fn world() -> World {
             addresses: addresses.to_vec(),
             default_sources: ["10.0.0.5", "2001:db8::5"].map(|ip| ip.parse().unwrap()).to_vec(),
             cpus: 4,
+            cores: vec![1, 2, 3, 5, 8],
         },
     }
 }

@@ -7,7 +7,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use hilum::plane::sim::{Sent, Sim, SimNet};
-use hilum::plane::{RelayAddress, Settings, Shard};
+use hilum::plane::{RelayAddress, Settings, Shard, Tuning};
 use hilum::policy::{Quota, RateLimit};
 use hilum::time::UnixTime;
 use hilum::turn::Common;
@@ -31,7 +31,13 @@ struct World {
 impl World {
     fn new() -> Self {
         let address = RelayAddress { local: [10, 0, 0, 5].into(), external: [203, 0, 113, 5].into() };
-        let settings = Settings { udp: Vec::new(), relay: vec![address], ports: 50_000..=50_999, shards: 1 };
+        let settings = Settings {
+            udp: Vec::new(),
+            relay: vec![address],
+            ports: 50_000..=50_999,
+            shards: 1,
+            tuning: Tuning::default(),
+        };
         let sim = Sim::new(1, &settings, UnixTime::from_secs(1_700_000_000));
         let common = Common::new(Quota { total: 1000, per_subject: 1000 }, &[address.external]);
         let turn = hilum::turn::Settings { spare_ports: 8, user_rate: RATE, ..hilum::turn::Settings::default() };

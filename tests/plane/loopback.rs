@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hilum::addr::{Family, Transport};
 use hilum::clock::SystemClock;
-use hilum::plane::{self, Mail, Plane, RelayAddress, Settings};
+use hilum::plane::{self, Mail, Plane, RelayAddress, Settings, Tuning};
 use hilum::policy::Quota;
 use hilum::turn::{Common, Direction, EndCause, Event, Families};
 
@@ -18,7 +18,13 @@ const LOCALHOST: [u8; 4] = [127, 0, 0, 1];
 /// A plane on a port that the system chooses: tests may run side by side.
 fn plane(shards: usize) -> (Plane, SocketAddr) {
     let address = RelayAddress { local: LOCALHOST.into(), external: LOCALHOST.into() };
-    let settings = Settings { udp: vec![(LOCALHOST, 0).into()], relay: vec![address], ports: 30_000..=39_999, shards };
+    let settings = Settings {
+        udp: vec![(LOCALHOST, 0).into()],
+        relay: vec![address],
+        ports: 30_000..=39_999,
+        shards,
+        tuning: Tuning::default(),
+    };
     let common = Common::new(Quota { total: 1000, per_subject: 1000 }, &[LOCALHOST.into()]);
     let plane = plane::start(settings, SystemClock::start(), |shard| relay(&common, shard, 8)).unwrap();
     let listener = plane.udp[0];

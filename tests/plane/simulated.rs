@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use hilum::addr::{ClientAddr, ConnectionId, FiveTuple, Link, Transport};
 use hilum::plane::sim::{Faults, Sent, Sim, SimNet, SimStream};
-use hilum::plane::{Fact, Inbound, Mail, Opening, Patience, RelayAddress, Settings, Shard, ShardHandle, StreamGate};
+use hilum::plane::{
+    Fact, Inbound, Mail, Opening, Patience, RelayAddress, Settings, Shard, ShardHandle, StreamGate, Tuning,
+};
 use hilum::policy::Quota;
 use hilum::time::UnixTime;
 use hilum::turn::{Common, EndCause, Event};
@@ -38,7 +40,8 @@ fn world(seed: u64, shards: usize) -> World {
 /// A world whose facts find so much room.
 fn with_facts(seed: u64, shards: usize, room: usize) -> World {
     let address = RelayAddress { local: [10, 0, 0, 5].into(), external: [203, 0, 113, 5].into() };
-    let settings = Settings { udp: Vec::new(), relay: vec![address], ports: 50_000..=50_999, shards };
+    let settings =
+        Settings { udp: Vec::new(), relay: vec![address], ports: 50_000..=50_999, shards, tuning: Tuning::default() };
     let sim = Sim::new(seed, &settings, UnixTime::from_secs(1_700_000_000));
     let common = Common::new(Quota { total: 1000, per_subject: 1000 }, &[address.external]);
     let (sender, facts) = sync_channel(room);

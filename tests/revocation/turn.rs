@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 use hilum::auth::{Revocation, Revocations, Revoked};
 use hilum::plane::sim::{Sent, Sim, SimNet};
-use hilum::plane::{Fact, Mail, RelayAddress, Settings, Shard, ShardHandle};
+use hilum::plane::{Fact, Mail, RelayAddress, Settings, Shard, ShardHandle, Tuning};
 use hilum::policy::Quota;
 use hilum::time::Lifetime;
 use hilum::turn::{Common, EndCause, Event, Relay};
@@ -27,7 +27,13 @@ struct World {
 impl World {
     fn new() -> Self {
         let address = RelayAddress { local: [10, 0, 0, 5].into(), external: RELAY_V4.parse().unwrap() };
-        let settings = Settings { udp: Vec::new(), relay: vec![address], ports: 50_000..=50_999, shards: 1 };
+        let settings = Settings {
+            udp: Vec::new(),
+            relay: vec![address],
+            ports: 50_000..=50_999,
+            shards: 1,
+            tuning: Tuning::default(),
+        };
         let sim = Sim::new(7, &settings, START);
         let common = Common::new(Quota { total: 1000, per_subject: 1000 }, &[address.external]);
         let revocations = Arc::new(Revocations::new());

@@ -10,7 +10,7 @@ use hilum::auth::{Authenticator, Credentials, NonceKey, StaticUser};
 use hilum::client::{Credential, Options, TurnClient, TurnUri};
 use hilum::clock::SystemClock;
 use hilum::listen::{Connections, Identity, Listeners, PairFiles, Running, Settings, Tls};
-use hilum::plane::{self, Mail, Plane, RelayAddress};
+use hilum::plane::{self, Mail, Plane, RelayAddress, Tuning};
 use hilum::policy::{PeerRules, Policy, Quota};
 use hilum::time::Lifetime;
 use hilum::turn::{Common, Discard, EndCause, Relay};
@@ -124,7 +124,13 @@ impl World {
 
     pub(crate) fn with(settings: &Settings, pair: Pair, tls: Arc<Tls>) -> Self {
         let address = RelayAddress { local: LOCALHOST.into(), external: LOCALHOST.into() };
-        let plane = plane::Settings { udp: Vec::new(), relay: vec![address], ports: 20_000..=29_999, shards: 1 };
+        let plane = plane::Settings {
+            udp: Vec::new(),
+            relay: vec![address],
+            ports: 20_000..=29_999,
+            shards: 1,
+            tuning: Tuning::default(),
+        };
         let common = Common::new(Quota { total: 1000, per_subject: 1000 }, &[LOCALHOST.into()]);
         let plane = plane::start(plane, SystemClock::start(), |_| relay(&common)).unwrap();
         let listeners = Listeners::bind(settings).unwrap();

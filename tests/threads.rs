@@ -1,0 +1,153 @@
+//! `hilum serve` as a process: on which CPUs its threads may run, and what it says when it may not poll busily.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that fails should say where")]
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// Far more than a start takes: only a failing test waits for it.
+const SOON: u32 = 400;
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A relay, and what it was started with.
+struct Relay {
+    process: Child,
+    _folder: TempDir,
+}
+
+fn configuration(server: &str) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("secret"), "open sesame, said Ali Baba").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(folder.path().join("secret"), mode).unwrap();
+    let file = folder.path().join("hilum.toml");
+    let text = format!(
+        "[server]\n{server}\n[listen]\nudp = [\"127.0.0.1:0\"]\ntcp = []\n[relay]\naddresses = [\"127.0.0.1\"]\n\
+         [auth]\nshared_secret_files = [\"secret\"]\n[admin]\nlisten = \"\"\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    (folder, file)
+}
+
+impl Relay {
+    /// Starts it behind a command that changes what it may.
+    fn start(server: &str, behind: &[&str]) -> Self {
+        let (folder, file) = configuration(server);
+        let mut command = Command::new(behind[0]);
+        command.args(&behind[1..]).arg(env!("CARGO_BIN_EXE_hilum")).arg("serve").arg("--config").arg(&file);
+        let process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self { process, _folder: folder }
+    }
+
+    /// The CPUs of each thread that has a name of ours, once there are so many.
+    fn shards(&mut self, count: usize) -> BTreeMap<String, String> {
+        for _ in 0..SOON {
+            assert_eq!(self.process.try_wait().unwrap(), None, "the relay has ended");
+            let shards = threads(self.process.id());
+            if shards.len() == count && shards.values().all(|cpus| !cpus.is_empty()) {
+                return shards;
+            }
+            std::thread::sleep(LOOK);
+        }
+        panic!("the shards do not start: {:?}", threads(self.process.id()));
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// Name and CPUs of the shards of a process.
+fn threads(process: u32) -> BTreeMap<String, String> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    tasks
+        .filter_map(|task| {
+            let status = std::fs::read_to_string(task.ok()?.path().join("status")).ok()?;
+            let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+            let name = field("Name:")?;
+            name.starts_with("shard-").then(|| (name.to_owned(), field("Cpus_allowed_list:").unwrap().to_owned()))
+        })
+        .collect()
+}
+
+/// What this process may use, as the system writes it and one by one.
+fn allowed() -> (String, Vec<usize>) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim().to_owned();
+    let each = list.split(',').flat_map(|part| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        first.parse::<usize>().unwrap()..=last.parse().unwrap()
+    });
+    let each = each.collect();
+    (list, each)
+}
+
+#[test]
+fn each_shard_is_held_on_a_cpu_of_its_own() {
+    let (_, cpus) = allowed();
+    let shards = cpus.len().min(2);
+    let mut relay = Relay::start(&format!("pin = true\nshards = {shards}"), &["env"]);
+    let expected = (0..shards).map(|shard| (format!("shard-{shard}"), cpus[shard].to_string()));
+    let found = relay.shards(shards);
+    // A thread has its name before it has its CPU.
+    let mut found = found;
+    for _ in 0..SOON {
+        if found.values().all(|cpus| cpus.parse::<usize>().is_ok()) {
+            break;
+        }
+        std::thread::sleep(LOOK);
+        found = relay.shards(shards);
+    }
+    assert_eq!(found, expected.collect());
+}
+
+#[test]
+fn without_a_word_shards_run_anywhere() {
+    let mut relay = Relay::start("shards = 1", &["env"]);
+    assert_eq!(relay.shards(1)["shard-0"], allowed().0);
+}
+
+#[test]
+fn the_cpus_are_those_that_the_process_may_use() {
+    let last = allowed().1.last().unwrap().to_string();
+    let mut relay = Relay::start("pin = true", &["taskset", "-c", &last]);
+    assert_eq!(relay.shards(1)["shard-0"], last);
+    let (_folder, file) = configuration("pin = true\nshards = 2");
+    let mut check = Command::new("taskset");
+    check.args(["-c", &last, env!("CARGO_BIN_EXE_hilum"), "check"]).arg(file);
+    let output = check.output().expect("taskset is of Debian's package util-linux");
+    assert!(!output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("server.pin: would put 2 shards on 1 CPUs"), "{said}");
+}
+
+// Newer systems let everybody; those that do not are quoted.
+#[test]
+fn a_relay_that_may_not_poll_busily_says_what_it_lacks() {
+    // Whoever is root here gives the capability away; others never had it.
+    let root = std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    let behind: &[&str] =
+        if root { &["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"] } else { &["env"] };
+    let mut relay = Relay::start("shards = 1\nbusy_poll = 1000", behind);
+    for _ in 0..SOON {
+        if threads(relay.process.id()).len() == 1 {
+            return;
+        }
+        if let Some(status) = relay.process.try_wait().unwrap() {
+            let mut said = String::new();
+            relay.process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            assert!(!status.success());
+            assert!(said.contains("server.busy_poll beyond net.core.busy_read needs CAP_NET_ADMIN"), "{said}");
+            return;
+        }
+        std::thread::sleep(LOOK);
+    }
+    panic!("the relay neither starts nor ends");
+}
