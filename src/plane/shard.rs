@@ -19,6 +19,8 @@ const MAILBOX: usize = 16;
 /// Ports opened per turn at most, or as many as the turn has taken: an opening costs some five system calls, and media
 /// waits meanwhile. So a storm of allocations, which a batch bounds, finds the stock as full as the batch before.
 const OPENINGS_PER_TURN: usize = 8;
+/// Ports closed per turn at most: closing one takes the system up to 10 µs, and many thousands may end at once.
+const CLOSINGS_PER_TURN: usize = 64;
 /// Places that one letter looks at: about a millisecond, for which media waits.
 const SURVEYED_PER_LETTER: u32 = 4096;
 /// How long a pool rests when nothing could be opened.
@@ -179,6 +181,8 @@ pub struct Shard<N> {
     hungry: bool,
     /// Ports that allocations have taken in this turn.
     taken: usize,
+    /// More ports may have to be closed than the last turn could.
+    closing: bool,
     publish_at: Moment,
     now: Now,
 }
@@ -200,6 +204,7 @@ impl<N: Net> Shard<N> {
             dry_until: [Moment::ZERO; Pool::ALL.len()],
             hungry: true,
             taken: 0,
+            closing: false,
             publish_at: Moment::ZERO,
             now: Now::default(),
         };
@@ -226,7 +231,7 @@ impl<N: Net> Shard<N> {
         let later = (!self.facts.is_done()).then(|| self.now.moment + TOLD_EVERY);
         // Who is idle publishes in time as well: the last second's numbers do not wait for another packet.
         let next = self.relay.deadline().into_iter().chain(later).fold(self.publish_at, Moment::min);
-        self.now = self.net.wait(Some(if self.hungry { Moment::ZERO } else { next }));
+        self.now = self.net.wait(Some(if self.hungry || self.closing { Moment::ZERO } else { next }));
         let goes_on = !self.published.stop.load(Ordering::Acquire);
         if goes_on {
             self.read_mail();
@@ -234,7 +239,7 @@ impl<N: Net> Shard<N> {
         } else {
             self.relay.end_all(EndCause::Stopped, self.now);
         }
-        self.tidy();
+        self.tidy(if goes_on { CLOSINGS_PER_TURN } else { usize::MAX });
         if goes_on {
             self.refill();
         }
@@ -287,23 +292,32 @@ impl<N: Net> Shard<N> {
         }
     }
 
-    /// What has run out ends; ports without an owner are closed; facts go to whoever wants to know.
-    fn tidy(&mut self) {
+    /// What has run out ends; ports without an owner are closed, so many at most; facts go to whoever wants to know.
+    fn tidy(&mut self, closings: usize) {
         while let Some(connection) = self.net.take_disconnected() {
             self.relay.connection_closed(connection, self.now);
         }
         if self.relay.deadline().is_some_and(|deadline| deadline <= self.now.moment) {
             self.relay.tick(self.now);
         }
-        while let Some(port) = self.relay.take_closed() {
-            self.net.close(port);
-        }
+        self.close(closings);
         while let Some(event) = self.relay.take_event() {
             self.net.observe(&event);
             let taken = self.facts.take(Fact { shard: self.index, event, now: self.now });
             count(&self.published.facts_lost, usize::from(!taken));
         }
         count(&self.published.facts_lost, self.facts.tell());
+    }
+
+    fn close(&mut self, most: usize) {
+        self.closing = true;
+        for _ in 0..most {
+            let Some(port) = self.relay.take_closed() else {
+                self.closing = false;
+                return;
+            };
+            self.net.close(port);
+        }
     }
 
     fn refill(&mut self) {

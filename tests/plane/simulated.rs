@@ -106,6 +106,31 @@ fn facts_that_find_no_room_are_told_when_there_is_some() {
 }
 
 #[test]
+fn ports_of_many_allocations_that_end_at_once_are_closed_a_few_per_turn() {
+    let mut world = world(10, 1);
+    (0..5).for_each(|_| world.settle());
+    let spare = world.sim.open_ports();
+    for number in 0..200 {
+        TurnClient::default().allocate(&mut world.exchange(host(&format!("198.51.100.1:{}", 5000 + number)))).unwrap();
+    }
+    (0..5).for_each(|_| world.settle());
+    assert_eq!(world.sim.open_ports(), 200 + spare);
+    world.handles[0].send(Mail::EndAll).unwrap();
+    let late = host("198.51.100.2:5000");
+    world.sim.client_sends(late, 0, &TurnClient::default().request(Method::Binding, &[]));
+    // The letter is read in the turn that hears the client as well, and all of them have ended then.
+    world.turn();
+    assert_eq!(world.shards[0].relay().allocations(), 0);
+    assert!(matches!(world.sim.take_sent(), Some(Sent::ToClient { client, .. }) if client.client.socket() == late));
+    let mut open = vec![world.sim.open_ports()];
+    for _ in 0..3 {
+        world.turn();
+        open.push(world.sim.open_ports());
+    }
+    assert_eq!(open, [136, 72, 8, 0].map(|ports| ports + spare));
+}
+
+#[test]
 fn the_supply_is_filled_a_few_ports_per_turn() {
     let mut world = world(1, 1);
     let mut open = Vec::new();
