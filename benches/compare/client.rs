@@ -57,7 +57,7 @@ impl Call {
         Self::begin(sockets.map(|socket| End { socket, framed: true }))
     }
 
-    fn begin(ends: [End; 2]) -> Self {
+    pub fn begin(ends: [End; 2]) -> Self {
         let call = Self { ends, rehearsal: Rehearsal::new(hilum::client::random().unwrap()) };
         for end in &call.ends {
             end.socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -137,7 +137,7 @@ impl Client {
         }
     }
 
-    fn channel(&mut self, peer: SocketAddr) -> Option<()> {
+    pub fn channel(&mut self, peer: SocketAddr) -> Option<()> {
         self.ask(Operation::ChannelBind(CHANNEL, peer)).map(|_| ())
     }
 

@@ -137,17 +137,17 @@ fn silent(server: &Server, number: usize) {
 }
 
 /// A call with its packets counted.
-struct Watched {
+pub struct Watched {
     call: Call,
-    sent: u64,
-    received: u64,
+    pub sent: u64,
+    pub received: u64,
     /// When a packet arrived last.
     last: Instant,
-    slowest: Duration,
+    pub slowest: Duration,
 }
 
 impl Watched {
-    fn new(call: Call) -> Self {
+    pub fn new(call: Call) -> Self {
         Self { call, sent: 0, received: 0, last: Instant::now(), slowest: Duration::ZERO }
     }
 
@@ -174,7 +174,7 @@ impl Watched {
 }
 
 /// Media in both calls for a while, and as long as `busy` says; then until nothing can be on its way any more.
-fn watch(calls: &mut [Watched; 2], sent: &mut Vec<Instant>, busy: impl Fn() -> bool) {
+pub fn watch(calls: &mut [Watched; 2], sent: &mut Vec<Instant>, busy: impl Fn() -> bool) {
     let began = Instant::now();
     let mut next = began;
     let mut stopped = None;

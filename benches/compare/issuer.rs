@@ -1,8 +1,9 @@
 //! Who may use the relays: a user name with a password, the same on each, and call tokens, which Hilum alone takes.
 
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
-use hilum::auth::token::{Algorithm, Claims, Limits, PasswordKey};
+use hilum::auth::token::{Algorithm, Claims, Limits, PasswordKey, PeerRange};
 use hilum::auth::{Key, Keyring, Validity};
 use hilum::client::Credential;
 use hilum::clock::SystemClock;
@@ -48,6 +49,16 @@ pub fn token(call: &str, party: &str) -> Credential {
 
 /// The same, as the two strings that a browser has.
 pub fn minted(call: &str, party: &str) -> (String, Vec<u8>) {
+    signed(call, party, Vec::new())
+}
+
+/// A token that reaches a peer outside, and so has opened ports.
+pub fn outward(call: &str, peer: IpAddr) -> Credential {
+    let (username, password) = signed(call, "a", vec![peer.to_string().parse().unwrap()]);
+    Credential::new(username, password).unwrap()
+}
+
+fn signed(call: &str, party: &str, peers: Vec<PeerRange>) -> (String, Vec<u8>) {
     let claims = Claims {
         issuer: ISSUER.parse().unwrap(),
         audience: CLUSTER.parse().unwrap(),
@@ -59,7 +70,7 @@ pub fn minted(call: &str, party: &str) -> (String, Vec<u8>) {
         party: party.parse().unwrap(),
         regions: vec!["north".parse().unwrap()],
         limits: Limits::default(),
-        peers: Vec::new(),
+        peers,
     };
     let minted = SIGNING.mint(KID.parse().unwrap(), &PasswordKey::new(PASSWORD_KEY), &claims).unwrap();
     (minted.username, minted.password.as_bytes().to_vec())

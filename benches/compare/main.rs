@@ -27,6 +27,7 @@ mod latency;
 mod load;
 mod machine;
 mod many;
+mod memory;
 mod offered;
 mod outside;
 mod paced;
@@ -76,13 +77,14 @@ impl Plan {
 /// A part of the run: its name, on the command line and for its marks in the document, and what it does.
 type Named = (&'static str, fn(&Plan) -> Part);
 
-const PARTS: [Named; 9] = [
+const PARTS: [Named; 10] = [
     ("outside", outside::run),
     ("between", between::run),
     ("streams", streams::run),
     ("requests", requests::run),
     ("storm", storm::run),
     ("crowd", crowd::run),
+    ("memory", memory::run),
     ("latency", latency::run),
     ("offered", offered::run),
     ("growth", growth::run),
