@@ -204,6 +204,16 @@ fn the_programs_of_the_corpus_reach_every_part_of_the_relay() {
 }
 
 #[test]
+fn the_calls_of_the_corpus_reach_each_other_and_the_peer_outside() {
+    let carried: BTreeMap<String, [u64; 2]> =
+        corpus("relay_calls").into_iter().map(|(name, program)| (name, targets::run_calls(&program))).collect();
+    let of = |name: &str| carried[name];
+    assert_eq!((of("call"), of("two_calls")), ([2, 0], [6, 0]));
+    assert_eq!((of("strangers_to_each_other"), of("outward"), of("revoked")), ([0, 0], [0, 1], [5, 0]));
+    assert_eq!((of("outward_in_a_call"), of("one_sided")), ([4, 0], [1, 0]));
+}
+
+#[test]
 fn the_programs_of_the_corpus_open_the_seals_they_are_about() {
     let opened: BTreeMap<_, _> =
         targets::seal::programs().into_iter().map(|(name, program)| (name, targets::seal::run(&program))).collect();

@@ -4,7 +4,7 @@
 #[path = "relay_model.rs"]
 mod model;
 #[path = "relay_world.rs"]
-mod world;
+pub mod world;
 
 use hilum::addr::{FiveTuple, Link, PeerAddr};
 use hilum::turn::{EndCause, Origin, Tally, Verdict};

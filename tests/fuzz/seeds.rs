@@ -84,6 +84,9 @@ pub fn seeds() -> Vec<Seed> {
     for (name, bytes) in programs() {
         add("relay_authenticated", name, bytes);
     }
+    for (name, bytes) in calls() {
+        add("relay_calls", name, bytes);
+    }
     seeds
 }
 
@@ -472,5 +475,40 @@ fn programs() -> Vec<(&'static str, Vec<u8>)> {
         ("mismatches", [&refresh(0, 6)[..], &permit(0, 0), &allocate(0), &allocate(0), &permit(0, 3)].concat()),
         ("credential_ended_before", [&wait(8)[..], &[0, 0, 16]].concat()),
         ("spoiled", vec![0, 0, 0x20, 203, 0, 40, 1, 255, 0, 60, 1, 3, 0, 2, 9, 7]),
+    ]
+}
+
+/// Steps of the parties of calls: 0, 1 and 2 are of one call, 3 and 4 of another, and 2 reaches a peer outside, which 5
+/// stands for.
+fn calls() -> Vec<(&'static str, Vec<u8>)> {
+    let allocate = |party: u8| vec![party];
+    let bind = |party: u8, peer: u8| vec![5 << 3 | party, 0, peer];
+    let permit = |party: u8, peer: u8| vec![10 << 3 | party, peer];
+    let says = |party: u8| vec![14 << 3 | party, 0, 2, b'h', b'i'];
+    let sends = |party: u8, peer: u8| vec![21 << 3 | party, peer, 3, b'y', b'o', b'u'];
+    let hears = |peer: u8| vec![25 << 3, peer, 2, b'h', b'o'];
+    let waits = |pause: u8| vec![27 << 3, pause];
+    let revokes = |call: u8| vec![29 << 3, call];
+    let deletes = |party: u8| vec![13 << 3 | party, 0];
+    let call = |one: u8, other: u8| {
+        [allocate(one), allocate(other), bind(one, other), bind(other, one), says(one), says(other)].concat()
+    };
+    vec![
+        ("call", call(0, 1)),
+        ("call_of_the_other", call(3, 4)),
+        ("two_calls", [call(0, 1), call(3, 4), bind(0, 3), says(0), bind(3, 0), says(3)].concat()),
+        ("strangers_to_each_other", call(0, 3)),
+        ("indications", [allocate(0), allocate(1), permit(0, 1), permit(1, 0), sends(0, 1), sends(1, 0)].concat()),
+        ("one_sided", [allocate(0), allocate(1), bind(0, 1), says(0), permit(1, 0), says(0)].concat()),
+        ("outward", [allocate(2), bind(2, 5), says(2), hears(5), hears(0)].concat()),
+        ("outward_in_a_call", [call(0, 2), bind(2, 5), says(2), sends(2, 0), hears(0), hears(2)].concat()),
+        ("outward_for_nobody", [call(0, 1), bind(0, 5), permit(1, 5), sends(0, 5), hears(5)].concat()),
+        ("revoked", [call(0, 1), call(3, 4), revokes(0), says(0), says(3), allocate(0), says(1)].concat()),
+        ("both_revoked", [call(0, 1), call(3, 4), revokes(255), revokes(0), says(3), allocate(4)].concat()),
+        ("deleted", [call(0, 1), deletes(1), says(0), allocate(1), says(0), permit(1, 0), says(0)].concat()),
+        ("a_permission_ends", [call(0, 1), waits(3), says(0), bind(0, 1), says(0), permit(1, 0), says(0)].concat()),
+        ("an_allocation_ends", [call(0, 1), waits(6), says(0), says(1), allocate(0), says(0)].concat()),
+        ("a_credential_ends", [call(0, 1), waits(7), says(0), allocate(1)].concat()),
+        ("with_itself", [allocate(0), bind(0, 0), says(0), sends(0, 0)].concat()),
     ]
 }

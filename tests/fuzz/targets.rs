@@ -20,6 +20,8 @@ mod dtls;
 mod proxy;
 #[path = "relay.rs"]
 mod relay;
+#[path = "relay_calls.rs"]
+mod relay_calls;
 #[path = "rtp.rs"]
 mod rtp;
 #[path = "seal.rs"]
@@ -35,6 +37,8 @@ pub use dtls::{hellos_in, wire_dtls};
 pub use proxy::{read_proxy, wire_proxy};
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use relay::{relay_authenticated, relay_unauthenticated, run_authenticated, run_unauthenticated};
+#[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
+pub use relay_calls::{relay_calls, run_calls};
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use rtp::wire_rtp;
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
@@ -63,6 +67,7 @@ pub const TARGETS: &[(&str, Target, u64)] = &[
     ("seal_datagrams", seal_datagrams, 2_000),
     ("relay_unauthenticated", relay_unauthenticated, 2_000),
     ("relay_authenticated", relay_authenticated, 2_000),
+    ("relay_calls", relay_calls, 1_000),
 ];
 
 /// A datagram that claims to be STUN.
