@@ -6,7 +6,13 @@
 //! in `benches/instructions.txt`, and 3 % more fail. Who means it records them with the reason, in the same commit:
 //! `cargo bench --bench instructions -- --record "why a forward is worth more"`.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot run should say where")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a bench that cannot run should say where"
+)]
 
 mod forwarding;
 #[path = "instructions/recorded.rs"]
