@@ -22,11 +22,13 @@ const KIBIBYTES: [f64; 2] = [6.0, 7.0];
 const BEFORE: u32 = 200;
 /// The call whose token they have.
 const CALL: &str = "outward";
+/// Where their peers are: at the relay's own address a token reaches clients only.
+const OUTSIDE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 4);
 
 pub fn run(plan: &Plan) -> Part {
     let allocations = plan.pick(ALLOCATIONS[0], ALLOCATIONS[1]);
     let server = Server::start(Kind::Hilum);
-    let who = issuer::outward(CALL, Ipv4Addr::LOCALHOST.into());
+    let who = issuer::outward(CALL, OUTSIDE.into());
     (0..BEFORE).for_each(|number| idle(&server, &who, number));
     let (resident, slabs) = (server.resident(), Slabs::now());
     (BEFORE..BEFORE + allocations).for_each(|number| idle(&server, &who, number));
@@ -83,7 +85,7 @@ fn end_at_once(server: &Server, number: &str, part: &mut Part) {
 /// it all the same. Each comes from an address of its own.
 fn idle(server: &Server, who: &Credential, number: u32) {
     let [_, _, high, low] = number.to_be_bytes();
-    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let peer = UdpSocket::bind((OUTSIDE, 0)).unwrap();
     let mut client = Client::new(server, who, Ipv4Addr::new(127, 9, high, low).into());
     let relayed = client.allocate().expect("an allocation");
     client.channel(peer.local_addr().unwrap()).expect("a channel");

@@ -42,7 +42,7 @@ pub fn hilum(address: SocketAddr, doors: Option<&Doors>, directory: &Path) -> Co
         "[server]\nshards = 1\nstate = \"state\"\n[listen]\nudp = [\"{address}\"]\n{doors}\
          [relay]\naddresses = [\"127.0.0.1\"]\nports = \"20000-65535\"\n\
          closed_addresses = [\"127.0.0.2\", \"127.0.0.3\"]\n{users}\
-         [tokens]\nkeyring = \"keyring.toml\"\ncluster = \"{CLUSTER}\"\noutside = true\n[peers]\nallow = [\"127.0.0.1\"]\n\
+         [tokens]\nkeyring = \"keyring.toml\"\ncluster = \"{CLUSTER}\"\noutside = true\n[peers]\nallow = [\"127.0.0.1\", \"127.0.0.4\"]\n\
          [limits]\nallocations = 200000\nallocations_per_user = 200000\nallocations_per_source = 200000\n\
          challenges_per_second = 1000000\nrequests_per_second = 1000000\nkbps_per_token = 10000000\n\
          packets_per_second_per_token = 10000000\n[operator]\nsocket = \"operator.sock\"\n\
