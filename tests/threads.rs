@@ -7,11 +7,24 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use hilum::clock::SystemClock;
 use tempfile::TempDir;
 
 /// Far more than a start takes: only a failing test waits for it.
-const SOON: u32 = 400;
-const LOOK: Duration = Duration::from_millis(50);
+const SOON: Duration = Duration::from_secs(20);
+
+/// Looks until there is something to see.
+fn seen<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let clock = SystemClock::start();
+    let began = clock.now().moment;
+    while clock.now().moment.since(began) < SOON {
+        if let Some(seen) = look() {
+            return Some(seen);
+        }
+        std::thread::yield_now();
+    }
+    None
+}
 
 /// A relay, and what it was started with.
 struct Relay {
@@ -43,17 +56,14 @@ impl Relay {
         Self { process, _folder: folder }
     }
 
-    /// The CPUs of each thread that has a name of ours, once there are so many.
-    fn shards(&mut self, count: usize) -> BTreeMap<String, String> {
-        for _ in 0..SOON {
+    /// The CPUs of each shard are as expected at last: a thread has its name before it has its CPU.
+    fn expect_shards(&mut self, expected: &[(usize, &str)]) {
+        let expected = expected.iter().map(|(shard, cpus)| (format!("shard-{shard}"), (*cpus).to_owned())).collect();
+        let are = seen(|| {
             assert_eq!(self.process.try_wait().unwrap(), None, "the relay has ended");
-            let shards = threads(self.process.id());
-            if shards.len() == count && shards.values().all(|cpus| !cpus.is_empty()) {
-                return shards;
-            }
-            std::thread::sleep(LOOK);
-        }
-        panic!("the shards do not start: {:?}", threads(self.process.id()));
+            (threads(self.process.id()) == expected).then_some(())
+        });
+        assert!(are.is_some(), "{:?}, and not {expected:?}", threads(self.process.id()));
     }
 }
 
@@ -93,32 +103,20 @@ fn allowed() -> (String, Vec<usize>) {
 fn each_shard_is_held_on_a_cpu_of_its_own() {
     let (_, cpus) = allowed();
     let shards = cpus.len().min(2);
-    let mut relay = Relay::start(&format!("pin = true\nshards = {shards}"), &["env"]);
-    let expected = (0..shards).map(|shard| (format!("shard-{shard}"), cpus[shard].to_string()));
-    let found = relay.shards(shards);
-    // A thread has its name before it has its CPU.
-    let mut found = found;
-    for _ in 0..SOON {
-        if found.values().all(|cpus| cpus.parse::<usize>().is_ok()) {
-            break;
-        }
-        std::thread::sleep(LOOK);
-        found = relay.shards(shards);
-    }
-    assert_eq!(found, expected.collect());
+    let cpus: Vec<String> = cpus.iter().take(shards).map(usize::to_string).collect();
+    let expected: Vec<(usize, &str)> = cpus.iter().map(String::as_str).enumerate().collect();
+    Relay::start(&format!("pin = true\nshards = {shards}"), &["env"]).expect_shards(&expected);
 }
 
 #[test]
 fn without_a_word_shards_run_anywhere() {
-    let mut relay = Relay::start("shards = 1", &["env"]);
-    assert_eq!(relay.shards(1)["shard-0"], allowed().0);
+    Relay::start("shards = 1", &["env"]).expect_shards(&[(0, &allowed().0)]);
 }
 
 #[test]
 fn the_cpus_are_those_that_the_process_may_use() {
     let last = allowed().1.last().unwrap().to_string();
-    let mut relay = Relay::start("pin = true", &["taskset", "-c", &last]);
-    assert_eq!(relay.shards(1)["shard-0"], last);
+    Relay::start("pin = true", &["taskset", "-c", &last]).expect_shards(&[(0, &last)]);
     let (_folder, file) = configuration("pin = true\nshards = 2");
     let mut check = Command::new("taskset");
     check.args(["-c", &last, env!("CARGO_BIN_EXE_hilum"), "check"]).arg(file);
@@ -136,18 +134,14 @@ fn a_relay_that_may_not_poll_busily_says_what_it_lacks() {
     let behind: &[&str] =
         if root { &["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"] } else { &["env"] };
     let mut relay = Relay::start("shards = 1\nbusy_poll = 1000", behind);
-    for _ in 0..SOON {
-        if threads(relay.process.id()).len() == 1 {
-            return;
-        }
-        if let Some(status) = relay.process.try_wait().unwrap() {
-            let mut said = String::new();
-            relay.process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-            assert!(!status.success());
-            assert!(said.contains("server.busy_poll beyond net.core.busy_read needs CAP_NET_ADMIN"), "{said}");
-            return;
-        }
-        std::thread::sleep(LOOK);
+    let ended = seen(|| {
+        let ended = relay.process.try_wait().unwrap();
+        (ended.is_some() || threads(relay.process.id()).len() == 1).then_some(ended)
+    });
+    if let Some(status) = ended.expect("the relay starts or ends") {
+        let mut said = String::new();
+        relay.process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(!status.success());
+        assert!(said.contains("server.busy_poll beyond net.core.busy_read needs CAP_NET_ADMIN"), "{said}");
     }
-    panic!("the relay neither starts nor ends");
 }
