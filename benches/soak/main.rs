@@ -54,6 +54,7 @@ fn main() {
 async fn soak(time: Duration) -> Findings {
     let mut relay = Relay::start().await;
     let town = Town::new(&relay);
+    town.fill_memory().await.expect("tokens are accepted");
     let began = Instant::now();
     let mut findings = Findings::new(relay.sample(began).await);
     let churn = tokio::spawn(visits::churn(town.clone(), began + time));

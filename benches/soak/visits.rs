@@ -37,6 +37,8 @@ const REFRESHED_EVERY: u32 = 1000;
 const SOON: Duration = Duration::from_secs(10);
 /// Where peers outside are: not at the relay's own address, whose other ports are clients'.
 pub const PEERS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+/// Tokens that a relay remembers once their signatures were right, see `hilum::auth::CallTokens`.
+const REMEMBERED: usize = 16_384;
 const CHANNEL: ChannelNumber = ChannelNumber::FIRST;
 
 /// What has been done.
@@ -113,6 +115,15 @@ impl Town {
         let options = Options { schedule: Schedule::IMPATIENT, connect_patience: SOON, tls };
         let (plain, operator, pid) = (relay.plain, relay.operator(), relay.pid());
         Arc::new(Self { plain, tls: relay.tls, operator, relay: pid, options, counts: Counts::default() })
+    }
+
+    /// As many tokens as the relay remembers are shown once, so that this memory is as large as it ever gets.
+    pub async fn fill_memory(&self) -> Result<(), ClientError> {
+        for number in 0..REMEMBERED {
+            let mut caller = self.allocate(Transport::Udp, &issuer::token(&format!("before-{number}"), "a")).await?;
+            caller.client.refresh(Lifetime::ZERO).await?;
+        }
+        Ok(())
     }
 
     /// Somebody with a user name, and a peer outside.
