@@ -134,7 +134,7 @@ impl Town {
         let visit = async {
             let mut client = self.allocate(transport, &issuer::user(number as usize)).await?;
             let peer = UdpSocket::bind((PEERS, 0)).await.map_err(ClientError::Io)?;
-            client.client.channel_bind(CHANNEL, peer.local_addr().map_err(ClientError::Io)?).await?;
+            client.bind(peer.local_addr().map_err(ClientError::Io)?).await?;
             peer.connect(client.relayed).await.map_err(ClientError::Io)?;
             let mut ends = [End::Client(Box::new(client)), End::Peer(peer)];
             self.talk(&mut ends, end).await?;
@@ -159,8 +159,8 @@ impl Town {
             let [ada, ben] = issuer::tokens(&name);
             let mut ada = self.allocate(transports[0], &ada).await?;
             let mut ben = self.allocate(transports[1], &ben).await?;
-            ada.client.channel_bind(CHANNEL, ben.relayed).await?;
-            ben.client.channel_bind(CHANNEL, ada.relayed).await?;
+            ada.bind(ben.relayed).await?;
+            ben.bind(ada.relayed).await?;
             let mut ends = [End::Client(Box::new(ada)), End::Client(Box::new(ben))];
             self.talk(&mut ends, end).await?;
             if leave == Leave::Revoked {
@@ -191,7 +191,7 @@ impl Town {
         loop {
             let mut client = self.connect(transport, who).await?;
             match client.allocate(None, None).await {
-                Ok(allocation) => return Ok(Caller { client, relayed: allocation.relayed }),
+                Ok(allocation) => return Ok(Caller { client, relayed: allocation.relayed, peer: None }),
                 // The port had been that of somebody who left without a word: from another one (RFC 8656 §7.4).
                 Err(ClientError::Request(RequestFailure::Refused(refusal)))
                     if refusal.code == ErrorCode::ALLOCATION_MISMATCH => {}
@@ -303,6 +303,15 @@ impl Town {
 struct Caller {
     client: TurnClient,
     relayed: SocketAddr,
+    /// Whom its channel leads to.
+    peer: Option<SocketAddr>,
+}
+
+impl Caller {
+    async fn bind(&mut self, peer: SocketAddr) -> Result<(), ClientError> {
+        self.peer = Some(peer);
+        self.client.channel_bind(CHANNEL, peer).await.map(|_| ())
+    }
 }
 
 /// Who talks.
@@ -334,6 +343,10 @@ impl End {
     /// Asks for more time, and for a permission, which a channel renews as well.
     async fn refresh(&mut self) -> Result<(), ClientError> {
         let Self::Client(caller) = self else { return Ok(()) };
-        caller.client.refresh(Lifetime::from_secs(600)).await.map(|_| ())
+        caller.client.refresh(Lifetime::from_secs(600)).await?;
+        match caller.peer {
+            Some(peer) => caller.bind(peer).await,
+            None => Ok(()),
+        }
     }
 }
