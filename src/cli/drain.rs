@@ -39,19 +39,19 @@ pub fn run(args: &DrainArgs) -> anyhow::Result<ExitCode> {
     let began = clock.now().moment;
     let mut answer = args.way.ask(Method::POST, "/v1/drain", Some(&json!({ "draining": !args.cancel })))?;
     if args.cancel {
-        say(args, &answer, "new allocations are taken again; {} run")?;
+        say(args, &answer, "new allocations are taken again; running: {}")?;
         return Ok(ExitCode::SUCCESS);
     }
     let deadline = args.deadline.map(|seconds| Duration::from_secs(seconds.into()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     loop {
         if running(&answer) == 0 {
-            say(args, &answer, "drained: {} allocations run")?;
+            say(args, &answer, "drained: no allocation runs")?;
             return Ok(ExitCode::SUCCESS);
         }
         let left = deadline.map(|deadline| deadline.saturating_sub(clock.now().moment.since(began)));
         if left == Some(Duration::ZERO) {
-            say(args, &answer, "time is up: {} allocations still run, and no new ones are taken")?;
+            say(args, &answer, "time is up, and no new allocations are taken; still running: {}")?;
             return Ok(ExitCode::from(STILL_RUNNING));
         }
         let pause = left.map_or(LOOK_EVERY, |left| left.min(LOOK_EVERY));

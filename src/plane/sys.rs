@@ -410,28 +410,21 @@ pub(super) fn set_dont_fragment(socket: BorrowedFd<'_>, family: Family, wanted: 
         (Family::V6, true) => (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_DO),
         (Family::V6, false) => (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_DONT),
     };
+    set_option(socket, level, option, value)
+}
+
+/// Has reads of a socket look for packets in the network interface for so many microseconds (`SO_BUSY_POLL`).
+pub(super) fn set_busy_poll(socket: BorrowedFd<'_>, microseconds: u16) -> io::Result<()> {
+    set_option(socket, libc::SOL_SOCKET, libc::SO_BUSY_POLL, microseconds.into())
+}
+
+fn set_option(socket: BorrowedFd<'_>, level: c_int, option: c_int, value: c_int) -> io::Result<()> {
     // SAFETY: the option's value is an int that outlives the call.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
             level,
             option,
-            ptr::from_ref(&value).cast(),
-            size_of::<c_int>() as libc::socklen_t,
-        )
-    };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
-
-/// Has reads of a socket look for packets in the network interface for so many microseconds (`SO_BUSY_POLL`).
-pub(super) fn set_busy_poll(socket: BorrowedFd<'_>, microseconds: u16) -> io::Result<()> {
-    let value = c_int::from(microseconds);
-    // SAFETY: the option's value is an int that outlives the call.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_BUSY_POLL,
             ptr::from_ref(&value).cast(),
             size_of::<c_int>() as libc::socklen_t,
         )
@@ -452,38 +445,14 @@ pub(super) fn set_busy_wait(epoll: BorrowedFd<'_>, microseconds: u16) -> io::Res
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// How `SO_BUSY_POLL` is set, for tests of [`set_busy_poll`].
+/// How an option of a socket is set, for tests of what sets it.
 #[cfg(test)]
-pub(super) fn busy_poll(socket: BorrowedFd<'_>) -> c_int {
+pub(super) fn option(socket: BorrowedFd<'_>, level: c_int, option: c_int) -> c_int {
     let mut value: c_int = -1;
     let mut length = size_of::<c_int>() as libc::socklen_t;
     // SAFETY: the option's value is an int; pointer and length are a local's.
     unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_BUSY_POLL,
-            ptr::from_mut(&mut value).cast(),
-            &raw mut length,
-        );
-    }
-    value
-}
-
-/// How `IP_MTU_DISCOVER` is set, for tests of [`set_dont_fragment`].
-#[cfg(test)]
-pub(super) fn mtu_discover(socket: BorrowedFd<'_>) -> c_int {
-    let mut value: c_int = -1;
-    let mut length = size_of::<c_int>() as libc::socklen_t;
-    // SAFETY: the option's value is an int; pointer and length are a local's.
-    unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_IP,
-            libc::IP_MTU_DISCOVER,
-            ptr::from_mut(&mut value).cast(),
-            &raw mut length,
-        );
+        libc::getsockopt(socket.as_raw_fd(), level, option, ptr::from_mut(&mut value).cast(), &raw mut length);
     }
     value
 }

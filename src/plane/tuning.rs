@@ -76,11 +76,11 @@ mod tests {
     #[test]
     fn a_socket_polls_as_long_as_it_is_told_or_the_system_says_why_not() -> io::Result<()> {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
-        let usual = sys::busy_poll(socket.as_fd());
+        let usual = sys::option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_BUSY_POLL);
         Tuning::default().poll_busily(&socket)?;
-        assert_eq!(sys::busy_poll(socket.as_fd()), usual);
+        assert_eq!(sys::option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_BUSY_POLL), usual);
         match (Tuning { busy_poll: 70, ..Tuning::default() }).poll_busily(&socket) {
-            Ok(()) => assert_eq!(sys::busy_poll(socket.as_fd()), 70),
+            Ok(()) => assert_eq!(sys::option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_BUSY_POLL), 70),
             Err(error) => assert_eq!(error.kind(), io::ErrorKind::PermissionDenied),
         }
         Ok(())

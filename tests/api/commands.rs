@@ -268,13 +268,13 @@ async fn a_relay_drains_until_its_last_call_has_ended_or_time_is_up() {
     let mut running = client(relay, &minted).await.unwrap();
 
     let (code_of_exit, out, _) = place.ask(&["drain", "--deadline", "0"]);
-    assert_eq!((code_of_exit, out.as_str()), (3, "time is up: 1 allocations still run, and no new ones are taken\n"));
+    assert_eq!((code_of_exit, out.as_str()), (3, "time is up, and no new allocations are taken; still running: 1\n"));
     assert!(!app.health().is_ready());
     running.refresh(Lifetime::from_secs(600)).await.unwrap();
     assert_eq!(code(&client(relay, &minted).await.map(drop).unwrap_err()), 508);
 
     let (code_of_exit, out, _) = place.ask(&["drain", "--cancel"]);
-    assert_eq!((code_of_exit, out.as_str()), (0, "new allocations are taken again; 1 run\n"));
+    assert_eq!((code_of_exit, out.as_str()), (0, "new allocations are taken again; running: 1\n"));
     assert!(app.health().is_ready());
     let other = client(relay, &minted).await.unwrap();
 

@@ -235,7 +235,7 @@ fn dont_fragment_is_set_and_cleared_per_datagram() {
     let to = peer.local_addr().unwrap();
     let option = |world: &World| {
         let relay = world.net.exchange.relay(port).unwrap();
-        sys::mtu_discover(relay.as_fd())
+        sys::option(relay.as_fd(), libc::IPPROTO_IP, libc::IP_MTU_DISCOVER)
     };
     for wanted in [true, true, false, true, false] {
         world.send(port, to, b"data", wanted);
