@@ -95,20 +95,25 @@ fn a_port_with_long_trains_does_not_fill_the_batch() {
     assert_eq!(seen, [&sent[..]; 4].concat());
 }
 
+// The system gives the lowest free descriptor to the next port, unless another test of this process was faster: then the
+// same begins again.
 #[test]
 fn what_waits_for_a_closed_port_is_not_heard_by_its_successor() {
-    let mut world = world("127.0.0.1", "127.0.0.1");
-    let Some(Opened::Single(port)) = world.net.open(Pool::Single(V4)) else { panic!("no port") };
-    world.net.own(port.key());
-    let peer = host();
-    send_train(&peer, &train(0, 64, 20, 20), port.relayed().socket());
-    let key = port.key();
-    assert_eq!(world.relay(1, |_| ()).len(), FROM_ONE_PORT);
-    world.net.close(port);
-    let (next, relayed) = world.port();
-    assert_eq!(next, key, "the system gives the descriptor to the next port");
-    peer.send_to(b"data", relayed).unwrap();
-    assert_eq!(messages(&world.relay(1, |_| ())), [b"data"]);
+    let succeeded = (0..100).any(|_| {
+        let mut world = world("127.0.0.1", "127.0.0.1");
+        let Some(Opened::Single(port)) = world.net.open(Pool::Single(V4)) else { panic!("no port") };
+        world.net.own(port.key());
+        let peer = host();
+        send_train(&peer, &train(0, 64, 20, 20), port.relayed().socket());
+        let key = port.key();
+        assert_eq!(world.relay(1, |_| ()).len(), FROM_ONE_PORT);
+        world.net.close(port);
+        let (next, relayed) = world.port();
+        peer.send_to(b"data", relayed).unwrap();
+        assert_eq!(messages(&world.relay(1, |_| ())), [b"data"]);
+        next == key
+    });
+    assert!(succeeded, "no port had the descriptor of the one before");
 }
 
 #[test]
