@@ -130,15 +130,15 @@ fn main() {
     println!("{machine}\n");
     found.iter().for_each(|(_, part)| println!("{}\n", part.text()));
     println!("{table}");
-    let recorded = !plan.quick && named.is_empty();
-    if recorded {
+    if !plan.quick {
         report::record("machine", &machine);
-        report::record("gates", &table);
         found.iter().for_each(|(name, part)| report::record(name, &part.text()));
+        if named.is_empty() { report::record("gates", &table) } else { report::record_gates(gates()) }
     }
-    let directory = if recorded { report::PLOTS } else { report::SKETCHES };
+    let directory = if plan.quick { report::SKETCHES } else { report::PLOTS };
     let rows: Vec<&Row> = found.iter().flat_map(|(_, part)| &part.rows).collect();
-    let pictures = throughput::plot(&rows).into_iter();
+    // It needs the lines of several parts.
+    let pictures = throughput::plot(&rows).into_iter().filter(|_| named.is_empty());
     for (name, picture) in pictures.chain(found.iter().flat_map(|(_, part)| part.plots.iter().cloned())) {
         report::draw(directory, &name, &picture);
         eprintln!("{directory}/{name}.svg");

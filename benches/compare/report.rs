@@ -149,6 +149,19 @@ pub fn record(mark: &str, text: &str) {
     std::fs::write(path, format!("{before}{begin}\n{text}\n{end}{after}")).expect("the document can be written");
 }
 
+/// Puts the lines of some gates where those of the same name stand.
+pub fn record_gates<'g>(gates: impl Iterator<Item = &'g Gate>) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/performance.md");
+    let mut document = std::fs::read_to_string(path).expect("docs/performance.md is there");
+    for gate in gates {
+        let begin = format!("\n| {} |", gate.what);
+        let (before, rest) = document.split_once(&begin).expect("a full run has recorded every gate");
+        let after = rest.split_once('\n').map_or("", |(_, after)| after);
+        document = format!("{before}\n{}\n{after}", gate.line());
+    }
+    std::fs::write(path, document).expect("the document can be written");
+}
+
 /// Where the document finds its pictures.
 pub const PLOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/plots");
 /// Where those are that are only looked at.
