@@ -119,7 +119,7 @@ impl Metrics {
         match event {
             Event::Ended { age, .. } => self.lifetimes.observe(age.as_secs_f64()),
             Event::Seal { fact: Fact::Opened { after, .. }, .. } => self.seals.observe(after.as_secs_f64()),
-            Event::Seal { .. } | Event::Allocated { .. } | Event::Refused { .. } => {}
+            Event::Seal { .. } | Event::Allocated { .. } | Event::Restored { .. } | Event::Refused { .. } => {}
         }
     }
 

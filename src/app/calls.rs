@@ -105,16 +105,18 @@ impl Call {
         (self.ended, self.cause) = (now.moment, cause);
     }
 
+    fn shook_hands(&mut self, version: seal::Version, profile: Option<Profile>) {
+        let handshake = label(&format!("{}/{}", version.label(), profile.map_or("encrypted", Profile::label)));
+        if self.handshakes.len() < MOST_HANDSHAKES && !self.handshakes.contains(&handshake) {
+            // Nearly all calls have one.
+            self.handshakes.reserve_exact(1);
+            self.handshakes.push(handshake);
+        }
+    }
+
     fn see(&mut self, fact: &seal::Fact, mode: Mode) {
         match fact {
-            seal::Fact::Opened { version, profile, .. } => {
-                let handshake = label(&format!("{}/{}", version.label(), profile.map_or("encrypted", Profile::label)));
-                if self.handshakes.len() < MOST_HANDSHAKES && !self.handshakes.contains(&handshake) {
-                    // Nearly all calls have one.
-                    self.handshakes.reserve_exact(1);
-                    self.handshakes.push(handshake);
-                }
-            }
+            seal::Fact::Opened { version, profile, .. } => self.shook_hands(*version, *profile),
             seal::Fact::Refused { .. } => {
                 self.refused += 1;
                 self.unsealed |= mode == Mode::Report;
@@ -171,11 +173,17 @@ impl Recorder {
     pub(super) fn note(&mut self, fact: &Fact) {
         let now = fact.now;
         match &fact.event {
-            Event::Allocated { client, call: Some(grant), .. } => self.begin(*client, grant, now.moment, now),
+            Event::Allocated { client, call: Some(grant), .. } => self.begin(*client, grant, now.moment, true, now),
+            Event::Restored { client, call: Some(grant), age, handshakes, .. } => {
+                self.begin(*client, grant, Moment::ZERO + now.moment.since(Moment::ZERO + *age), false, now);
+                if let Some(call) = self.calls.get_mut(&grant.id()) {
+                    handshakes.iter().for_each(|&(version, profile)| call.shook_hands(version, profile));
+                }
+            }
             Event::Ended { client, cause, age, carried, call: Some(grant), .. } => {
                 if !self.allocations.contains_key(client) {
                     // Its beginning was lost.
-                    self.begin(*client, grant, Moment::ZERO + now.moment.since(Moment::ZERO + *age), now);
+                    self.begin(*client, grant, Moment::ZERO + now.moment.since(Moment::ZERO + *age), true, now);
                 }
                 self.end(client, *cause, Some(carried), now);
             }
@@ -189,11 +197,16 @@ impl Recorder {
                     call.see(fact, self.view.seal_mode());
                 }
             }
-            Event::Allocated { call: None, .. } | Event::Seal { client: None, .. } | Event::Refused { .. } => {}
+            Event::Allocated { call: None, .. }
+            | Event::Restored { call: None, .. }
+            | Event::Seal { client: None, .. }
+            | Event::Refused { .. } => {}
         }
     }
 
-    fn begin(&mut self, client: FiveTuple, grant: &CallGrant, begun: Moment, now: Now) {
+    /// `recorded`: whether the beginning of its call is to be recorded if this is the first that is heard of it. Of what
+    /// goes on after a restart the process before has recorded it.
+    fn begin(&mut self, client: FiveTuple, grant: &CallGrant, begun: Moment, recorded: bool, now: Now) {
         if self.allocations.contains_key(&client) {
             // Its end was lost, or the client could not have another one.
             self.end(&client, EndCause::Expired, None, now);
@@ -205,7 +218,9 @@ impl Recorder {
         let call = self.calls.entry(grant.id()).or_insert_with(|| {
             let name = self.record.pseudonym_at(grant.claims().call.as_str(), now);
             let region = self.record.region();
-            self.record.audit().record_at(now, CallBegun { call: name, region: region.clone() });
+            if recorded {
+                self.record.audit().record_at(now, CallBegun { call: name, region: region.clone() });
+            }
             let (ended, cause) = (now.moment, EndCause::Expired);
             let (carrying, handshakes) = (Carrying::default(), Vec::new());
             Call { name, region, begun, live: 0, ended, cause, carrying, handshakes, refused: 0, unsealed: false }

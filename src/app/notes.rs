@@ -74,6 +74,10 @@ fn log(key: &PseudonymKey, Fact { shard, event, .. }: Fact) {
             let (client, user) = (key.pseudonym(&client), key.pseudonym(&subject));
             tracing::debug!(shard, %client, %user, transport, ?families, "allocation began");
         }
+        Event::Restored { client, subject, families, age, .. } => {
+            let (client, user, seconds) = (key.pseudonym(&client), key.pseudonym(&subject), age.as_secs());
+            tracing::debug!(shard, %client, %user, transport, ?families, seconds, "allocation goes on");
+        }
         Event::Ended { client, subject, cause, age, carried, .. } => {
             let (client, user, seconds) = (key.pseudonym(&client), key.pseudonym(&subject), age.as_secs());
             let (up, down) = (carried.up.packets, carried.down.packets);

@@ -8,7 +8,9 @@ use super::credential::{ephemeral_password_bytes, expiry_of, is_clean};
 use super::nonce::{Features, Form, Nonces};
 use super::token::{Token, TokenRefusal};
 use super::users::{UserHash, Users};
-use super::{CallTokens, Credentials, Grant, NonceKey, Party, Request, SharedSecret, Signer, Subject, Terms, Unproven};
+use super::{
+    CallGrant, CallTokens, Credentials, Grant, NonceKey, Party, Request, SharedSecret, Signer, Subject, Terms, Unproven,
+};
 use crate::addr::ClientAddr;
 use crate::time::{Lifetime, Now, UnixTime};
 use crate::wire::{AttributeType, IntegrityKey, IntegrityKind, Message, PasswordAlgorithm};
@@ -111,6 +113,17 @@ impl Authenticator {
             (Some(tokens), Some(call)) => tokens.stands(call, now),
             _ => Ok(()),
         }
+    }
+
+    /// Takes the grant of a call token off that another process had proven, by the rules of this one. Its key need not be
+    /// in the keyring any more: what runs goes on.
+    pub(crate) fn recall_call(&self, from: &mut &[u8]) -> Option<CallGrant> {
+        CallGrant::recall(from, self.tokens.as_deref())
+    }
+
+    /// Whether nobody has revoked the token of a grant that was recalled.
+    pub(crate) fn stands_still(&self, call: &CallGrant, now: Now) -> bool {
+        self.tokens.as_ref().is_none_or(|tokens| tokens.stands(call, now).is_ok())
     }
 
     /// One search, one HMAC over the message and no branch between them, whether the user exists or not.

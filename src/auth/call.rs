@@ -10,9 +10,12 @@ use super::token::{
 };
 use super::{Destinations, Grant, Revocations, Revoked};
 use crate::time::{Now, UnixTime};
+use crate::wire::keep::{Keep, keep_list, recall_list};
 
 /// Verified tokens that are remembered: those of a few thousand calls at once, 12 MiB at most.
 const REMEMBERED: usize = 16_384;
+/// Bytes of the claims of a token; they fit a username in base64url.
+const MOST_KEPT: u16 = 1024;
 
 /// A call, as a hash of its issuer and name: enough to compare, too little to print.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,6 +91,31 @@ impl CallGrant {
     #[must_use]
     pub fn peers(&self) -> &[PeerRange] {
         if self.outside { &self.claims.peers } else { &[] }
+    }
+
+    /// Appends what the token says and who signed it. What follows from that, and from the configuration, is left out.
+    pub(crate) fn keep(&self, to: &mut Vec<u8>) {
+        self.outside.keep(to);
+        keep_list(self.kid.as_str().as_bytes(), MOST_KEPT, to);
+        // Claims that have been read are in bounds. If any were not, what is kept of them could not be recalled.
+        keep_list(self.claims.to_json().unwrap_or_default().as_bytes(), MOST_KEPT, to);
+    }
+
+    /// Takes the grant of a token off that another process had proven. `tokens`: which tokens are accepted now, if any.
+    /// They say how far clocks may be apart, and may take peers outside away, but do not give any.
+    pub(super) fn recall(from: &mut &[u8], tokens: Option<&CallTokens>) -> Option<Self> {
+        let outside = bool::recall(from)? && tokens.is_some_and(|tokens| tokens.outside);
+        let kid = recall_list::<u8>(from, MOST_KEPT)?;
+        let kid = core::str::from_utf8(&kid).ok()?.parse().ok()?;
+        let claims = Claims::parse(&recall_list::<u8>(from, MOST_KEPT)?).ok()?;
+        let skew = tokens.map_or(0, |tokens| tokens.rules.skew);
+        Some(Self { id: CallId::of(&claims), claims: Arc::new(claims), kid, skew, outside })
+    }
+
+    /// Which peers it reaches.
+    #[must_use]
+    pub fn reach(&self) -> Destinations {
+        if self.peers().is_empty() { Destinations::Clients } else { Destinations::Anywhere }
     }
 
     /// Whether a new allocation may begin now.
@@ -183,7 +211,7 @@ impl CallTokens {
             subject: claims.subject(),
             party: claims.party(),
             until: Some(claims.end),
-            reach: if call.peers().is_empty() { Destinations::Clients } else { Destinations::Anywhere },
+            reach: call.reach(),
             regions: Arc::default(),
             call: Some(call),
         }))

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::token::Region;
 use super::{CallGrant, Destinations};
 use crate::time::UnixTime;
+use crate::wire::keep::Keep;
 
 /// Who a credential speaks for, as the hash of its username: enough to compare and to count, too little to print.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +20,16 @@ impl Subject {
     pub fn of(username: &[u8]) -> Self {
         let hash = Sha256::digest(username);
         Self(hash.first_chunk::<16>().copied().unwrap_or_default())
+    }
+}
+
+impl Keep for Subject {
+    fn keep(&self, to: &mut Vec<u8>) {
+        self.0.keep(to);
+    }
+
+    fn recall(from: &mut &[u8]) -> Option<Self> {
+        Keep::recall(from).map(Self)
     }
 }
 
@@ -34,6 +45,9 @@ impl fmt::Debug for Subject {
 pub struct Party([u8; 16]);
 
 impl Party {
+    /// The hash of no username that anybody knows.
+    pub(crate) const NOBODY: Self = Self([0; 16]);
+
     /// The party that a username speaks for.
     #[must_use]
     pub fn of(username: &[u8]) -> Self {
@@ -44,6 +58,16 @@ impl Party {
         let person = label.filter(|label| !label.is_empty()).unwrap_or(username);
         let hash = Sha256::digest(person);
         Self(hash.first_chunk::<16>().copied().unwrap_or_default())
+    }
+}
+
+impl Keep for Party {
+    fn keep(&self, to: &mut Vec<u8>) {
+        self.0.keep(to);
+    }
+
+    fn recall(from: &mut &[u8]) -> Option<Self> {
+        Keep::recall(from).map(Self)
     }
 }
 

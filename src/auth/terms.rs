@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::token::Region;
+use crate::wire::keep::Keep;
 
 /// Which peers a credential may reach.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,6 +14,16 @@ pub enum Destinations {
     /// Those, and outside what the rules about peers and the token, if it is one, allow.
     #[default]
     Anywhere,
+}
+
+impl Keep for Destinations {
+    fn keep(&self, to: &mut Vec<u8>) {
+        (*self == Self::Anywhere).keep(to);
+    }
+
+    fn recall(from: &mut &[u8]) -> Option<Self> {
+        bool::recall(from).map(|anywhere| if anywhere { Self::Anywhere } else { Self::Clients })
+    }
 }
 
 /// The terms of static users and time-limited credentials. A call token says for itself what it allows.

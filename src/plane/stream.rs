@@ -216,7 +216,7 @@ impl Streams {
     /// Tells the keeper of a stream client whether it holds an allocation.
     pub(super) fn observe(&self, fact: &Event) {
         let (client, proven) = match fact {
-            Event::Allocated { client, .. } => (client, true),
+            Event::Allocated { client, .. } | Event::Restored { client, .. } => (client, true),
             Event::Ended { client, .. } => (client, false),
             Event::Refused { .. } | Event::Seal { .. } => return,
         };

@@ -145,11 +145,22 @@ impl Ledger {
         if book.total >= book.quota.total {
             return Err(Exceeded::Total);
         }
-        let held = book.subjects.entry(subject).or_default();
-        held.allocations = held.allocations.saturating_add(1);
-        let account = Arc::clone(&held.account);
-        book.sources.insert(source, from_source.saturating_add(1));
-        book.total = book.total.saturating_add(1);
+        let account = book.enter(subject, source);
+        drop(book);
+        Ok(Reservation { ledger: Arc::clone(self), subject, source, account })
+    }
+
+    /// Takes a place for an allocation that began in another process. Whoever was within the bounds of subject and source
+    /// when it began stays, whatever they are now.
+    ///
+    /// # Errors
+    /// [`Exceeded::Total`].
+    pub fn resume(self: &Arc<Self>, subject: Subject, source: Source) -> Result<Reservation, Exceeded> {
+        let mut book = self.open();
+        if book.total >= book.quota.total {
+            return Err(Exceeded::Total);
+        }
+        let account = book.enter(subject, source);
         drop(book);
         Ok(Reservation { ledger: Arc::clone(self), subject, source, account })
     }
@@ -173,6 +184,16 @@ impl Ledger {
 }
 
 impl Book {
+    /// Counts one more, and says which account is its subject's.
+    fn enter(&mut self, subject: Subject, source: Source) -> Arc<Account> {
+        let from_source = self.sources.entry(source).or_default();
+        *from_source = from_source.saturating_add(1);
+        self.total = self.total.saturating_add(1);
+        let held = self.subjects.entry(subject).or_default();
+        held.allocations = held.allocations.saturating_add(1);
+        Arc::clone(&held.account)
+    }
+
     fn give_back(&mut self, subject: Subject, source: Source) {
         self.total = self.total.saturating_sub(1);
         match self.sources.get_mut(&source) {

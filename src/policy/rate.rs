@@ -3,6 +3,7 @@
 
 use core::num::NonZeroU32;
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
 use std::sync::Arc;
 
 use super::seal::Way;
@@ -161,6 +162,20 @@ impl Rate {
     #[must_use]
     pub fn touch_account(&self) -> u64 {
         self.account.up.0.load(Ordering::Relaxed)
+    }
+
+    /// When the buckets of the account will be full again, up and down.
+    #[must_use]
+    pub fn full_at(&self) -> [Moment; 2] {
+        [&self.account.up, &self.account.down].map(|bucket| Moment::from_nanos(bucket.0.load(Ordering::Relaxed)))
+    }
+
+    /// What another process said of that, as far as the limit allows so much: nothing is won by its end.
+    pub fn resume(&self, full_at: [Moment; 2], now: Moment) {
+        let latest = now + Duration::from_nanos(self.tariff.small);
+        for (bucket, full_at) in [&self.account.up, &self.account.down].into_iter().zip(full_at) {
+            bucket.0.fetch_max(full_at.min(latest).as_nanos(), Ordering::Relaxed);
+        }
     }
 
     /// Sends a packet.

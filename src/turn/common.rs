@@ -10,16 +10,12 @@ use crate::addr::{ClientAddr, Family, PeerAddr};
 use crate::auth::Subject;
 use crate::policy::seal::Conversations;
 use crate::policy::{ChallengeBudget, Ledger, Quota, RequestBudget};
-use crate::time::{Lifetime, Moment};
+use crate::time::Moment;
 
 use super::own::OwnAddresses;
 use super::port::Held;
+use super::reserved::{Reservations, Reserved};
 
-/// How long a port stays reserved for the holder of a RESERVATION-TOKEN (RFC 8656 §7.2: 30 s at least).
-const RESERVED_FOR: Lifetime = Lifetime::from_secs(30);
-/// Ports that may wait for their token's holder at once. EVEN-PORT with R = 1 is rare (RTP without multiplexing); beyond
-/// this the request is refused with 508.
-const MOST_RESERVED: usize = 1024;
 /// The dynamic ports (RFC 6335 §6), which RFC 8656 §7.2 asks for.
 const DYNAMIC: RangeInclusive<u16> = 49_152..=65_535;
 /// The value of `next` when nothing is reserved.
@@ -36,18 +32,10 @@ pub struct Common {
     /// Made by the first shard, with its seeds.
     conversations: OnceLock<Conversations>,
     own: OwnAddresses,
-    reserved: Mutex<Vec<Reserved>>,
+    reserved: Mutex<Reservations>,
     next: AtomicU64,
     /// Nothing may begin now: the operator wants no allocation of which there is no record, and none can be made.
     shut: AtomicBool,
-}
-
-#[derive(Debug)]
-struct Reserved {
-    token: [u8; 8],
-    subject: Subject,
-    until: Moment,
-    port: Held,
 }
 
 impl Common {
@@ -155,23 +143,12 @@ impl Common {
 
     /// Reserves an open port for whoever shows the token. The port comes back when too many are reserved.
     pub(super) fn reserve(&self, token: [u8; 8], subject: Subject, port: Held, now: Moment) -> Result<(), Held> {
-        let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
-        if reserved.len() >= MOST_RESERVED {
-            return Err(port);
-        }
-        reserved.push(Reserved { token, subject, until: now + RESERVED_FOR, port });
-        self.publish_next(&reserved);
-        Ok(())
+        self.with_reserved(|reserved| reserved.reserve(token, subject, port, now))
     }
 
     /// Hands out the port that the token stands for, to the user who reserved it and within its time.
     pub(super) fn claim(&self, token: [u8; 8], subject: Subject, now: Moment) -> Option<Held> {
-        let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
-        let index =
-            reserved.iter().position(|each| each.token == token && each.subject == subject && now < each.until)?;
-        let port = reserved.swap_remove(index).port;
-        self.publish_next(&reserved);
-        Some(port)
+        self.with_reserved(|reserved| reserved.claim(token, subject, now))
     }
 
     /// A reserved port that nobody came for.
@@ -179,11 +156,12 @@ impl Common {
         if self.next_unclaimed().is_none_or(|next| now < next) {
             return None;
         }
-        let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = reserved.iter().position(|each| each.until <= now)?;
-        let port = reserved.swap_remove(index).port;
-        self.publish_next(&reserved);
-        Some(port)
+        self.with_reserved(|reserved| reserved.unclaimed(now))
+    }
+
+    /// A port that has been reserved in another process. It comes back when too many are reserved.
+    pub(super) fn resume_reserved(&self, reserved: Reserved) -> Result<(), Reserved> {
+        self.with_reserved(|all| all.put(reserved))
     }
 
     /// When the next reservation runs out.
@@ -194,9 +172,12 @@ impl Common {
         }
     }
 
-    fn publish_next(&self, reserved: &[Reserved]) {
-        let next = reserved.iter().map(|each| each.until.as_nanos()).min().unwrap_or(NEVER);
-        self.next.store(next, Ordering::Release);
+    /// Does something with the reserved ports, and says when the next one runs out.
+    pub(super) fn with_reserved<T>(&self, act: impl FnOnce(&mut Reservations) -> T) -> T {
+        let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = act(&mut reserved);
+        self.next.store(reserved.next().map_or(NEVER, Moment::as_nanos), Ordering::Release);
+        done
     }
 }
 

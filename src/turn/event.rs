@@ -21,6 +21,21 @@ pub enum Event {
         /// The call that it is bound to; `None` for a static user and a time-limited credential.
         call: Option<CallGrant>,
     },
+    /// An allocation goes on that began in another process.
+    Restored {
+        /// Whose.
+        client: FiveTuple,
+        /// By which credential.
+        subject: Subject,
+        /// The families of its relayed addresses.
+        families: Families,
+        /// How long it has lived.
+        age: Duration,
+        /// What the complete handshakes on its paths agreed on: versions, and profiles where they can be seen.
+        handshakes: Vec<(seal::Version, Option<seal::Profile>)>,
+        /// The call that it is bound to; `None` for a static user and a time-limited credential.
+        call: Option<CallGrant>,
+    },
     /// An allocation ended.
     Ended {
         /// Whose.
@@ -146,6 +161,7 @@ impl Event {
     pub const fn transport(&self) -> Option<Transport> {
         match self {
             Self::Allocated { client, .. }
+            | Self::Restored { client, .. }
             | Self::Ended { client, .. }
             | Self::Refused { client, .. }
             | Self::Seal { client: Some(client), .. } => Some(client.link.transport()),

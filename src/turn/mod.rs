@@ -27,6 +27,7 @@ mod refresh;
 mod refusal;
 mod relay;
 mod reply;
+mod reserved;
 mod revoke;
 mod send;
 mod settings;

@@ -114,11 +114,33 @@ impl OwnAddresses {
 
     /// From now on the allocation at `index` of `shard` has this address.
     pub(super) fn begun(&self, relayed: RelayedAddr, holder: Holder, shard: u8, index: u32, is_virtual: bool) {
-        let Some(own) = self.find(relayed.socket().ip()) else { return };
-        own.holders().insert(relayed.port(), holder);
         // 0 means that nobody has the port. Four thousand million uses later a number comes again.
         let serial = self.serials.fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1);
-        own.set(relayed.port(), Located { serial, shard, index, is_virtual }.encode());
+        self.resumed(relayed, holder, Located { serial, shard, index, is_virtual });
+    }
+
+    /// The same for a use that has begun in another process, and has a number.
+    pub(super) fn resumed(&self, relayed: RelayedAddr, holder: Holder, located: Located) {
+        let Some(own) = self.find(relayed.socket().ip()) else { return };
+        own.holders().insert(relayed.port(), holder);
+        own.set(relayed.port(), located.encode());
+    }
+
+    /// Uses that begin have greater numbers than this one from now on.
+    pub(super) fn count_from(&self, serial: u32) {
+        self.serials.fetch_max(serial, Ordering::Relaxed);
+    }
+
+    /// Whether somebody has this address, or it is about to be somebody's.
+    pub(super) fn is_taken(&self, relayed: RelayedAddr) -> bool {
+        let place = self.find(relayed.socket().ip()).and_then(|own| own.places.get(usize::from(relayed.port())));
+        place.is_some_and(|place| place.load(Ordering::Acquire) != 0)
+    }
+
+    /// A virtual port with a number that another process has drawn, if it is free and one that they may have.
+    pub(super) fn retake(&self, relayed: RelayedAddr) -> Option<VirtualPort> {
+        let own = self.find(relayed.socket().ip()).filter(|own| own.is_virtual(relayed.port()))?;
+        own.take(relayed.port()).then(|| VirtualPort::new((own.ip, relayed.port()).into()))
     }
 
     /// From now on nobody has it; a virtual one may be drawn again. Whoever still sends to it sends to another use of it.

@@ -4,9 +4,11 @@
 use core::net::SocketAddr;
 
 use crate::addr::{Family, PeerAddr};
+use crate::auth::Party;
 use crate::policy::PeerRules;
-use crate::policy::seal::{self, Conversations, Flow, Judgement, Local, Mode, Other, Way};
+use crate::policy::seal::{self, Conversations, Flow, Judgement, Local, Mode, Other, Profile, Version, Way};
 use crate::time::{Moment, Now};
+use crate::wire::keep::Keep;
 
 use super::allocation::Allocation;
 use super::peer::Reach;
@@ -14,7 +16,7 @@ use super::{Common, Discard, Event, Relay};
 
 /// Peers of one allocation that are remembered one by one. A call has a few dozen candidate pairs at most; beyond that the
 /// one that was quiet the longest makes room, and loses nothing but its statistics.
-const MOST_PATHS: usize = 64;
+const MOST_PATHS: u16 = 64;
 
 /// The paths of one allocation.
 #[derive(Debug, Default)]
@@ -70,11 +72,14 @@ impl Relay {
         let settings = &self.policy.seal;
         let Some(conversations) = self.common.conversations() else { return Err(Discard::Unjudged) };
         let Some((allocation, paths)) = self.table.with_paths(index) else { return Err(Discard::NoAllocation) };
-        let judgement =
+        let (judgement, news) =
             match flow(allocation, paths, &self.policy.peers, &self.common, conversations, crossing, now.moment)? {
-                Ok(flow) => conversations.judge(flow, way, datagram, now.moment, settings),
-                Err(reason) => Judgement { refused: Some(reason), fact: None },
+                Ok(flow) => (conversations.judge(flow, way, datagram, now.moment, settings), flow.take_news()),
+                Err(reason) => (Judgement { refused: Some(reason), fact: None }, false),
             };
+        if news {
+            self.table.list(index);
+        }
         self.act(index, &judgement)
     }
 
@@ -84,6 +89,9 @@ impl Relay {
         let Crossing { index, peer, serial, .. } = crossing;
         let flow = self.table.flow(index, peer, serial, now.moment);
         let judgement = flow.map(|flow| flow.refuse(reason));
+        if judgement.is_some_and(|judgement| judgement.fact.is_some()) {
+            self.table.list(index);
+        }
         self.act(index, &judgement.unwrap_or(Judgement { refused: Some(reason), fact: None }))
     }
 
@@ -118,6 +126,40 @@ impl Relay {
 }
 
 impl Paths {
+    /// Appends them.
+    pub(super) fn keep(&self, to: &mut Vec<u8>) {
+        u16::try_from(self.0.len()).unwrap_or(0).keep(to);
+        for Path { used, peer, serial, flow } in &self.0 {
+            ((*used, *peer), *serial).keep(to);
+            flow.keep(to);
+        }
+    }
+
+    /// Takes those of a party's allocation off that another process has kept, without those whose conversation is not
+    /// remembered.
+    pub(super) fn recall(from: &mut &[u8], party: Party, conversations: &Conversations) -> Option<Self> {
+        let count = u16::recall(from).filter(|count| *count <= MOST_PATHS)?;
+        let mut paths = Vec::new();
+        for _ in 0..count {
+            let ((used, peer), serial) = Keep::recall(from)?;
+            if let Some(flow) = conversations.recall_flow(from, party)? {
+                paths.reserve_exact(1);
+                paths.push(Path { used, peer, serial, flow });
+            }
+        }
+        Some(Self(paths))
+    }
+
+    /// The greatest number of a use of an address of ours.
+    pub(super) fn last_serial(&self) -> u32 {
+        self.0.iter().map(|path| path.serial).max().unwrap_or(0)
+    }
+
+    /// What the handshakes agreed on that are complete on these paths.
+    pub(super) fn agreed(&self) -> impl Iterator<Item = (Version, Option<Profile>)> {
+        self.0.iter().filter_map(|path| path.flow.agreed())
+    }
+
     /// Whether the path to a peer is here.
     #[inline]
     pub(super) fn is_at(&self, at: usize, peer: PeerAddr, serial: u32) -> bool {
@@ -198,7 +240,7 @@ fn flow<'a>(
             };
             // The same address in other hands is another peer.
             paths.retain(|path| path.peer != peer);
-            if paths.len() >= MOST_PATHS
+            if paths.len() >= usize::from(MOST_PATHS)
                 && let Some(quiet) = paths.iter().enumerate().min_by_key(|(_, path)| path.used).map(|(at, _)| at)
             {
                 paths.swap_remove(quiet);

@@ -8,7 +8,7 @@ use crate::auth::{CallGrant, Destinations, Party};
 use crate::policy::{PeerRefusal, PeerRules};
 
 use super::Common;
-use super::allocation::Whose;
+use super::allocation::{Allocation, Whose};
 use super::own::Holder;
 
 /// What decides about the peers of one allocation.
@@ -96,4 +96,21 @@ impl<'a> Reach<'a> {
             (Some(_), None) | (None, Some(_)) => false,
         }
     }
+}
+
+/// Takes the permissions and channels away that an allocation may not have by these rules.
+pub(super) fn hold_to(rules: &PeerRules, common: &Common, allocation: &mut Allocation) {
+    let reach = Reach::new(rules, common, allocation.party, allocation.call.as_ref(), allocation.destinations);
+    allocation.permissions.retain_mut(|permission| match reach.ip(permission.ip) {
+        Ok(whose) => {
+            permission.whose = whose;
+            true
+        }
+        Err(_) => false,
+    });
+    // A channel to our own address may wait for the port to be relayed again; any other one needs its port too.
+    allocation.channels.retain(|channel| match reach.ip(channel.peer.ip()) {
+        Ok(whose) => whose == Whose::Clients || rules.permits_port(channel.peer.port()).is_ok(),
+        Err(_) => false,
+    });
 }

@@ -14,12 +14,12 @@ use crate::policy::seal::Conversations;
 use crate::time::{Moment, Now, UnixTime};
 use crate::wire::{FrameKind, kind_of};
 
-use super::allocation::Whose;
 use super::ending::Ending;
 use super::farewell::Farewells;
 use super::flat::NOBODY;
-use super::peer::Reach;
+use super::peer::hold_to;
 use super::port::Held;
+use super::snapshot::Keeping;
 use super::supply::Supply;
 use super::table::Table;
 use super::wheel::Wheel;
@@ -43,6 +43,7 @@ pub struct Relay {
     pub(super) supply: Supply,
     pub(super) farewells: Farewells,
     pub(super) tally: Tally,
+    pub(super) keeping: Keeping,
     pub(super) draining: bool,
     pub(super) owned: Vec<PortKey>,
     pub(super) closed: Vec<Port>,
@@ -81,6 +82,7 @@ impl Relay {
             supply: Supply::default(),
             farewells: Farewells::default(),
             tally: Tally::default(),
+            keeping: Keeping::default(),
             draining: false,
             owned: Vec::new(),
             closed: Vec::new(),
@@ -236,19 +238,7 @@ impl Relay {
             if allocation.call.is_none() {
                 allocation.destinations = allocation.destinations.min(self.authenticator.terms().reach);
             }
-            let reach = Reach::new(rules, common, allocation.party, allocation.call.as_ref(), allocation.destinations);
-            allocation.permissions.retain_mut(|permission| match reach.ip(permission.ip) {
-                Ok(whose) => {
-                    permission.whose = whose;
-                    true
-                }
-                Err(_) => false,
-            });
-            // A channel to our own address may wait for the port to be relayed again; any other one needs its port too.
-            allocation.channels.retain(|channel| match reach.ip(channel.peer.ip()) {
-                Ok(whose) => whose == Whose::Clients || rules.permits_port(channel.peer.port()).is_ok(),
-                Err(_) => false,
-            });
+            hold_to(rules, common, allocation);
         }
     }
 

@@ -29,11 +29,23 @@ pub(super) struct Table {
     /// As long as `slab`, and so is the next.
     hot: Vec<Hot>,
     paths: Vec<Paths>,
+    kept: Vec<Kept>,
+    /// Places whose record is not what it was, each once.
+    changed: Vec<u32>,
     free: Vec<u32>,
     by_five_tuple: Flat,
     by_connection: HashMap<ConnectionId, u32, RandomState>,
     by_port: Vec<u32>,
     hash: RandomState,
+}
+
+/// What the last record of a place says.
+#[derive(Clone, Copy, Debug, Default)]
+struct Kept {
+    /// Packets carried, both ways together, in its lower bits: enough to see that there have been more.
+    packets: u32,
+    /// It stands in `changed`.
+    listed: bool,
 }
 
 impl Table {
@@ -45,6 +57,8 @@ impl Table {
             slab: Vec::new(),
             hot: Vec::new(),
             paths: Vec::new(),
+            kept: Vec::new(),
+            changed: Vec::new(),
             free: Vec::new(),
             by_five_tuple: Flat::new(),
             by_connection: HashMap::with_hasher(hash.clone()),
@@ -65,12 +79,59 @@ impl Table {
     /// An allocation, to be changed. What was noted of it no longer holds: there is no other way to change one.
     pub(super) fn get_mut(&mut self, index: u32) -> Option<&mut Allocation> {
         self.hot.get_mut(at(index))?.forget();
+        self.list(index);
         self.slab.get_mut(at(index))?.as_mut()
+    }
+
+    /// The record of a place is not what it was.
+    pub(super) fn list(&mut self, index: u32) {
+        if let Some(kept) = self.kept.get_mut(at(index))
+            && !kept.listed
+        {
+            kept.listed = true;
+            self.changed.push(index);
+        }
+    }
+
+    /// A place whose record is not what it was; `None` when there is no other one.
+    pub(super) fn take_changed(&mut self) -> Option<u32> {
+        let index = self.changed.pop()?;
+        let packets = self.packets(index);
+        if let Some(kept) = self.kept.get_mut(at(index)) {
+            *kept = Kept { packets, listed: false };
+        }
+        Some(index)
+    }
+
+    /// Lists a place if more has been carried than its last record says.
+    pub(super) fn list_if_more_is_carried(&mut self, index: u32) {
+        if self.kept.get(at(index)).is_some_and(|kept| kept.packets != self.packets(index)) {
+            self.list(index);
+        }
+    }
+
+    fn packets(&self, index: u32) -> u32 {
+        let carried = self.hot.get(at(index)).map_or(Carried::NONE, |hot| hot.carried);
+        let packets = carried.up.packets.wrapping_add(carried.down.packets);
+        u32::try_from(packets & u64::from(u32::MAX)).unwrap_or(0)
     }
 
     /// An allocation and its paths, which alone may be changed.
     pub(super) fn with_paths(&mut self, index: u32) -> Option<(&Allocation, &mut Paths)> {
         Some((self.slab.get(at(index))?.as_ref()?, self.paths.get_mut(at(index))?))
+    }
+
+    /// The paths of an allocation.
+    pub(super) fn paths(&self, index: u32) -> Option<&Paths> {
+        self.paths.get(at(index))
+    }
+
+    /// Sets what another process knew of an allocation: its paths, and what it had carried.
+    pub(super) fn resume(&mut self, index: u32, paths: Paths, carried: Carried) {
+        if let (Some(place), Some(hot)) = (self.paths.get_mut(at(index)), self.hot.get_mut(at(index))) {
+            *place = paths;
+            hot.carried = carried;
+        }
     }
 
     /// The flow of an allocation to a peer, if there is one: what most media takes.
@@ -220,6 +281,7 @@ impl Table {
     /// Every allocation, to be changed. Nothing that was noted holds any more.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Allocation> {
         self.hot.iter_mut().for_each(Hot::forget);
+        (0..self.places()).for_each(|index| self.list(index));
         self.slab.iter_mut().flatten()
     }
 
@@ -237,6 +299,7 @@ impl Table {
                     self.slab.push(None);
                     self.hot.push(Hot::FREE);
                     self.paths.push(Paths::default());
+                    self.kept.push(Kept::default());
                     index
                 }
                 _ => return Err(Box::new(allocation)),
@@ -255,6 +318,7 @@ impl Table {
         if let Some(place) = self.slab.get_mut(at(index)) {
             *place = Some(allocation);
         }
+        self.list(index);
         Ok(index)
     }
 
@@ -265,6 +329,7 @@ impl Table {
         let client = hot.client()?;
         *self.paths.get_mut(at(index))? = Paths::default();
         self.free.push(index);
+        self.list(index);
         self.by_five_tuple.remove(self.tag(&client), index);
         if let Link::Stream(connection, _) = client.link {
             self.by_connection.remove(&connection);

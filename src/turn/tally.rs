@@ -107,6 +107,8 @@ pub struct Tally {
     pub seals_closed: u64,
     /// Allocations begun.
     pub allocated: u64,
+    /// Allocations that go on after another process has ended.
+    pub restored: u64,
     /// Live allocations whose credential ends within five minutes, as of [`super::Relay::count_ending`].
     pub ending: u64,
     /// Slots in the last batch: how deep the shard's queue was.
@@ -239,6 +241,12 @@ impl Tally {
     /// Counts an allocation that began.
     pub fn begun(&mut self, transport: Transport) {
         self.allocated += 1;
+        bump(self.live.get_mut(transport as usize));
+    }
+
+    /// Counts an allocation that goes on here.
+    pub fn resumed(&mut self, transport: Transport) {
+        self.restored += 1;
         bump(self.live.get_mut(transport as usize));
     }
 

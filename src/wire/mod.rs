@@ -8,6 +8,7 @@ pub mod dtls;
 mod error_code;
 mod frame;
 mod integrity;
+pub(crate) mod keep;
 pub mod legacy;
 mod message;
 mod proxy;

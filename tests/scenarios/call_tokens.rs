@@ -164,7 +164,7 @@ fn the_facts_of_an_allocation_name_its_call() {
     }
     let events = world.events();
     let calls = events.iter().filter_map(|event| match event {
-        Event::Allocated { call, .. } | Event::Ended { call, .. } => Some(call.as_ref()),
+        Event::Allocated { call, .. } | Event::Restored { call, .. } | Event::Ended { call, .. } => Some(call.as_ref()),
         Event::Refused { .. } | Event::Seal { .. } => None,
     });
     let calls: Vec<_> = calls.map(|call| call.map(|call| call.claims().call.as_str().to_owned())).collect();

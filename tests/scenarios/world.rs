@@ -19,6 +19,8 @@ use hilum::wire::{AttributeType, ErrorCode, IntegrityKey, Method, PasswordAlgori
 mod issuer;
 #[path = "message.rs"]
 mod message;
+#[path = "restart.rs"]
+mod restart;
 
 use issuer::PASSWORD_KEY;
 pub use issuer::{Token, rules};

@@ -93,6 +93,21 @@ fn inside_a_relay_the_verdicts_are_the_same() {
     assert!(played >= 100, "{played} cases are among clients");
 }
 
+// What an operator restarts, upgrades or loses is the same relay to its clients: the seal neither opens nor closes by it.
+#[test]
+fn another_process_before_every_datagram_changes_no_verdict() {
+    for kind in ["block", "pass"] {
+        play_all(kind, |index, case| {
+            let turn = u16::try_from(index).unwrap();
+            Play::new(&mut Relayed::new(settings_of(case), turn).restarting()).case(case)?;
+            if !is_among_clients(case) {
+                return Ok(());
+            }
+            Play::new(&mut Relayed::inside(settings_of(case), turn).restarting()).case(case)
+        });
+    }
+}
+
 /// The verdicts that a case asks for.
 fn verdicts(case: &Case) -> impl Iterator<Item = &Expected> {
     case.steps.iter().filter_map(|step| match &step.action {

@@ -25,6 +25,8 @@ pub struct Relayed {
     turn: u16,
     /// Who has been told of which refusal.
     told: BTreeSet<(Place, SocketAddr, Reason)>,
+    /// Whether another process takes over before each datagram. Then all clients speak UDP.
+    restarts: bool,
 }
 
 /// A client and its allocation.
@@ -59,7 +61,32 @@ impl Relayed {
             closed: 0,
             turn,
             told: BTreeSet::new(),
+            restarts: false,
         }
+    }
+
+    /// The same, where another process takes over before each datagram.
+    pub fn restarting(mut self) -> Self {
+        self.restarts = true;
+        self
+    }
+
+    /// Another process takes over, and writes what it has read.
+    fn restart(&mut self) {
+        if !self.restarts {
+            return;
+        }
+        self.events();
+        let before = self.world.records();
+        for restored in self.world.restart() {
+            assert!(restored.is_ok(), "{restored:?}");
+        }
+        let after = self.world.records();
+        // Places in the table of allocations are given anew.
+        let sorted = |records: &BTreeMap<_, Vec<u8>>| records.values().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(sorted(&before), sorted(&after), "what was written, read and written again");
+        let goes_on = self.world.events().into_iter().filter(|event| matches!(event, Event::Restored { .. })).count();
+        assert_eq!(goes_on, self.clients.len(), "every allocation goes on");
     }
 
     fn sit(&mut self, place: &Place, person: &str) {
@@ -69,6 +96,7 @@ impl Relayed {
         self.turn += 1;
         let address = format!("192.0.2.{}:4000", self.turn % 250);
         let client = match self.turn % 3 {
+            _ if self.restarts => Client::udp(&address),
             0 => Client::udp(&address),
             1 => Client::stream(&address, u64::from(self.turn), Transport::Tcp),
             _ => Client::stream(&address, u64::from(self.turn), Transport::Tls),
@@ -235,6 +263,7 @@ impl Stage for Relayed {
                 self.sit(place, person);
             }
         }
+        self.restart();
         let (sender, receiver) = (self.address(from.0, from.1), self.address(to.0, to.1));
         if self.inside {
             return self.across((from.0, sender), (to.0, receiver), datagram);
@@ -255,6 +284,7 @@ impl Stage for Relayed {
     }
 
     fn wait(&mut self, seconds: u64) {
+        self.restart();
         for _ in 0..seconds {
             self.world.advance(1);
             self.events();
@@ -262,6 +292,7 @@ impl Stage for Relayed {
     }
 
     fn end(&mut self, place: &Place) {
+        self.restart();
         let seat = self.clients.remove(place).expect("it has begun");
         self.world.request(&seat.client, Request::refresh(0)).expect_success();
         // The flows of a new allocation are new, and tell again.

@@ -116,7 +116,7 @@ impl Claims {
     }
 
     /// Reads the JSON of the claims.
-    pub(super) fn parse(json: &[u8]) -> Result<Self, TokenRefusal> {
+    pub(in crate::auth) fn parse(json: &[u8]) -> Result<Self, TokenRefusal> {
         let mut read = Read::default();
         let mut reader = Reader::new(json);
         reader.members(|name, value| read.member(name, value))?;
@@ -127,7 +127,7 @@ impl Claims {
     }
 
     /// Writes the JSON of the claims, without white space, in the order of the table.
-    pub(super) fn to_json(&self) -> Result<String, TokenRefusal> {
+    pub(in crate::auth) fn to_json(&self) -> Result<String, TokenRefusal> {
         self.validate()?;
         let mut json = String::with_capacity(256);
         // Writing to a String does not fail; if it did, no token would come of it.

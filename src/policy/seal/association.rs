@@ -1,6 +1,7 @@
 //! One DTLS handshake as it is seen from the middle: who offered, what was chosen, and who has finished.
 
 use crate::time::{Lifetime, Moment};
+use crate::wire::keep::Keep;
 
 use super::{Profile, Profiles, SuiteClass, Version};
 
@@ -26,6 +27,16 @@ impl End {
             Self::Low => Self::High,
             Self::High => Self::Low,
         }
+    }
+}
+
+impl Keep for End {
+    fn keep(&self, to: &mut Vec<u8>) {
+        (*self == Self::High).keep(to);
+    }
+
+    fn recall(from: &mut &[u8]) -> Option<Self> {
+        bool::recall(from).map(|high| if high { Self::High } else { Self::Low })
     }
 }
 
@@ -174,5 +185,74 @@ impl Association {
 
     const fn of(&mut self, sender: End) -> &mut Progress {
         if sender as u8 == self.client as u8 { &mut self.of_client } else { &mut self.of_server }
+    }
+}
+
+impl Keep for Offer {
+    fn keep(&self, to: &mut Vec<u8>) {
+        let Self { profiles, connection_id } = *self;
+        (profiles, connection_id).keep(to);
+    }
+
+    fn recall(from: &mut &[u8]) -> Option<Self> {
+        Some(Self { profiles: Keep::recall(from)?, connection_id: Keep::recall(from)? })
+    }
+}
+
+impl Keep for Choice {
+    fn keep(&self, to: &mut Vec<u8>) {
+        let Self { version, suite, profile, connection_id } = *self;
+        ((version, suite), (profile, connection_id)).keep(to);
+    }
+
+    fn recall(from: &mut &[u8]) -> Option<Self> {
+        let ((version, suite), (profile, connection_id)) = Keep::recall(from)?;
+        Some(Self { version, suite, profile, connection_id })
+    }
+}
+
+impl Keep for Progress {
+    fn keep(&self, to: &mut Vec<u8>) {
+        (self.changed_cipher, self.finished).keep(to);
+    }
+
+    fn recall(from: &mut &[u8]) -> Option<Self> {
+        let (changed_cipher, finished) = Keep::recall(from)?;
+        Some(Self { changed_cipher, finished })
+    }
+}
+
+impl Keep for Association {
+    fn keep(&self, to: &mut Vec<u8>) {
+        let Self { id, random, client, offer, choice, answer, begun, of_client, of_server, sealed, supersedes } = self;
+        id.keep(to);
+        random.keep(to);
+        client.keep(to);
+        offer.keep(to);
+        choice.keep(to);
+        answer.keep(to);
+        begun.keep(to);
+        of_client.keep(to);
+        of_server.keep(to);
+        sealed.keep(to);
+        supersedes.keep(to);
+    }
+
+    fn recall(from: &mut &[u8]) -> Option<Self> {
+        let association = Self {
+            id: Keep::recall(from)?,
+            random: Keep::recall(from)?,
+            client: Keep::recall(from)?,
+            offer: Keep::recall(from)?,
+            choice: Keep::recall(from)?,
+            answer: Keep::recall(from)?,
+            begun: Keep::recall(from)?,
+            of_client: Keep::recall(from)?,
+            of_server: Keep::recall(from)?,
+            sealed: Keep::recall(from)?,
+            supersedes: Keep::recall(from)?,
+        };
+        // Nothing is sealed that nobody has answered.
+        (association.choice.is_some() || !association.sealed).then_some(association)
     }
 }

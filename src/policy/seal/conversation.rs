@@ -1,16 +1,17 @@
 //! A pair of parties and the handshakes between them. It outlives five-tuples and candidate pairs: browsers move media to
 //! paths that never saw the handshake.
 
-use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::time::{Lifetime, Moment};
+use crate::wire::keep::{Keep, keep_list, recall_list};
 
 use super::association::{Association, End, Offer};
 use super::{Profiles, Reason};
 
 /// Handshakes remembered at once: two parties may have several connections, and browsers that fail begin again.
-const MOST_ASSOCIATIONS: usize = 8;
+const MOST_ASSOCIATIONS: u16 = 8;
 /// In `status`: a handshake is complete, and the low bits are the profiles that media may have.
 const OPEN: u8 = 0x80;
 /// In `status`: a handshake has begun.
@@ -21,8 +22,12 @@ const BEGUN: u8 = 0x40;
 pub(super) struct Conversation {
     /// A digest of `state` that media reads without taking the lock.
     status: AtomicU8,
+    /// It is not what its last record says, or what has been noted of that.
+    news: AtomicBool,
     /// Flows that are part of it.
     flows: AtomicU32,
+    /// Its place among the others in the lower half, and which use of that in the upper one.
+    number: u64,
     state: Mutex<State>,
 }
 
@@ -49,9 +54,58 @@ pub(super) enum Sweep {
 }
 
 impl Conversation {
-    pub(super) fn new(now: Moment) -> Self {
+    pub(super) fn new(number: u64, now: Moment) -> Self {
         let state = State { associations: Vec::new(), next: 0, begun: now, until: None, was_open: false };
-        Self { status: AtomicU8::new(0), flows: AtomicU32::new(0), state: Mutex::new(state) }
+        let (status, news, flows) = Default::default();
+        Self { status, news, flows, number, state: Mutex::new(state) }
+    }
+
+    /// Its number, which no other one ever has.
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The place that the number stands for.
+    pub(super) fn place(&self) -> u32 {
+        u32::try_from(self.number & u64::from(u32::MAX)).unwrap_or(u32::MAX)
+    }
+
+    /// Whether it has changed since that was noted.
+    pub(super) fn has_news(&self) -> bool {
+        self.news.load(Ordering::Relaxed)
+    }
+
+    /// That it has changed is noted.
+    pub(super) fn set_noted(&self) {
+        self.news.store(false, Ordering::Relaxed);
+    }
+
+    /// Appends its number and its state.
+    pub(super) fn keep(&self, to: &mut Vec<u8>) {
+        let state = self.state();
+        let State { associations, next, begun, until, was_open } = &*state;
+        self.number.keep(to);
+        next.keep(to);
+        begun.keep(to);
+        until.keep(to);
+        was_open.keep(to);
+        keep_list(associations, MOST_ASSOCIATIONS, to);
+    }
+
+    /// Takes one off that another process has kept. No flow is part of it yet.
+    pub(super) fn recall(from: &mut &[u8]) -> Option<Self> {
+        let number = u64::recall(from)?;
+        let mut state = State {
+            next: Keep::recall(from)?,
+            begun: Keep::recall(from)?,
+            until: Keep::recall(from)?,
+            was_open: Keep::recall(from)?,
+            associations: recall_list(from, MOST_ASSOCIATIONS)?,
+        };
+        let conversation = Self::new(number, state.begun);
+        conversation.publish(&mut state);
+        *conversation.state() = state;
+        Some(conversation)
     }
 
     /// The profiles that media may have.
@@ -83,6 +137,7 @@ impl Conversation {
         state.was_open |= open.is_some();
         let begun = if state.associations.is_empty() { 0 } else { BEGUN };
         self.status.store(open.map_or(begun, |profiles| OPEN | BEGUN | profiles.bits()), Ordering::Release);
+        self.news.store(true, Ordering::Relaxed);
     }
 
     /// Whether no handshake has begun.
@@ -94,8 +149,13 @@ impl Conversation {
     pub(super) fn sweep(&self, now: Moment, grace: Lifetime) -> Sweep {
         let mut state = self.state();
         if self.flows.load(Ordering::Acquire) > 0 {
-            state.until = None;
+            if state.until.take().is_some() {
+                self.news.store(true, Ordering::Relaxed);
+            }
             return Sweep::Stays;
+        }
+        if state.until.is_none() {
+            self.news.store(true, Ordering::Relaxed);
         }
         if now < *state.until.get_or_insert(now + grace) {
             return Sweep::Stays;
@@ -138,7 +198,7 @@ impl State {
     /// is under way is never pushed out: who sends ClientHellos at will must not be able to end a handshake.
     fn make_room(&mut self, now: Moment) -> Result<(), Reason> {
         self.associations.retain(|each| each.is_sealed() || each.is_pending(now));
-        if self.associations.len() < MOST_ASSOCIATIONS {
+        if self.associations.len() < usize::from(MOST_ASSOCIATIONS) {
             return Ok(());
         }
         let unanswered = self.associations.iter().position(|each| each.choice.is_none());

@@ -33,9 +33,12 @@
 //! it is not the order of the numbers that tells a duplicate, but 32 bits, one of which each counted packet sets.
 
 use super::Way;
+use crate::wire::keep::{Keep, keep_list, recall_list};
 
 /// SSRCs with an entry of their own: audio, video and its retransmission, and one more, in both directions.
 const TRACKED: usize = 8;
+/// Those, and all that share the ninth.
+const MOST: u16 = 9;
 /// Packets between two windows, which with the 16 of a window make 1024.
 const BETWEEN: u16 = 1008;
 /// Of the packets in a window that are not newer, each of this number counts. A power of two, at most 128.
@@ -46,6 +49,8 @@ const HEAD: usize = 32;
 const TAG: usize = 10;
 /// Decisions up to this one do not end a window.
 const SHORTEST: u8 = 16;
+/// The last decision ends every window.
+const LONGEST: u8 = 64;
 /// Instead of the number of packets counted: this SSRC is clear.
 const CLEAR: u8 = u8::MAX;
 /// In [`Sender::mark`]: the SSRC is the peer's.
@@ -260,7 +265,7 @@ impl Sender {
                 self.counted = CLEAR;
                 return false;
             }
-            Some(Look::Doubtful) if decision.packets < 64 => {}
+            Some(Look::Doubtful) if decision.packets < LONGEST => {}
             _ if decision.packets < SHORTEST => {}
             _ => *self = Self { number: BETWEEN, ..Self::new(self.ssrc, self.mark & DOWN) },
         }
@@ -323,6 +328,54 @@ impl Senders {
         let answer = shared.measure_shared(ssrc, sequence, payload);
         self.0.push(shared);
         answer
+    }
+}
+
+impl Keep for Values {
+    fn keep(&self, to: &mut Vec<u8>) {
+        (self.counts, self.values).keep(to);
+    }
+
+    fn recall(from: &mut &[u8]) -> Option<Self> {
+        let (counts, values) = Keep::recall(from)?;
+        Some(Self { counts, values })
+    }
+}
+
+impl Keep for Sender {
+    fn keep(&self, to: &mut Vec<u8>) {
+        let Self { ssrc, number, counted, mark, first, second, high, low } = self;
+        ((*ssrc, *number), (*counted, *mark)).keep(to);
+        // Between two windows nothing is counted, and who is clear is not counted any more.
+        if !matches!(*counted, 0 | CLEAR) {
+            first.keep(to);
+            second.keep(to);
+            (high.0, low.0).keep(to);
+        }
+    }
+
+    fn recall(from: &mut &[u8]) -> Option<Self> {
+        let ((ssrc, number), (counted, mark)) = Keep::recall(from)?;
+        let sender = Self { ssrc, number, counted, mark, ..Self::default() };
+        match counted {
+            0 | CLEAR => Some(sender),
+            counted if counted < LONGEST => {
+                let (first, second) = (Keep::recall(from)?, Keep::recall(from)?);
+                let (high, low) = Keep::recall(from)?;
+                Some(Self { first, second, high: Halves(high), low: Halves(low), ..sender })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Keep for Senders {
+    fn keep(&self, to: &mut Vec<u8>) {
+        keep_list(&self.0, MOST, to);
+    }
+
+    fn recall(from: &mut &[u8]) -> Option<Self> {
+        recall_list(from, MOST).map(Self)
     }
 }
 

@@ -49,6 +49,8 @@ impl Flow {
         if !pace.spend(u64::try_from(datagram.len()).unwrap_or(u64::MAX), HANDSHAKES, now) {
             return Err(Reason::DtlsBound);
         }
+        // What is not sealed is rare, and changes with nearly every datagram.
+        self.news = true;
         let conversation = self.member.conversation().clone();
         let mut state = conversation.state();
         self.look_again(&mut state, now);

@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use crate::auth::Party;
 use crate::time::Moment;
 use crate::wire::dtls::Record;
+use crate::wire::keep::Keep;
 
 use super::association::{Association, End};
 use super::conversation::{Member, State};
@@ -12,7 +13,7 @@ use super::disguise::Senders;
 use super::ice::Checks;
 use super::pace::Pace;
 use super::reassembly::Reassembly;
-use super::{Conversations, Fact, Mode, Other, Profiles, Reason, Settings, Version};
+use super::{Conversations, Fact, Mode, Other, Profile, Profiles, Reason, Settings, Version};
 
 /// Which way a datagram goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +55,8 @@ pub struct Flow {
     pub(super) alike: bool,
     /// Which end of the conversation the client is.
     pub(super) client: End,
+    /// It is not what its last record says, whatever has passed that leaves no trace but in its counts.
+    pub(super) news: bool,
     /// The association of the last ClientHello on this path.
     pub(super) offered: Option<u32>,
     /// A hello that has come in part, one way and the other.
@@ -88,6 +91,7 @@ impl Flow {
             foreign,
             alike,
             client,
+            news: true,
             attached: None,
             offered: None,
             up: None,
@@ -152,6 +156,36 @@ impl Flow {
         if is_media(datagram) { Some(self.media(way, datagram, now, settings)) } else { None }
     }
 
+    /// Whether it is not what its last record says: from now on it is.
+    pub const fn take_news(&mut self) -> bool {
+        core::mem::replace(&mut self.news, false)
+    }
+
+    /// What the handshake agreed on which this path's records are of, once it is complete: the version, and in DTLS 1.2
+    /// the profile.
+    #[must_use]
+    pub fn agreed(&self) -> Option<(Version, Option<Profile>)> {
+        let attached = self.attached.filter(|attached| attached.sealed)?;
+        let mut state = self.member.conversation().state();
+        let choice = state.get(attached.id)?.choice?;
+        Some((choice.version, choice.profile))
+    }
+
+    /// Appends it, without the hellos of which the rest has not come: they come again.
+    pub(crate) fn keep(&self, to: &mut Vec<u8>) {
+        let Self { member, senders, attached, party: _, foreign, alike, client, offered, .. } = self;
+        let Self { handshakes: [up, down], checks, refused, .. } = self;
+        member.conversation().number().keep(to);
+        senders.keep(to);
+        attached.keep(to);
+        foreign.keep(to);
+        (*alike, *client).keep(to);
+        offered.keep(to);
+        (*up, *down).keep(to);
+        checks.keep(to);
+        refused.keep(to);
+    }
+
     /// Brings what media needs of the flow itself into the cache; the number has no meaning.
     #[inline]
     #[must_use]
@@ -172,7 +206,20 @@ impl Flow {
         let bit = 1 << (reason as u32 % u64::BITS);
         let first = self.refused & bit == 0;
         self.refused |= bit;
+        self.news |= first;
         Judgement { refused: Some(reason), fact: first.then_some(Fact::Refused { reason }) }
+    }
+}
+
+impl Keep for Attached {
+    fn keep(&self, to: &mut Vec<u8>) {
+        let Self { id, sealed, version, connection_ids } = *self;
+        ((id, sealed), (version, connection_ids)).keep(to);
+    }
+
+    fn recall(from: &mut &[u8]) -> Option<Self> {
+        let ((id, sealed), (version, connection_ids)) = Keep::recall(from)?;
+        Some(Self { id, sealed, version, connection_ids })
     }
 }
 
@@ -201,6 +248,37 @@ impl Attached {
 }
 
 impl Conversations {
+    /// Takes a flow of this party's allocation off that another process has kept. `None` inside: its conversation is not
+    /// remembered, and the flow is made anew when it is needed.
+    pub(crate) fn recall_flow(&self, from: &mut &[u8], party: Party) -> Option<Option<Flow>> {
+        let number = u64::recall(from)?;
+        let senders = Keep::recall(from)?;
+        let attached = Keep::recall(from)?;
+        let foreign = Keep::recall(from)?;
+        let (alike, client) = Keep::recall(from)?;
+        let offered = Keep::recall(from)?;
+        let handshakes = [Keep::recall(from)?, Keep::recall(from)?];
+        let checks = Keep::recall(from)?;
+        let refused = Keep::recall(from)?;
+        let (up, down, news) = (None, None, false);
+        Some(self.member(number).map(|member| Flow {
+            member,
+            senders,
+            attached,
+            party,
+            foreign,
+            alike,
+            client,
+            news,
+            offered,
+            up,
+            down,
+            handshakes,
+            checks,
+            refused,
+        }))
+    }
+
     /// Whether a datagram may pass, by what kind it is (RFC 7983, RFC 9443) and what went before. With [`Mode::Report`]
     /// the answer is the same: what is done about it is the caller's.
     pub fn judge(&self, flow: &mut Flow, way: Way, datagram: &[u8], now: Moment, settings: &Settings) -> Judgement {
@@ -216,6 +294,10 @@ impl Conversations {
             Some(_) => Err(Reason::Foreign),
             None => Err(Reason::Empty),
         };
+        let conversation = flow.member.conversation();
+        if conversation.has_news() {
+            self.note(conversation);
+        }
         match judged {
             Ok(fact) => Judgement { refused: None, fact },
             Err(reason) => flow.refuse(reason),

@@ -1,6 +1,7 @@
 //! STUN between peers: ICE connectivity checks and nothing else (RFC 8445 §7, RFC 8489).
 
 use crate::time::Moment;
+use crate::wire::keep::Keep;
 use crate::wire::{AttributeType, Class, Malformed, Message, Method};
 
 use super::flow::{Flow, Way};
@@ -27,6 +28,24 @@ pub(super) struct Checks {
     /// Transactions and the username fragments that they were about, the latest first; none when the peer is a party.
     waiting: [(u64, u64); WAITING],
     linked: u64,
+}
+
+impl Keep for Checks {
+    fn keep(&self, to: &mut Vec<u8>) {
+        let Self { paces: [up, down], waiting, linked } = self;
+        (*up, *down).keep(to);
+        waiting.iter().for_each(|check| check.keep(to));
+        linked.keep(to);
+    }
+
+    fn recall(from: &mut &[u8]) -> Option<Self> {
+        let mut checks = Self { paces: [Keep::recall(from)?, Keep::recall(from)?], ..Self::default() };
+        for check in &mut checks.waiting {
+            *check = Keep::recall(from)?;
+        }
+        checks.linked = Keep::recall(from)?;
+        Some(checks)
+    }
 }
 
 impl Conversations {
@@ -89,6 +108,7 @@ impl Conversations {
             let Some(&(_, fragments)) = waiting else { return };
             if flow.checks.linked != fragments {
                 flow.checks.linked = fragments;
+                flow.news = true;
                 self.link(flow.party, ip, fragments, &mut flow.member);
             }
         }

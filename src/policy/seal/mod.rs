@@ -9,6 +9,7 @@
 //! [`Conversations::judge`] the only question that is asked.
 
 mod association;
+mod book;
 mod conversation;
 mod conversations;
 mod disguise;
@@ -16,6 +17,7 @@ mod dtls;
 mod flow;
 mod hello;
 mod ice;
+mod key;
 mod media;
 mod pace;
 mod profile;
@@ -23,6 +25,7 @@ mod reason;
 mod reassembly;
 mod suite;
 
+pub use book::NotRecalled;
 pub use conversations::{Conversations, Local, Other};
 pub use flow::{Flow, Judgement, Way, is_media};
 pub use profile::{Profile, Profiles};
@@ -32,6 +35,7 @@ pub use suite::SuiteClass;
 use core::time::Duration;
 
 use crate::time::Lifetime;
+use crate::wire::keep::Keep;
 
 /// What happens to a datagram that the seal does not let through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,6 +84,16 @@ impl Version {
             Self::Dtls12 => "1.2",
             Self::Dtls13 => "1.3",
         }
+    }
+}
+
+impl Keep for Version {
+    fn keep(&self, to: &mut Vec<u8>) {
+        (*self == Self::Dtls13).keep(to);
+    }
+
+    fn recall(from: &mut &[u8]) -> Option<Self> {
+        bool::recall(from).map(|newer| if newer { Self::Dtls13 } else { Self::Dtls12 })
     }
 }
 

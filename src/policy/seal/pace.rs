@@ -1,6 +1,7 @@
 //! A rate with a burst (the generic cell rate algorithm): one number per rate, no timer.
 
 use crate::time::Moment;
+use crate::wire::keep::Keep;
 
 /// How much may be spent, and how fast it comes back.
 #[derive(Clone, Copy, Debug)]
@@ -27,5 +28,15 @@ impl Pace {
         }
         self.0 = until;
         true
+    }
+}
+
+impl Keep for Pace {
+    fn keep(&self, to: &mut Vec<u8>) {
+        self.0.keep(to);
+    }
+
+    fn recall(from: &mut &[u8]) -> Option<Self> {
+        Keep::recall(from).map(Self)
     }
 }

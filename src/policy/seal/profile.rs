@@ -1,5 +1,7 @@
 //! SRTP protection profiles, as DTLS negotiates them (RFC 5764 §4.1.2, RFC 7714 §14.2).
 
+use crate::wire::keep::Keep;
+
 /// A profile that encrypts and authenticates. The NULL ones are not here: there is no way to allow them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Profile {
@@ -11,6 +13,16 @@ pub enum Profile {
     AeadAes128Gcm,
     /// 0x0008.
     AeadAes256Gcm,
+}
+
+impl Keep for Profile {
+    fn keep(&self, to: &mut Vec<u8>) {
+        to.push(*self as u8);
+    }
+
+    fn recall(from: &mut &[u8]) -> Option<Self> {
+        Self::ALL.get(usize::from(u8::recall(from)?)).copied()
+    }
 }
 
 impl Profile {
@@ -65,6 +77,16 @@ impl Profile {
 /// A set of profiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Profiles(u8);
+
+impl Keep for Profiles {
+    fn keep(&self, to: &mut Vec<u8>) {
+        self.0.keep(to);
+    }
+
+    fn recall(from: &mut &[u8]) -> Option<Self> {
+        u8::recall(from).map(Self).filter(|profiles| *profiles == Self::from_bits(profiles.0))
+    }
+}
 
 impl Profiles {
     /// No profile.

@@ -1,6 +1,7 @@
 //! Cipher suites that encrypt, authenticate the server and forget their keys (RFC 9325 §4.2, RFC 8446 §B.4).
 
 use super::Version;
+use crate::wire::keep::Keep;
 
 /// What kind a cipher suite is, for the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,6 +12,16 @@ pub enum SuiteClass {
     Aead,
     /// Of TLS 1.2 with CBC and HMAC. Sound in DTLS when the stack is, and what older endpoints still choose.
     Cbc,
+}
+
+impl Keep for SuiteClass {
+    fn keep(&self, to: &mut Vec<u8>) {
+        to.push(*self as u8);
+    }
+
+    fn recall(from: &mut &[u8]) -> Option<Self> {
+        Self::ALL.get(usize::from(u8::recall(from)?)).copied()
+    }
 }
 
 impl SuiteClass {

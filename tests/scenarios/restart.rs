@@ -1,0 +1,71 @@
+//! One process ends and another one begins: what the first has written goes into the relay of the second.
+
+use std::collections::BTreeMap;
+
+use hilum::turn::{NotRestored, Port, PortKey, RecordKey, Restored};
+
+use super::{Setup, World};
+
+/// What became of the records, in their order.
+pub type Restorations = Vec<Result<Restored, NotRestored>>;
+
+impl World {
+    /// All there is, in slices.
+    pub fn records(&mut self) -> BTreeMap<RecordKey, Vec<u8>> {
+        let mut records = BTreeMap::new();
+        let mut next = Some(RecordKey::FIRST);
+        while let Some(from) = next {
+            next = self.relay.walk(from, 3, |key, record| {
+                assert!(record.len() <= hilum::turn::LONGEST_RECORD);
+                assert_eq!(records.insert(key, record.to_vec()), None, "each is seen once");
+            });
+        }
+        records
+    }
+
+    /// Takes over what has changed, a few records at a time.
+    pub fn follow(&mut self, journal: &mut BTreeMap<RecordKey, Vec<u8>>) -> Vec<RecordKey> {
+        let mut changed = Vec::new();
+        let mut more = true;
+        while more {
+            more = self.relay.changed(self.now, 2, |key, record| {
+                changed.push(key);
+                match record {
+                    Some(record) => journal.insert(key, record.to_vec()),
+                    None => journal.remove(&key),
+                };
+            });
+        }
+        changed
+    }
+
+    /// Another process takes over at once.
+    pub fn restart(&mut self) -> Restorations {
+        let records = self.records();
+        self.start_again(records.values())
+    }
+
+    /// Another process begins with these records, and the sockets that were open.
+    pub fn start_again<'r>(&mut self, records: impl IntoIterator<Item = &'r Vec<u8>>) -> Restorations {
+        let mut before = std::mem::take(&mut self.open);
+        let mut fresh = Self::new(std::mem::replace(&mut self.setup, Setup::default()));
+        (fresh.now, fresh.next_key, fresh.next_transaction) = (self.now, self.next_key, self.next_transaction);
+        // The new process opens others, so that nobody takes one for the other.
+        fresh.next_port = self.next_port.iter().map(|(family, number)| (*family, number + 2)).collect();
+        let mut restorations = Vec::new();
+        for record in records {
+            let (open, next_key) = (&mut fresh.open, &mut fresh.next_key);
+            restorations.push(fresh.relay.restore(record, fresh.now, |relayed| {
+                let (&old, _) = before.iter().find(|(_, address)| **address == relayed)?;
+                before.remove(&old);
+                *next_key += 1;
+                open.insert(PortKey(*next_key), relayed);
+                Some(Port::new(PortKey(*next_key), relayed))
+            }));
+        }
+        fresh.next_key += 1;
+        fresh.turn();
+        *self = fresh;
+        restorations
+    }
+}
