@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hilum::turn::{NotRestored, Port, PortKey, RecordKey, Restored};
 
-use super::{Setup, World};
+use super::World;
 
 /// What became of the records, in their order.
 pub type Restorations = Vec<Result<Restored, NotRestored>>;
@@ -48,10 +48,10 @@ impl World {
     /// Another process begins with these records, and the sockets that were open.
     pub fn start_again<'r>(&mut self, records: impl IntoIterator<Item = &'r Vec<u8>>) -> Restorations {
         let mut before = std::mem::take(&mut self.open);
-        let mut fresh = Self::new(std::mem::replace(&mut self.setup, Setup::default()));
+        let setup = std::mem::take(&mut self.setup);
+        let common = Self::common(&setup);
+        let mut fresh = Self::before_any_turn(setup, common, 0);
         (fresh.now, fresh.next_key, fresh.next_transaction) = (self.now, self.next_key, self.next_transaction);
-        // The new process opens others, so that nobody takes one for the other.
-        fresh.next_port = self.next_port.iter().map(|(family, number)| (*family, number + 2)).collect();
         let mut restorations = Vec::new();
         for record in records {
             let (open, next_key) = (&mut fresh.open, &mut fresh.next_key);
@@ -64,6 +64,11 @@ impl World {
             }));
         }
         fresh.next_key += 1;
+        // Spare ports are behind those that stay.
+        for relayed in fresh.open.values() {
+            let next = fresh.next_port.get_mut(&relayed.family()).unwrap();
+            *next = (*next).max(relayed.port() + 1);
+        }
         fresh.turn();
         *self = fresh;
         restorations

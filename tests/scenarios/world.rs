@@ -140,6 +140,11 @@ pub fn authenticator_but_for(nonce_lifetime: Lifetime, revocations: Arc<Revocati
 
 impl World {
     pub fn new(setup: Setup) -> Self {
+        let common = Self::common(&setup);
+        Self::shard(setup, common, 0)
+    }
+
+    fn common(setup: &Setup) -> Arc<Common> {
         let relayed: Vec<IpAddr> = setup
             .families
             .iter()
@@ -148,12 +153,17 @@ impl World {
                 Family::V6 => RELAY_V6.parse().unwrap(),
             })
             .collect();
-        let common = Common::new(setup.quota, &relayed);
-        Self::shard(setup, common, 0)
+        Common::new(setup.quota, &relayed)
     }
 
     /// One of several shards that have `common` in common.
     pub fn shard(setup: Setup, common: Arc<Common>, shard: u8) -> Self {
+        let mut world = Self::before_any_turn(setup, common, shard);
+        world.turn();
+        world
+    }
+
+    fn before_any_turn(setup: Setup, common: Arc<Common>, shard: u8) -> Self {
         let authenticator = authenticator_but_for(setup.nonce_lifetime, Arc::clone(&setup.revocations));
         let relay = Relay::new(
             setup.settings.clone(),
@@ -163,7 +173,7 @@ impl World {
             [42 + shard; 32],
         );
         let relay = relay.in_shard(shard);
-        let mut world = Self {
+        Self {
             relay,
             common,
             now: Now { moment: Moment::from_secs(1000), unix: START },
@@ -174,9 +184,7 @@ impl World {
             next_key: 3,
             next_port: HashMap::from([(Family::V4, 50_000), (Family::V6, 50_000)]),
             next_transaction: 1,
-        };
-        world.turn();
-        world
+        }
     }
 
     /// What a driver does after each batch: tick, close what came back, fill the supply.

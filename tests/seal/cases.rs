@@ -94,10 +94,14 @@ fn inside_a_relay_the_verdicts_are_the_same() {
 }
 
 // What an operator restarts, upgrades or loses is the same relay to its clients: the seal neither opens nor closes by it.
+// Only a hello of which a part has come is forgotten, as if that part had been lost on the way.
 #[test]
 fn another_process_before_every_datagram_changes_no_verdict() {
     for kind in ["block", "pass"] {
         play_all(kind, |index, case| {
+            if ["fragment", "lossy"].iter().any(|parts| case.name.contains(parts)) {
+                return Ok(());
+            }
             let turn = u16::try_from(index).unwrap();
             Play::new(&mut Relayed::new(settings_of(case), turn).restarting()).case(case)?;
             if !is_among_clients(case) {

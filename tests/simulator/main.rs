@@ -295,7 +295,8 @@ fn time_passes(sim: &mut Sim) {
 fn disturbance(sim: &mut Sim, step: u64) {
     let device = usize::try_from(sim.below(8)).unwrap();
     let shard = usize::try_from(sim.below(SHARDS as u64)).unwrap();
-    match sim.below(24) {
+    match sim.below(26) {
+        24 | 25 => sim.restart(),
         0..=7 if !(5..=6).contains(&device) => {
             let address = address(sim, device);
             sim.rebind(device, address);
@@ -373,6 +374,7 @@ fn two_shards_do_what_the_model_says_in_every_random_life() {
     // A simulator that never lets anybody reach anybody, or in which nothing goes wrong, proves nothing.
     assert!(all.forwarded > seeds * 8, "only {} datagrams forwarded in {seeds} lives", all.forwarded);
     assert!(all.inside > seeds, "only {} datagrams inside in {seeds} lives", all.inside);
+    assert!(all.restored > seeds / 2, "only {} allocations went on in another process", all.restored);
     if seeds >= SEEDS {
         assert_eq!(all.codes.iter().copied().collect::<Vec<_>>(), [0, 400, 401, 403, 437, 438, 441, 443, 486, 508]);
         // Nothing is revoked in these lives.

@@ -515,6 +515,13 @@ impl Model {
         self.allocations.retain(|client, _| shard_of(client) != shard);
     }
 
+    /// Another process takes over: connections are gone, and nobody remembers whose allocation was deleted when.
+    pub fn restarts(&mut self) {
+        self.allocations.retain(|client, _| matches!(client.link, Link::Udp(_)));
+        self.farewells.clear();
+        self.rules.iter_mut().for_each(|rules| rules.draining = false);
+    }
+
     /// A shard denies a network, or no longer does.
     pub fn reload(&mut self, shard: usize, denying: bool) {
         self.rules[shard].denying = denying;

@@ -13,8 +13,8 @@ use hilum::auth::{Authenticator, Subject};
 use hilum::policy::{PeerRules, Policy, Quota};
 use hilum::time::{Lifetime, Moment, Now};
 use hilum::turn::{
-    Answer as Tallied, Common, Direction, Discard, EndCause, Event, Opened, Origin, Pool, Port, PortKey, Relay,
-    Settings, Slot, Verdict, Volume,
+    Answer as Tallied, Common, Direction, Discard, EndCause, Event, Opened, Origin, Pool, Port, PortKey, RecordKey,
+    Relay, Settings, Slot, Verdict, Volume,
 };
 use hilum::wire::{AttributeType, Class, Method, TransactionId};
 use rand_chacha::ChaCha8Rng;
@@ -25,6 +25,7 @@ use crate::scenario::{self, Answer, Client, RELAY_V4, RELAY_V6, START};
 use crate::speech::{bytes_of, client_of, method_of, name};
 
 mod arrivals;
+mod restart;
 
 /// Steps that are kept to be told when something is wrong.
 const TOLD: usize = 40;
@@ -63,6 +64,8 @@ pub struct Report {
     pub digest: u64,
     pub forwarded: u64,
     pub inside: u64,
+    /// Allocations that went on in another process.
+    pub restored: u64,
     pub codes: BTreeSet<u16>,
     pub causes: BTreeSet<EndCause>,
     pub discards: BTreeSet<Discard>,
@@ -73,6 +76,7 @@ impl Report {
         self.digest ^= other.digest;
         self.forwarded += other.forwarded;
         self.inside += other.inside;
+        self.restored += other.restored;
         self.codes.extend(other.codes);
         self.causes.extend(other.causes);
         self.discards.extend(other.discards);
@@ -86,6 +90,7 @@ struct Counted {
     traffic: BTreeMap<(Transport, Direction), Volume>,
     answers: BTreeMap<(u16, u16), u64>,
     begun: u64,
+    restored: u64,
     ended: BTreeMap<EndCause, u64>,
 }
 
@@ -117,6 +122,10 @@ pub struct Sim {
     told: VecDeque<String>,
     digest: DefaultHasher,
     transactions: u64,
+    /// What each shard has written, as it changed.
+    journals: [BTreeMap<RecordKey, Vec<u8>>; SHARDS],
+    /// What the processes before this one have done.
+    before: Report,
 }
 
 /// Whoever fails says with which seed and after what.
@@ -194,6 +203,8 @@ impl Sim {
             told: VecDeque::new(),
             digest: DefaultHasher::new(),
             transactions: 0,
+            journals: Default::default(),
+            before: Report::default(),
         };
         (0..SHARDS).for_each(|shard| sim.turn(shard));
         sim
@@ -222,12 +233,8 @@ impl Sim {
 
     /// What this life was, in short.
     pub fn report(&self) -> Report {
-        let mut report = Report {
-            digest: self.digest.finish(),
-            forwarded: self.forwarded,
-            inside: self.inside,
-            ..Report::default()
-        };
+        let mut report = self.before.clone();
+        (report.digest, report.forwarded, report.inside) = (self.digest.finish(), self.forwarded, self.inside);
         for counted in &self.counted {
             report.codes.extend(counted.answers.keys().map(|(_, code)| *code));
             report.causes.extend(counted.ended.keys());
@@ -261,6 +268,7 @@ impl Sim {
         self.take_events(shard);
         self.check_counters(shard);
         self.check_ledger();
+        self.write_down(shard);
     }
 
     fn open(&mut self, pool: Pool, shard: usize) -> Opened {
@@ -313,6 +321,7 @@ impl Sim {
                     let expected = self.carried.remove(&client).expect("an allocation ends once");
                     assert_eq!([carried.up, carried.down], expected, "what an allocation carried");
                 }
+                Event::Restored { .. } => panic!("nothing goes on but at the start of a process"),
                 Event::Refused { .. } | Event::Seal { .. } => {}
             }
         }
@@ -341,7 +350,8 @@ impl Sim {
         let ended: u64 = EndCause::ALL.iter().map(|cause| tally.ended(*cause)).sum();
         assert_eq!(ended, counted.ended.values().sum::<u64>());
         let live: u64 = TRANSPORTS.iter().map(|transport| tally.live(*transport)).sum();
-        assert_eq!((live, tally.allocated - ended), (relay.allocations() as u64, live));
+        assert_eq!(tally.restored, counted.restored);
+        assert_eq!((live, tally.allocated + tally.restored - ended), (relay.allocations() as u64, live));
         let (least, most) = self.model.bounds(shard);
         let live = relay.allocations();
         assert!((least..=most).contains(&live), "{live} allocations, and not {least} to {most}");
