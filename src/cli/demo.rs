@@ -1,5 +1,6 @@
 //! `hilum demo`: a relay on loopback that lives as long as the command, and real traffic through it.
 
+mod authority;
 mod seal;
 
 use std::fmt::Write as _;
@@ -27,6 +28,7 @@ use crate::client::{
 };
 use crate::clock::SystemClock;
 use crate::config;
+use crate::time::UnixTime;
 
 /// Packets each way and transport, and bytes in each, as large as those of a video call.
 const PACKETS: u32 = 1000;
@@ -57,7 +59,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
 
 async fn demonstrate(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let clock = SystemClock::start();
-    let setup = Setup::new()?;
+    let setup = Setup::new(clock.now().unix)?;
     let relay = start(&setup, clock).await?;
     let outcome = show(args, &setup, &relay, clock).await;
     let waited = if args.once || outcome.is_err() { Ok(()) } else { until_interrupted().await };
@@ -78,7 +80,7 @@ async fn show(args: &DemoArgs, setup: &Setup, relay: &App, clock: SystemClock) -
         println!("{}", ways.introduction());
     }
     let credential = Credential::new(username.clone(), password.clone())?;
-    let options = Options { schedule: Schedule::IMPATIENT, ..Options::with_trust(&Trust::File(setup.certificate()))? };
+    let options = Options { schedule: Schedule::IMPATIENT, ..Options::with_trust(&Trust::File(setup.authority()))? };
     let reports = converse(&ways.uris, &credential, &options).await;
     let arrived = reports.iter().all(all_arrived);
     let (other, its_password) = pair("demo-unsealed");
@@ -86,7 +88,9 @@ async fn show(args: &DemoArgs, setup: &Setup, relay: &App, clock: SystemClock) -
     let refused = seal::refuse(relay, udp, &Credential::new(other, its_password)?, &options).await;
     let ice = IceServers::of(&ways, username, password);
     if args.json {
-        let found = Found { arrived, ways: &reports, refused: &refused, ice: &ice, metrics: ways.metrics() };
+        let authority = setup.authority();
+        let metrics = ways.metrics();
+        let found = Found { arrived, ways: &reports, refused: &refused, ice: &ice, authority: &authority, metrics };
         println!("{}", serde_json::to_string_pretty(&found)?);
     } else {
         println!("{}\n{}", render(&reports), refused.text());
@@ -96,6 +100,7 @@ async fn show(args: &DemoArgs, setup: &Setup, relay: &App, clock: SystemClock) -
         if let Some(metrics) = ways.metrics() {
             println!("\nMetrics: {metrics}");
         }
+        println!("\n{}", authority::how_to_trust(&setup.authority().to_string_lossy(), &setup.mark));
         println!("\nServing until Ctrl-C.");
     }
     Ok(if arrived && refused.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -144,25 +149,31 @@ async fn until_interrupted() -> anyhow::Result<()> {
 /// The files of one demo, in a directory that nobody else can read and that goes when the demo goes.
 struct Setup {
     directory: PathBuf,
+    /// Random, in hexadecimal digits: tells this demo from others.
+    mark: String,
     secret: String,
 }
 
 impl Setup {
-    fn new() -> anyhow::Result<Self> {
+    fn new(now: UnixTime) -> anyhow::Result<Self> {
         let number: [u8; 8] = random()?;
-        let name = number.iter().fold("hilum-demo-".to_owned(), |name, byte| format!("{name}{byte:02x}"));
-        let directory = std::env::temp_dir().join(name);
+        let mark = number.iter().fold(String::new(), |mark, byte| format!("{mark}{byte:02x}"));
+        let directory = std::env::temp_dir().join(format!("hilum-demo-{mark}"));
         DirBuilder::new().mode(0o700).create(&directory).with_context(|| {
             format!("cannot make the directory {}; set TMPDIR to one that works", directory.display())
         })?;
         let secret: [u8; 32] = random()?;
-        let setup = Self { directory, secret: URL_SAFE_NO_PAD.encode(secret) };
-        let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
-        let made = rcgen::generate_simple_self_signed(names).context("cannot make a certificate")?;
-        write_private(&setup.certificate(), &made.cert.pem())?;
-        write_private(&setup.key(), &made.signing_key.serialize_pem())?;
+        let setup = Self { directory, mark, secret: URL_SAFE_NO_PAD.encode(secret) };
+        let made = authority::make(now, &setup.mark)?;
+        write_private(&setup.authority(), &made.authority)?;
+        write_private(&setup.certificate(), &made.certificate)?;
+        write_private(&setup.key(), &made.key)?;
         write_private(&setup.secret_file(), &setup.secret)?;
         Ok(setup)
+    }
+
+    fn authority(&self) -> PathBuf {
+        self.directory.join("authority.pem")
     }
 
     fn certificate(&self) -> PathBuf {
@@ -298,6 +309,8 @@ struct Found<'f> {
     refused: &'f seal::Refused,
     #[serde(flatten)]
     ice: &'f IceServers,
+    /// The file with the certificate of the demo's own authority.
+    authority: &'f Path,
     metrics: Option<String>,
 }
 
