@@ -20,6 +20,8 @@ pub mod policy;
 #[deny(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 pub mod redact;
 #[deny(clippy::indexing_slicing, clippy::cast_possible_truncation)]
+pub mod sdp;
+#[deny(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 pub mod time;
 #[deny(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 pub mod turn;

@@ -152,6 +152,13 @@ fn mutation_reaches_into_the_proxy_headers() {
 }
 
 #[test]
+fn mutation_reaches_into_the_descriptions() {
+    let inputs: Vec<Vec<u8>> = corpus("sdp").into_values().collect();
+    let descriptions = sorted(&inputs, 2000, targets::read_sdp);
+    assert!(descriptions.iter().all(|count| *count > 50), "{descriptions:?} refused and passed in 2000 mutations");
+}
+
+#[test]
 fn the_programs_of_the_corpus_reach_every_part_of_the_relay() {
     // A program that is refused at the door would let the relay targets pass whatever is behind it.
     let mut answers = BTreeSet::new();

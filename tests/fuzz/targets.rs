@@ -24,6 +24,8 @@ mod relay;
 mod relay_calls;
 #[path = "rtp.rs"]
 mod rtp;
+#[path = "sdp.rs"]
+mod sdp;
 #[path = "seal.rs"]
 pub mod seal;
 #[path = "seal_datagrams.rs"]
@@ -41,6 +43,8 @@ pub use relay::{relay_authenticated, relay_unauthenticated, run_authenticated, r
 pub use relay_calls::{relay_calls, run_calls};
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use rtp::wire_rtp;
+#[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
+pub use sdp::{read_sdp, sdp};
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use seal::seal;
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
@@ -63,6 +67,7 @@ pub const TARGETS: &[(&str, Target, u64)] = &[
     ("wire_proxy", wire_proxy, 20_000),
     ("peer_address", peer_address, 20_000),
     ("auth_token", auth_token, 10_000),
+    ("sdp", sdp, 10_000),
     ("seal", seal, 5_000),
     ("seal_datagrams", seal_datagrams, 2_000),
     ("relay_unauthenticated", relay_unauthenticated, 2_000),

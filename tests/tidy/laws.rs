@@ -35,6 +35,7 @@ const fn server(module: &'static str, rank: u8) -> Floor {
 pub const FLOORS: &[Floor] = &[
     core("addr", 0),
     core("redact", 0),
+    core("sdp", 0),
     core("time", 0),
     core("wire", 1),
     core("auth", 2),

@@ -1,0 +1,12 @@
+//! Signaling: what people in a visit tell each other through Hilum, and what Hilum lets pass.
+#![cfg(feature = "server")]
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that panics has failed"
+)]
+
+#[path = "sdp.rs"]
+mod sdp;
