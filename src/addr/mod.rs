@@ -158,6 +158,9 @@ pub struct ConnectionId(pub u64);
 pub enum Link {
     /// The UDP listening socket with this index in the configuration's order.
     Udp(u16),
+    /// The same socket, through a load balancer that says whose the datagrams are which it brings. Such a client is not
+    /// the one that sends from the same address itself.
+    Proxied(u16),
     /// One connection.
     Stream(ConnectionId, Transport),
 }
@@ -167,7 +170,7 @@ impl Link {
     #[must_use]
     pub const fn transport(self) -> Transport {
         match self {
-            Self::Udp(_) => Transport::Udp,
+            Self::Udp(_) | Self::Proxied(_) => Transport::Udp,
             Self::Stream(_, transport) => transport,
         }
     }

@@ -226,6 +226,7 @@ impl App {
             certificates::note(&running.take(fresh), self.record.as_deref());
         }
         new.turn.spare_ports = self.config.turn.spare_ports;
+        new.turn.proxies.clone_from(&self.config.turn.proxies);
         let changes = config::changes(&self.config, &new);
         self.common.ledger().set_quota(new.policy.quota);
         let authenticator = authenticator(&new, self.nonce_key, &self.revocations);

@@ -225,6 +225,7 @@ impl<'d> Reader<'d> {
             relay::leaves_numbers(&relay_section, &relay);
         }
         let opens_ports = (!closed && !credentials.is_empty()) || tokens.outside;
+        let proxies = listen.settings.proxies.clone();
         Some(Config {
             realm: server.realm,
             shards: server.shards,
@@ -253,6 +254,7 @@ impl<'d> Reader<'d> {
                 region: tokens.region,
                 other_regions: tokens.elsewhere.clone(),
                 opens_ports,
+                proxies,
                 ..limits::turn(&limits, &lifetimes)
             },
             nonce_lifetime: lifetimes.nonce,

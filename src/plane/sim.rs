@@ -385,7 +385,7 @@ impl Net for SimNet {
                         self.streams.send(connection, &bytes, tally);
                         continue;
                     }
-                    Link::Udp(_) => Some(Sent::ToClient { client, bytes }),
+                    Link::Udp(_) | Link::Proxied(_) => Some(Sent::ToClient { client, bytes }),
                 },
                 Verdict::ToShard { shard, from, to, serial } => {
                     let origin = Origin::Shard { from, to, serial };

@@ -174,6 +174,8 @@ impl UdpNet {
                     Link::Udp(index) => {
                         self.departures.add(number, LISTENER | u64::from(index), client.client.socket());
                     }
+                    // The relay itself knows the way to the balancer.
+                    Link::Proxied(_) => tally.discard(Discard::SendFailed),
                 },
                 Verdict::ToShard { shard, from, to, serial } => {
                     if !self.rings.push(shard, from, (to, serial), slot) {

@@ -14,7 +14,7 @@ impl Relay {
     /// `likely`: where the client's allocation was guessed to be.
     pub(super) fn channel_data(&mut self, slot: &mut Slot, client: FiveTuple, likely: u32, now: Now) -> Verdict {
         let Ok(ChannelData { channel, data }) = ChannelData::parse(slot.message()) else {
-            return Verdict::Discard(Discard::Malformed);
+            return Verdict::Discard(self.foreign(&client, slot.message()));
         };
         let length = data.len();
         let Some(index) = self.table.by_five_tuple(&client, likely) else {

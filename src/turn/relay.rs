@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 
-use crate::addr::{ConnectionId, Family, FiveTuple, Transport};
+use crate::addr::{ConnectionId, Family, FiveTuple, Link, Transport};
 use crate::auth::Authenticator;
 use crate::policy::Policy;
 use crate::policy::seal::Conversations;
@@ -112,6 +112,13 @@ impl Relay {
             Some(Origin::Shard { from, to, serial }) => self.hear_shard(slot, (to, serial), from, now),
             Some(Origin::PeerError { port, peer, icmp }) => self.hear_network(slot, port, peer, icmp, now),
         };
+        let verdict = match verdict {
+            Verdict::ToClient(client) => match client.link {
+                Link::Proxied(listener) => self.by_proxy(&client, listener),
+                Link::Udp(_) | Link::Stream(..) => verdict,
+            },
+            Verdict::ToPeer { .. } | Verdict::ToShard { .. } | Verdict::Discard(_) => verdict,
+        };
         match verdict {
             Verdict::ToClient(client) => {
                 self.tally.packet(client.link.transport(), Direction::ToClient, slot.message().len());
@@ -132,11 +139,21 @@ impl Relay {
     }
 
     fn hear_client(&mut self, slot: &mut Slot, client: FiveTuple, likely: u32, now: Now) -> Verdict {
+        if !self.settings.proxies.is_empty()
+            && let Some(listener) = self.proxy(&client)
+        {
+            return self.hear_proxy(slot, client, listener, now);
+        }
+        self.hear_message(slot, client, likely, now)
+    }
+
+    #[inline]
+    pub(super) fn hear_message(&mut self, slot: &mut Slot, client: FiveTuple, likely: u32, now: Now) -> Verdict {
         self.tally.packet(client.link.transport(), Direction::FromClient, slot.message().len());
         match slot.message().first().copied().and_then(kind_of) {
             Some(FrameKind::ChannelData) => self.channel_data(slot, client, likely, now),
             Some(FrameKind::Stun) => self.stun(slot, client, now),
-            None => Verdict::Discard(Discard::NotStun),
+            None => Verdict::Discard(self.foreign(&client, slot.message())),
         }
     }
 

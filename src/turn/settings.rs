@@ -5,7 +5,7 @@ use core::num::NonZeroU32;
 
 use crate::auth::CallGrant;
 use crate::auth::token::Region;
-use crate::policy::RateLimit;
+use crate::policy::{Network, RateLimit};
 use crate::time::Lifetime;
 
 /// Lifetimes and bounds; by default no limits on rates and sources, which `config` has defaults for. Built by `config` from `hilum.toml`, or by tests.
@@ -46,6 +46,8 @@ pub struct Settings {
     pub allocations_per_source: usize,
     /// Whose peers are held to the ports that channels are bound to.
     pub strict_port: StrictPort,
+    /// Load balancers: each datagram from one of them begins with a PROXY header, and none from elsewhere does.
+    pub proxies: Vec<Network>,
     /// Relays of other regions, where a client whose credential is for one of them is sent (300).
     pub other_regions: Vec<(Region, SocketAddr)>,
 }
@@ -117,6 +119,7 @@ impl Default for Settings {
             allocations_per_source: usize::MAX,
             strict_port: StrictPort::Tokens,
             region: None,
+            proxies: Vec::new(),
             other_regions: Vec::new(),
         }
     }

@@ -5,7 +5,7 @@ use core::hash::{BuildHasher, Hasher};
 use ahash::RandomState;
 use hashbrown::HashMap;
 
-use crate::addr::{ConnectionId, FiveTuple, Link, PackedIp, PeerAddr};
+use crate::addr::{ClientAddr, ConnectionId, FiveTuple, Link, PackedIp, PeerAddr};
 use crate::auth::{CallGrant, Revoked};
 use crate::policy::Rate;
 use crate::policy::seal::Flow;
@@ -36,6 +36,8 @@ pub(super) struct Table {
     by_five_tuple: Flat,
     by_connection: HashMap<ConnectionId, u32, RandomState>,
     by_port: Vec<u32>,
+    /// Where the clients behind a load balancer are reached: its address and port for each of them.
+    vias: HashMap<u32, ClientAddr, RandomState>,
     hash: RandomState,
 }
 
@@ -63,6 +65,7 @@ impl Table {
             by_five_tuple: Flat::new(),
             by_connection: HashMap::with_hasher(hash.clone()),
             by_port: Vec::new(),
+            vias: HashMap::with_hasher(hash.clone()),
             hash,
         }
     }
@@ -235,11 +238,24 @@ impl Table {
         self.hot.get(at(index))?.peer_of_ours()
     }
 
+    /// The load balancer's address that a client with an allocation was heard from last.
+    pub(super) fn via(&self, client: &FiveTuple) -> Option<ClientAddr> {
+        self.vias.get(&self.by_five_tuple(client, NOBODY)?).copied()
+    }
+
+    /// A client is heard from there now. Without an allocation nothing is remembered.
+    pub(super) fn set_via(&mut self, client: &FiveTuple, via: ClientAddr) {
+        if let Some(index) = self.by_five_tuple(client, NOBODY) {
+            self.vias.insert(index, via);
+        }
+    }
+
     #[inline]
     fn tag(&self, client: &FiveTuple) -> u32 {
         let address = client.client.socket();
         let link = match client.link {
             Link::Udp(socket) => u64::from(socket) << 16 | u64::from(address.port()),
+            Link::Proxied(socket) => 1 << 32 | u64::from(socket) << 16 | u64::from(address.port()),
             // No two connections have one number, nor one address and port.
             Link::Stream(ConnectionId(number), _) => !number,
         };
@@ -334,6 +350,7 @@ impl Table {
         if let Link::Stream(connection, _) = client.link {
             self.by_connection.remove(&connection);
         }
+        self.vias.remove(&index);
         for relayed in [&allocation.v4, &allocation.v6].into_iter().flatten() {
             self.forget_port(relayed);
         }

@@ -79,11 +79,21 @@ impl Answer {
     }
 }
 
+/// Counters of which there are more than arrays have a default for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Counts<const N: usize>([u64; N]);
+
+impl<const N: usize> Default for Counts<N> {
+    fn default() -> Self {
+        Self([0; N])
+    }
+}
+
 /// The counters of one shard since it started, and its gauges as of now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     requests: [[u64; Answer::ALL.len()]; Method::ALL.len()],
-    discards: [u64; Discard::ALL.len()],
+    discards: Counts<{ Discard::ALL.len() }>,
     traffic: [[Volume; Direction::ALL.len()]; Transport::ALL.len()],
     ended: [u64; EndCause::ALL.len()],
     seals_opened: [[[u64; SuiteClass::ALL.len()]; 1 + Profile::ALL.len()]; Version::ALL.len()],
@@ -139,13 +149,13 @@ impl Tally {
 
     /// Counts a discarded datagram.
     pub fn discard(&mut self, reason: Discard) {
-        bump(self.discards.get_mut(reason as usize));
+        bump(self.discards.0.get_mut(reason as usize));
     }
 
     /// How many datagrams were discarded for this reason.
     #[must_use]
     pub fn discards(&self, reason: Discard) -> u64 {
-        self.discards.get(reason as usize).copied().unwrap_or(0)
+        self.discards.0.get(reason as usize).copied().unwrap_or(0)
     }
 
     /// Counts what happened to a seal; refusals are counted datagram by datagram.

@@ -58,7 +58,12 @@ macro_rules! discards {
 
 discards! {
     Unjudged = "unjudged", "Nobody looked at it: a fault of ours.";
-    NotStun = "not_stun", "From a client, and neither STUN nor ChannelData.";
+    NotStun = "not_stun", "From a client, and nothing that has a name here.";
+    Dtls = "dtls", "To a listening socket, and DTLS by its first byte: TURN over DTLS is not served.";
+    Quic = "quic", "To a listening socket, and QUIC by its first byte (RFC 9443), from a sender without channels there.";
+    Media = "media", "To a listening socket, and RTP or RTCP by its first byte: it belongs to a relayed address.";
+    ProxyHeader = "proxy_header", "From a load balancer, without a PROXY header that can be believed.";
+    ProxyUnknown = "proxy_unknown", "With a PROXY header, from somebody who is not named as a load balancer.";
     Malformed = "malformed", "A STUN or ChannelData message whose lengths do not agree, or of an unknown method.";
     Fingerprint = "fingerprint", "FINGERPRINT does not match (RFC 8489 §14.7).";
     NotForServers = "not_for_servers", "A response, or an indication that only servers send.";

@@ -4,6 +4,7 @@
 mod address;
 pub mod attribute;
 mod channel_data;
+mod datagram;
 pub mod dtls;
 mod error_code;
 mod frame;
@@ -19,11 +20,14 @@ mod writer;
 pub use address::{decode_address, decode_xor_address, encode_address, encode_xor_address};
 pub use attribute::{Attribute, AttributeType, PasswordAlgorithm};
 pub use channel_data::{ChannelData, ChannelNumber, write_channel_header};
+pub use datagram::{DatagramKind, datagram_kind};
 pub use error_code::ErrorCode;
 pub use frame::{Frame, FrameKind, frame_length, kind_of};
 pub use integrity::{IntegrityKey, IntegrityKind};
 pub use message::{Attributes, Class, Message, Method, TransactionId};
-pub use proxy::{InvalidProxy, LARGEST_PROXY, LARGEST_PROXY_V1, Proxied, ProxyHeader, proxy_header};
+pub use proxy::{
+    InvalidProxy, LARGEST_PROXY, LARGEST_PROXY_V1, Proxied, ProxyHeader, has_proxy_signature, proxy_header,
+};
 pub use rtcp::{InvalidRtcp, RtcpHeader, is_clear_compound, is_rtcp};
 pub use rtp::{InvalidRtp, RtpHeader};
 pub use writer::{MessageWriter, NoRoom};

@@ -78,6 +78,12 @@ impl fmt::Display for InvalidProxy {
 
 impl core::error::Error for InvalidProxy {}
 
+/// Whether a datagram begins as a header of version 2 does, whatever follows: nothing else that a client may send does.
+#[must_use]
+pub fn has_proxy_signature(bytes: &[u8]) -> bool {
+    bytes.starts_with(V2)
+}
+
 /// Reads the header at the start of a stream or datagram: `Ok(None)` asks for more bytes, and then every byte that was
 /// shown belongs to the header.
 ///

@@ -279,7 +279,7 @@ impl Life {
     pub fn send(&mut self, device: usize, bytes: &[u8]) {
         let five_tuple = self.devices[device].client.five_tuple;
         match five_tuple.link {
-            Link::Udp(_) => self.sim.client_sends(five_tuple.client.socket(), 0, bytes),
+            Link::Udp(_) | Link::Proxied(_) => self.sim.client_sends(five_tuple.client.socket(), 0, bytes),
             Link::Stream(..) => {
                 let mut bytes = bytes.to_vec();
                 // RFC 8656 §12.5: padded on streams.

@@ -97,7 +97,28 @@ fn every_first_byte_outside_stun_and_channels_is_discarded() {
     let (mut world, client, _) = with_channel();
     for first in (4..=63).chain(80..=255) {
         let outcome = world.from_client(&client, &[first, 0, 0, 4, 1, 2, 3, 4]);
-        assert_eq!(outcome, Outcome::Discarded(Discard::NotStun), "first byte {first}");
+        // RFC 9443: what else might share the port is told apart, and counted.
+        let kind = match first {
+            20..=63 => Discard::Dtls,
+            80..=127 | 192..=255 => Discard::Quic,
+            128..=191 => Discard::Media,
+            _ => Discard::NotStun,
+        };
+        assert_eq!(outcome, Outcome::Discarded(kind), "first byte {first}");
+    }
+    assert_eq!(world.from_client(&client, &[]), Outcome::Discarded(Discard::NotStun));
+}
+
+// RFC 9443: the first bytes of channels are QUIC's, too; who has no allocation has no channel.
+#[test]
+fn what_is_no_channel_data_is_quic_of_strangers_and_malformed_of_clients() {
+    let (mut world, client, _) = with_channel();
+    let stranger = Client::number(9);
+    for first in 0x40..=0x4f {
+        let short_header = [first, 0xde, 0xad, 0xbe, 0xef, 1, 2, 3];
+        assert_eq!(world.from_client(&client, &short_header), Outcome::Discarded(Discard::Malformed));
+        assert_eq!(world.from_client(&stranger, &short_header), Outcome::Discarded(Discard::Quic));
+        assert_eq!(world.from_client(&stranger, &[first, 0, 0, 1, 9]), Outcome::Discarded(Discard::NoAllocation));
     }
 }
 

@@ -21,6 +21,7 @@ mod create_permission;
 mod credential_end;
 mod dual_allocation;
 mod icmp;
+mod proxied;
 mod quota_and_capacity;
 mod rates;
 mod refresh;

@@ -102,6 +102,8 @@ pub struct World {
     /// Ports that the relay gave back, in order.
     pub closed: Vec<SocketAddr>,
     pub setup: Setup,
+    /// What a load balancer puts in front of everything that clients send.
+    pub header: Vec<u8>,
     slot: Slot,
     next_key: u32,
     next_port: HashMap<Family, u16>,
@@ -180,6 +182,7 @@ impl World {
             open: HashMap::new(),
             closed: Vec::new(),
             setup,
+            header: Vec::new(),
             slot: Slot::new(),
             next_key: 3,
             next_port: HashMap::from([(Family::V4, 50_000), (Family::V6, 50_000)]),
@@ -254,7 +257,8 @@ impl World {
 
     /// A client's datagram, or frame of a stream.
     pub fn from_client(&mut self, client: &Client, bytes: &[u8]) -> Outcome {
-        self.judge(bytes, Origin::Client(client.five_tuple))
+        let bytes = [&self.header, bytes].concat();
+        self.judge(&bytes, Origin::Client(client.five_tuple))
     }
 
     fn key_of(&self, relayed: SocketAddr) -> PortKey {

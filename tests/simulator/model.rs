@@ -73,7 +73,7 @@ pub struct Model {
 /// The shard that hears a client: the kernel chooses by the five-tuple, the gate by the connection.
 pub fn shard_of(client: &FiveTuple) -> usize {
     let number = match client.link {
-        Link::Udp(_) => u64::from(client.client.socket().port()),
+        Link::Udp(_) | Link::Proxied(_) => u64::from(client.client.socket().port()),
         Link::Stream(connection, _) => connection.0,
     };
     usize::try_from(number).unwrap() % SHARDS

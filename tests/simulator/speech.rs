@@ -36,7 +36,7 @@ pub fn method_of(word: &Word) -> Method {
 pub fn name(client: &FiveTuple) -> String {
     let socket = client.client.socket();
     match client.link {
-        Link::Udp(_) => format!("{socket}"),
+        Link::Udp(_) | Link::Proxied(_) => format!("{socket}"),
         Link::Stream(connection, _) => format!("{socket} on connection {}", connection.0),
     }
 }
