@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::addr::Transport;
-use crate::plane::{Patience, StreamGate};
+use crate::plane::{Patience, StreamGate, advice};
 use crate::policy::Network;
 use accept::Accepting;
 pub use caps::Connections;
@@ -73,17 +73,14 @@ pub struct BindError {
 
 impl fmt::Display for BindError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = self.cause.kind();
-        let advice = if kind == io::ErrorKind::AddrInUse {
-            "; another process listens there: end it, or choose another port"
-        } else if kind == io::ErrorKind::AddrNotAvailable {
-            "; this host has no such address: see `ip address`"
-        } else if kind == io::ErrorKind::PermissionDenied {
-            "; ports below 1024 need CAP_NET_BIND_SERVICE"
-        } else {
-            ""
-        };
-        write!(formatter, "cannot listen on {} {}: {}{advice}", self.transport.label(), self.address, self.cause)
+        write!(
+            formatter,
+            "cannot listen on {} {}: {}{}",
+            self.transport.label(),
+            self.address,
+            self.cause,
+            advice(&self.cause)
+        )
     }
 }
 

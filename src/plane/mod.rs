@@ -35,6 +35,7 @@ pub use connection::Opening;
 pub use net::Net;
 pub use outbox::Patience;
 pub use shard::{Fact, Mail, Shard, ShardHandle, Undelivered};
+pub(crate) use start::advice;
 pub use start::{NotStopped, Plane, StartError, seed, start};
 pub use stream::{Inbound, ShardGone, StreamGate};
 pub use tuning::Tuning;

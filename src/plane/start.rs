@@ -48,7 +48,9 @@ impl fmt::Display for StartError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             // An address of ours, not a patient's: the operator needs it to find the fault.
-            Self::Listen { address, cause } => write!(formatter, "cannot listen on udp {address}: {cause}"),
+            Self::Listen { address, cause } => {
+                write!(formatter, "cannot listen on udp {address}: {cause}{}", advice(cause))
+            }
             Self::BusyPoll(cause) => write!(
                 formatter,
                 "the system refuses busy polling: {cause}; server.busy_poll beyond net.core.busy_read needs CAP_NET_ADMIN: \
@@ -66,6 +68,21 @@ impl core::error::Error for StartError {
             Self::Listen { cause, .. } | Self::BusyPoll(cause) | Self::System(cause) => Some(cause),
             Self::NoShards => None,
         }
+    }
+}
+
+/// What to do about an address that cannot be listened on; empty where nobody knows.
+pub(crate) fn advice(cause: &io::Error) -> &'static str {
+    let kind = cause.kind();
+    if kind == io::ErrorKind::AddrInUse {
+        "; another process listens there: end it, or choose another port"
+    } else if kind == io::ErrorKind::AddrNotAvailable {
+        "; this host has no such address: see `ip address`"
+    } else if kind == io::ErrorKind::PermissionDenied {
+        "; ports below 1024 need CAP_NET_BIND_SERVICE, as the unit for systemd gives it, or a lower \
+         net.ipv4.ip_unprivileged_port_start"
+    } else {
+        ""
     }
 }
 

@@ -56,6 +56,8 @@ pub struct UdpNet {
     ports: Arc<Ports>,
     slots: Vec<Slot>,
     filled: usize,
+    /// The first listener of the next turn in which they crowd.
+    next_listener: usize,
     departures: Box<Departures>,
 }
 
@@ -91,6 +93,7 @@ impl UdpNet {
             ports,
             slots: (0..BATCH).map(|_| Slot::new()).collect(),
             filled: 0,
+            next_listener: 0,
             departures: Departures::new(),
         };
         Ok((net, gate))
@@ -118,17 +121,36 @@ impl UdpNet {
         free.get_mut(..most).unwrap_or_default()
     }
 
-    /// Listeners speak for all clients. When more may be ready than was asked for, they are not waited for.
+    /// Listeners speak for all clients. When more may be ready than was asked for, they are not waited for; there may be
+    /// more of them than slots, and then those go on in the next turn that this one did not reach.
     fn receive_clients(&mut self, ready: &[EpollEvent], kept: usize) {
-        let crowded = ready.len() == self.asked;
-        for index in 0..self.exchange.listeners.len() {
-            let source = LISTENER | index as u64;
-            if crowded || ready.iter().any(|event| event.data() == source) {
-                let others = self.exchange.listeners.len() - index - 1;
-                let budget = BATCH.saturating_sub(self.filled + kept + others);
-                self.filled += self.exchange.receive_clients(source, Self::free(&mut self.slots, self.filled, budget));
+        let count = self.exchange.listeners.len();
+        if ready.len() == self.asked {
+            let first = self.next_listener;
+            for (index, others) in (first..count).chain(0..first).zip((0..count).rev()) {
+                if !self.receive_from(LISTENER | index as u64, others, kept) {
+                    break;
+                }
+                self.next_listener = (index + 1) % count;
+            }
+        } else {
+            let is_listener = |event: &&EpollEvent| event.data() >> 32 == LISTENER >> 32;
+            let listeners = ready.iter().filter(is_listener).count();
+            for (event, others) in ready.iter().filter(is_listener).zip((0..listeners).rev()) {
+                self.receive_from(event.data(), others, kept);
             }
         }
+    }
+
+    /// What one listener has, if there is a slot beside those that are kept; each of so many others is left one as long as
+    /// there are any.
+    fn receive_from(&mut self, listener: u64, others: usize, kept: usize) -> bool {
+        let room = BATCH.saturating_sub(self.filled + kept);
+        if room > 0 {
+            let slots = Self::free(&mut self.slots, self.filled, room.saturating_sub(others).max(1));
+            self.filled += self.exchange.receive_clients(listener, slots);
+        }
+        room > 0
     }
 
     /// Each port that has not had its turn is left one slot.

@@ -1,6 +1,6 @@
 //! Whole shards over real sockets.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use hilum::policy::Quota;
 use hilum::turn::{Common, Direction, EndCause, Event, Families};
 
 use crate::client::{TurnClient, channel_data};
-use crate::relay;
+use crate::{relay, relay_with};
 
 const LOCALHOST: [u8; 4] = [127, 0, 0, 1];
 
@@ -136,5 +136,102 @@ fn a_drained_shard_keeps_its_allocations_and_takes_no_new_ones() {
     assert_eq!(peer.heard().0, b"still here");
     let newcomer = Host::new();
     assert!(TurnClient::default().allocate(&mut newcomer.exchange(relay)).is_err());
+    plane.stop(Duration::from_secs(10)).unwrap();
+}
+
+#[test]
+fn eight_addresses_of_both_families_serve_alike_and_each_answers_for_itself() {
+    let four = (1..=4).map(|last| SocketAddr::from(([127, 0, 0, last], 0)));
+    // One address of IPv6 is all that loopback has; four of its ports are four addresses to listen on.
+    let six = (0..4).map(|_| SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0)));
+    let relay_address = |local: IpAddr| RelayAddress { local, external: local };
+    let locals: [IpAddr; 2] = [LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    let settings = Settings {
+        udp: four.chain(six).collect(),
+        relay: locals.map(relay_address).to_vec(),
+        ports: 30_000..=39_999,
+        shards: 2,
+        tuning: Tuning::default(),
+    };
+    let common = Common::new(Quota { total: 1000, per_subject: 1000 }, &locals);
+    let mut plane = plane::start(settings, SystemClock::start(), |shard| relay(&common, shard, 8)).unwrap();
+    let listeners = plane.udp.clone();
+    assert_eq!(listeners.len(), 8);
+    let clients: Vec<_> = listeners
+        .iter()
+        .map(|&listener| {
+            let host = Host(UdpSocket::bind((listener.ip(), 0)).unwrap());
+            host.0.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            let (peer, mut client) = (Host::new(), TurnClient::default());
+            let mut exchange = |bytes: &[u8]| {
+                host.send(listener, bytes);
+                let (answer, from) = host.heard();
+                assert_eq!(from, listener, "the answer is from the address that was asked");
+                answer
+            };
+            let relayed = client.allocate(&mut exchange).unwrap();
+            client.bind(&mut exchange, peer.address()).unwrap();
+            (host, peer, relayed)
+        })
+        .collect();
+    for (listener, (host, peer, relayed)) in listeners.iter().zip(&clients) {
+        host.send(*listener, &channel_data(b"up"));
+        assert_eq!(peer.heard(), (b"up".to_vec(), *relayed));
+        peer.send(*relayed, b"down");
+        assert_eq!(host.heard(), (channel_data(b"down"), *listener));
+    }
+    plane.stop(Duration::from_secs(10)).unwrap();
+}
+
+/// What a load balancer says of a datagram of this client.
+fn header(client: SocketAddr) -> Vec<u8> {
+    let SocketAddr::V4(client) = client else { panic!("IPv4") };
+    let mut header = b"\r\n\r\n\0\r\nQUIT\n\x21\x12\0\x0c".to_vec();
+    header.extend(client.ip().octets());
+    header.extend([192, 0, 2, 1]);
+    header.extend(client.port().to_be_bytes());
+    header.extend(443_u16.to_be_bytes());
+    header
+}
+
+#[test]
+fn two_clients_of_a_load_balancer_are_served_through_it_each_at_its_own_port() {
+    let address = RelayAddress { local: LOCALHOST.into(), external: LOCALHOST.into() };
+    let settings = Settings {
+        udp: vec![(LOCALHOST, 0).into()],
+        relay: vec![address],
+        ports: 30_000..=39_999,
+        shards: 2,
+        tuning: Tuning::default(),
+    };
+    let common = Common::new(Quota { total: 1000, per_subject: 1000 }, &[LOCALHOST.into()]);
+    let turn =
+        hilum::turn::Settings { spare_ports: 8, proxies: vec!["127.0.0.77/32".parse().unwrap()], ..Default::default() };
+    let mut plane =
+        plane::start(settings, SystemClock::start(), |shard| relay_with(&common, shard, turn.clone())).unwrap();
+    let relay = plane.udp[0];
+    let ends: Vec<_> = ["192.0.2.1:4000", "192.0.2.2:4000"]
+        .iter()
+        .map(|address| {
+            let balancer = Host(UdpSocket::bind("127.0.0.77:0").unwrap());
+            balancer.0.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            let (peer, mut client, header) = (Host::new(), TurnClient::default(), header(address.parse().unwrap()));
+            let mut exchange = |bytes: &[u8]| {
+                balancer.send(relay, &[&header, bytes].concat());
+                balancer.heard().0
+            };
+            let relayed = client.allocate(&mut exchange).unwrap();
+            client.bind(&mut exchange, peer.address()).unwrap();
+            (balancer, header, peer, relayed)
+        })
+        .collect();
+    for (number, (balancer, header, peer, relayed)) in (1_u8..).zip(&ends) {
+        for _ in 0..5 {
+            balancer.send(relay, &[header, &channel_data(&[number; 100])[..]].concat());
+            assert_eq!(peer.heard(), (vec![number; 100], *relayed));
+            peer.send(*relayed, &[number; 50]);
+            assert_eq!(balancer.heard(), (channel_data(&[number; 50]), relay));
+        }
+    }
     plane.stop(Duration::from_secs(10)).unwrap();
 }

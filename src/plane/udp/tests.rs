@@ -31,14 +31,21 @@ struct World {
 
 /// A driver with one listener and relayed ports on `local`, which the world sees as `external`.
 fn world(local: &str, external: &str) -> World {
+    let (world, _) = crowded_world(local, external, 1);
+    world
+}
+
+/// The same with so many listeners, and where they are.
+fn crowded_world(local: &str, external: &str, count: usize) -> (World, Vec<SocketAddr>) {
     let address = RelayAddress { local: local.parse().unwrap(), external: external.parse().unwrap() };
     let chance = Chance::System(Box::new(SystemRandom::new().unwrap()));
     let ports = Arc::new(Ports::new(vec![address], &(20_000..=29_999), chance));
-    let (socket, listener) = bind_listener((address.local, 0).into()).unwrap();
+    let bound = (0..count).map(|_| bind_listener((address.local, 0).into()).unwrap());
+    let (sockets, listeners): (Vec<_>, Vec<_>) = bound.unzip();
     let mut ways = ways(1);
     let (waker, rings) = ways.pop().unwrap();
-    let (net, gate) = UdpNet::new(SystemClock::start(), vec![socket], ports, waker, rings).unwrap();
-    World { net, gate, listener, tally: Tally::default() }
+    let (net, gate) = UdpNet::new(SystemClock::start(), sockets, ports, waker, rings).unwrap();
+    (World { net, gate, listener: listeners[0], tally: Tally::default() }, listeners)
 }
 
 /// What wakes each of some shards, and its rings to the others.
@@ -104,6 +111,28 @@ fn a_clients_datagram_is_answered_from_the_address_that_was_asked() {
     let five_tuple = FiveTuple { client: ClientAddr::new(client.local_addr().unwrap()), link: Link::Udp(0) };
     assert_eq!(seen, [(Origin::Client(five_tuple), b"hello".to_vec())]);
     assert_eq!(heard(&client), (b"hello".to_vec(), world.listener));
+}
+
+// More than there are slots in a turn, and more than the system is asked about.
+#[test]
+fn each_of_two_hundred_listeners_has_its_turn_however_busy_the_others_are() {
+    const LISTENERS: usize = 200;
+    let (mut world, listeners) = crowded_world("127.0.0.1", "127.0.0.1", LISTENERS);
+    let client = host();
+    let mut heard = vec![0; LISTENERS];
+    for _ in 0..4 {
+        for (index, listener) in (0_u8..).zip(&listeners) {
+            client.send_to(&[index], listener).unwrap();
+        }
+        // Each turn the busy ones have something new.
+        for (origin, bytes) in world.relay(BATCH, |_| ()) {
+            let Origin::Client(FiveTuple { link: Link::Udp(link), .. }) = origin else { panic!("not a client") };
+            assert_eq!(bytes, [u8::try_from(link).unwrap()]);
+            heard[usize::from(link)] += 1;
+        }
+    }
+    let silent: Vec<_> = (0..LISTENERS).filter(|&index| heard[index] == 0).collect();
+    assert_eq!(silent, [0; 0]);
 }
 
 #[test]
