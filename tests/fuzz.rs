@@ -159,6 +159,27 @@ fn mutation_reaches_into_the_descriptions() {
 }
 
 #[test]
+fn the_records_of_the_corpus_are_taken_in() {
+    // After a change of what records look like: `cargo test --test seal -- --ignored`.
+    for (name, records) in corpus("relay_snapshot") {
+        let [taken, left] = targets::run_snapshot(&records);
+        assert!(taken > 1 && left == 0, "{name}: {taken} records are taken in and {left} are not");
+    }
+}
+
+#[test]
+fn mutation_reaches_into_the_records() {
+    let inputs: Vec<Vec<u8>> = corpus("relay_snapshot").into_values().collect();
+    let mut chance = Chance::new(SEED);
+    let mut records = [0; 2];
+    for _ in 0..100 {
+        let [taken, left] = targets::run_snapshot(&mutate(&inputs, &mut chance));
+        records = [records[0] + taken, records[1] + left];
+    }
+    assert!(records.iter().all(|count| *count > 50), "{records:?} records taken in and not, in 100 mutations");
+}
+
+#[test]
 fn the_programs_of_the_corpus_reach_every_part_of_the_relay() {
     // A program that is refused at the door would let the relay targets pass whatever is behind it.
     let mut answers = BTreeSet::new();

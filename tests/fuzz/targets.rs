@@ -22,6 +22,8 @@ mod proxy;
 mod relay;
 #[path = "relay_calls.rs"]
 mod relay_calls;
+#[path = "relay_snapshot.rs"]
+mod relay_snapshot;
 #[path = "rtp.rs"]
 mod rtp;
 #[path = "sdp.rs"]
@@ -41,6 +43,8 @@ pub use proxy::{read_proxy, wire_proxy};
 pub use relay::{relay_authenticated, relay_unauthenticated, run_authenticated, run_unauthenticated};
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use relay_calls::{relay_calls, run_calls};
+#[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
+pub use relay_snapshot::{relay_snapshot, run_snapshot};
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use rtp::wire_rtp;
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
@@ -73,6 +77,7 @@ pub const TARGETS: &[(&str, Target, u64)] = &[
     ("relay_unauthenticated", relay_unauthenticated, 2_000),
     ("relay_authenticated", relay_authenticated, 2_000),
     ("relay_calls", relay_calls, 1_000),
+    ("relay_snapshot", relay_snapshot, 200),
 ];
 
 /// A datagram that claims to be STUN.

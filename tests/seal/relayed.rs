@@ -25,7 +25,9 @@ pub struct Relayed {
     turn: u16,
     /// Who has been told of which refusal.
     told: BTreeSet<(Place, SocketAddr, Reason)>,
-    /// Whether another process takes over before each datagram, or each sixteenth of media. Then all clients speak UDP.
+    /// Whether all clients speak UDP.
+    over_udp: bool,
+    /// Whether another process takes over before each datagram, or each sixteenth of media.
     restarts: bool,
     sent: usize,
 }
@@ -62,15 +64,25 @@ impl Relayed {
             closed: 0,
             turn,
             told: BTreeSet::new(),
+            over_udp: false,
             restarts: false,
             sent: 0,
         }
     }
 
     /// The same, where another process takes over before each datagram.
-    pub fn restarting(mut self) -> Self {
-        self.restarts = true;
-        self
+    pub fn restarting(self) -> Self {
+        Self { restarts: true, ..self.over_udp() }
+    }
+
+    /// The same, where all clients speak UDP.
+    pub fn over_udp(self) -> Self {
+        Self { over_udp: true, ..self }
+    }
+
+    /// What the relay would leave to another process.
+    pub fn records(&mut self) -> Vec<Vec<u8>> {
+        self.world.records().into_values().collect()
     }
 
     /// Another process takes over, and writes what it has read.
@@ -98,7 +110,7 @@ impl Relayed {
         self.turn += 1;
         let address = format!("192.0.2.{}:4000", self.turn % 250);
         let client = match self.turn % 3 {
-            _ if self.restarts => Client::udp(&address),
+            _ if self.over_udp => Client::udp(&address),
             0 => Client::udp(&address),
             1 => Client::stream(&address, u64::from(self.turn), Transport::Tcp),
             _ => Client::stream(&address, u64::from(self.turn), Transport::Tls),

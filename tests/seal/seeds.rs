@@ -1,4 +1,5 @@
-//! Each case is a seed of the fuzz target `seal_datagrams`, in the form of `tests/fuzz/seal_datagrams.rs`.
+//! Each case is a seed of the fuzz target `seal_datagrams`, in the form of `tests/fuzz/seal_datagrams.rs`; and what a relay
+//! would leave to another process after some of them one of `relay_snapshot`.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,9 @@ use crate::alone::Alone;
 use crate::cases::{cases, settings_of};
 use crate::language::{Case, Place};
 use crate::play::Play;
+use crate::relayed::Relayed;
 use crate::stage::{Seen, Stage, Who};
+use crate::world::{Client, Request, START, Token, World};
 
 /// Longer ones teach a mutator nothing that shorter ones do not.
 const LONGEST: usize = 6000;
@@ -120,5 +123,51 @@ fn writes_the_seeds_into_the_corpus() {
     std::fs::create_dir_all(corpus()).unwrap();
     for (name, program) in seeds() {
         std::fs::write(corpus().join(name), program).unwrap();
+    }
+}
+
+/// Records as the target `relay_snapshot` reads them.
+fn list(records: &[Vec<u8>]) -> Vec<u8> {
+    let length = |record: &Vec<u8>| u16::try_from(record.len()).unwrap().to_be_bytes();
+    records.iter().flat_map(|record| [&length(record)[..], record].concat()).collect()
+}
+
+/// What relays would leave to other processes: after cases of the seal, and after requests of all kinds.
+fn records() -> Vec<(String, Vec<u8>)> {
+    let some = cases("pass").into_iter().step_by(6).chain(cases("block").into_iter().step_by(20));
+    let mut seeds = Vec::new();
+    for case in some {
+        let mut relayed = Relayed::new(settings_of(&case), 0).over_udp();
+        Play::new(&mut relayed).case(&case).unwrap_or_else(|fault| panic!("{fault}"));
+        let name = case.name.trim_end_matches(".case").replace(['/', '.', '-'], "_");
+        seeds.push((name, list(&relayed.records())));
+    }
+    let mut world = World::default();
+    let pair = Request::allocate().with(hilum::wire::AttributeType::EVEN_PORT, &[0x80]);
+    world.request(&Client::number(1), pair).expect_success();
+    let ephemeral = Client::number(2).ephemeral(START.plus_secs(4000), "guest");
+    world.allocate(&ephemeral);
+    world.bind(&ephemeral, 0x4000, "203.0.113.5:7000");
+    world.permit(&ephemeral, &["203.0.113.6:1"]);
+    seeds.push(("requests".to_owned(), list(&world.records().into_values().collect::<Vec<_>>())));
+    let mut world = World::default();
+    let outward =
+        Token { more: r#","peers":["203.0.113.5"],"lim":{"kbps":500,"alloc":3}"#, ..Token::new("visit", "b") };
+    let [ada, bea] = [Token::new("visit", "a"), outward].map(|token| token.username());
+    let parties = [Client::number(3).with_username(ada), Client::number(4).with_username(bea)];
+    let relayed = parties.clone().map(|party| world.allocate(&party));
+    world.bind(&parties[0], 0x4000, &relayed[1].to_string());
+    world.bind(&parties[1], 0x4001, &relayed[0].to_string());
+    seeds.push(("call".to_owned(), list(&world.records().into_values().collect::<Vec<_>>())));
+    seeds
+}
+
+#[test]
+#[ignore = "writes files: run it after a change of what records look like"]
+fn writes_records_into_the_corpus() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus/relay_snapshot");
+    std::fs::create_dir_all(&corpus).unwrap();
+    for (name, records) in records() {
+        std::fs::write(corpus.join(name), records).unwrap();
     }
 }
