@@ -111,7 +111,7 @@ fn every_section_from_5_to_14_has_a_row() {
 #[test]
 fn every_scenario_file_is_mentioned() {
     let mentioned: BTreeSet<String> = named(&document()).into_iter().map(|(file, _)| file).collect();
-    let harness = ["main", "world", "issuer", "message", "coverage"];
+    let harness = ["main", "world", "issuer", "message", "restart", "coverage"];
     for path in files(&root().join("tests/scenarios")) {
         let stem = stem(&path);
         assert!(mentioned.contains(&stem) || harness.contains(&stem.as_str()), "{stem} is not in docs/rfc-coverage.md");

@@ -27,6 +27,7 @@ mod rates;
 mod refresh;
 mod reload_and_drain;
 mod reservation;
+mod restored;
 mod retransmission;
 mod revocation;
 mod send_and_data;
