@@ -245,8 +245,10 @@ impl Table {
 
     /// A client is heard from there now. Without an allocation nothing is remembered.
     pub(super) fn set_via(&mut self, client: &FiveTuple, via: ClientAddr) {
-        if let Some(index) = self.by_five_tuple(client, NOBODY) {
-            self.vias.insert(index, via);
+        if let Some(index) = self.by_five_tuple(client, NOBODY)
+            && self.vias.insert(index, via) != Some(via)
+        {
+            self.list(index);
         }
     }
 

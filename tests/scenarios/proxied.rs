@@ -125,6 +125,22 @@ fn two_parties_of_a_call_behind_a_balancer_meet_inside_of_the_relay() {
     assert_eq!(heard.for_client_bytes(&ada), channel_data(0x4001, b"and back"));
 }
 
+// Another process must answer where this one would have, before the client has said a word to it.
+#[test]
+fn the_way_through_the_balancer_outlives_the_process() {
+    let (mut world, client) = behind_a_balancer();
+    let relayed = world.allocate(&client);
+    world.bind(&client, 0x4000, PEER);
+    let mut journal = std::collections::BTreeMap::new();
+    world.follow(&mut journal);
+    let later = Client { five_tuple: Client::udp(BALANCER_LATER).five_tuple, ..client };
+    world.from_client(&later, &channel_data(0x4000, b"up")).for_peer();
+    assert_eq!(world.follow(&mut journal).len(), 1, "another way is another record");
+    assert!(world.restart().iter().all(Result::is_ok));
+    let down = world.from_peer(PEER, relayed, b"down").for_client_bytes(&later);
+    assert_eq!(down, channel_data(0x4000, b"down"));
+}
+
 #[test]
 fn a_client_whom_the_balancer_gives_another_port_is_answered_there() {
     let (mut world, client) = behind_a_balancer();

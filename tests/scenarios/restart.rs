@@ -51,6 +51,7 @@ impl World {
         let setup = std::mem::take(&mut self.setup);
         let common = Self::common(&setup);
         let mut fresh = Self::before_any_turn(setup, common, 0);
+        fresh.header = std::mem::take(&mut self.header);
         (fresh.now, fresh.next_key, fresh.next_transaction) = (self.now, self.next_key, self.next_transaction);
         let mut restorations = Vec::new();
         for record in records {

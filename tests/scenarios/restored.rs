@@ -15,7 +15,6 @@ use proptest::prelude::*;
 use super::world::*;
 
 const CHANNEL: u16 = 0x4000;
-const NOISE: Outcome = Outcome::Discarded(Discard::NotStun);
 
 fn allocation(key: &RecordKey) -> bool {
     matches!(key, RecordKey::Allocation(_))
@@ -287,7 +286,9 @@ fn every_change_is_handed_out_and_nothing_else() {
         let pair = Request::allocate().with(AttributeType::EVEN_PORT, &[0x80]);
         world.request(&Client::number(3), pair).expect_success();
     };
-    let noise = |world: &mut World| assert_eq!(world.from_client(&client, b"\xffnoise"), NOISE);
+    let noise = |world: &mut World| {
+        assert!(matches!(world.from_client(&client, b"\xffnoise"), Outcome::Discarded(_)));
+    };
     let acts: [(usize, &dyn Fn(&mut World)); 9] = [
         (1, &|world| assert!(world.allocate(&client).is_ipv4())),
         (1, &|world| assert!(world.allocate(&party).is_ipv4())),

@@ -517,7 +517,7 @@ impl Model {
 
     /// Another process takes over: connections are gone, and nobody remembers whose allocation was deleted when.
     pub fn restarts(&mut self) {
-        self.allocations.retain(|client, _| matches!(client.link, Link::Udp(_)));
+        self.allocations.retain(|client, _| !client.link.transport().is_stream());
         self.farewells.clear();
         self.rules.iter_mut().for_each(|rules| rules.draining = false);
     }

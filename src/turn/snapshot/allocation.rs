@@ -16,10 +16,17 @@ use super::held::HeldAs;
 
 /// Permissions and channels that are written of one allocation each: as many as an operator may allow.
 const MOST: u16 = 1024;
+/// How a client's link is written.
+const UDP: u8 = 0;
+const PROXIED: u8 = 1;
+const TCP: u8 = 2;
+const TLS: u8 = 3;
 
 /// An allocation as its record has it, before any of its ports is taken.
 pub(super) struct Kept {
     pub(super) client: FiveTuple,
+    /// The load balancer's address that the client was heard from last.
+    pub(super) via: Option<ClientAddr>,
     pub(super) credential: Credential,
     pub(super) transaction: TransactionId,
     pub(super) answer: Allocated,
@@ -58,6 +65,7 @@ impl Relay {
     pub(super) fn keep_allocation(&self, index: u32, to: &mut Vec<u8>) -> bool {
         let (Some(allocation), Some(client)) = (self.table.get(index), self.table.client(index)) else { return false };
         keep_client(&client, to);
+        self.table.via(&client).map(ClientAddr::socket).keep(to);
         match &allocation.call {
             Some(call) => {
                 true.keep(to);
@@ -96,6 +104,7 @@ impl Relay {
     /// Takes an allocation off; `None` when something else stands there.
     pub(super) fn recall_allocation(&self, from: &mut &[u8]) -> Option<Kept> {
         let client = recall_client(from)?;
+        let via = Option::<SocketAddr>::recall(from)?.map(ClientAddr::new);
         let credential = if bool::recall(from)? {
             let call = self.authenticator.recall_call(from)?;
             let (claims, destinations) = (call.claims(), call.reach());
@@ -110,6 +119,7 @@ impl Relay {
         let party = credential.party;
         let kept = Kept {
             client,
+            via,
             credential,
             transaction: Keep::recall(from)?,
             answer: recall_answer(from)?,
@@ -130,16 +140,21 @@ impl Relay {
 fn keep_client(client: &FiveTuple, to: &mut Vec<u8>) {
     client.client.socket().keep(to);
     match client.link {
-        Link::Udp(socket) => (0_u8, socket).keep(to),
-        Link::Stream(ConnectionId(number), transport) => (transport as u8, number).keep(to),
+        Link::Udp(socket) => (UDP, socket).keep(to),
+        Link::Proxied(socket) => (PROXIED, socket).keep(to),
+        Link::Stream(ConnectionId(number), Transport::Tls) => (TLS, number).keep(to),
+        Link::Stream(ConnectionId(number), _) => (TCP, number).keep(to),
     }
 }
 
 fn recall_client(from: &mut &[u8]) -> Option<FiveTuple> {
     let client = ClientAddr::new(SocketAddr::recall(from)?);
-    let link = match Transport::ALL.get(usize::from(u8::recall(from)?))? {
-        Transport::Udp => Link::Udp(u16::recall(from)?),
-        stream => Link::Stream(ConnectionId(u64::recall(from)?), *stream),
+    let link = match u8::recall(from)? {
+        UDP => Link::Udp(u16::recall(from)?),
+        PROXIED => Link::Proxied(u16::recall(from)?),
+        TCP => Link::Stream(ConnectionId(u64::recall(from)?), Transport::Tcp),
+        TLS => Link::Stream(ConnectionId(u64::recall(from)?), Transport::Tls),
+        _ => return None,
     };
     Some(FiveTuple { client, link })
 }

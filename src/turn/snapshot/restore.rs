@@ -224,6 +224,9 @@ impl Relay {
         }
         let handshakes = kept.paths.agreed().collect();
         self.table.resume(index, kept.paths, kept.carried);
+        if let Some(via) = kept.via {
+            self.table.set_via(&client, via);
+        }
         self.ending.begun(until);
         self.schedule(index);
         self.tally.resumed(client.link.transport());
