@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 
 use hilum::addr::Transport;
 use hilum::turn::{Answer, Direction, Discard, EndCause};
-use hilum::wire::Method;
+use hilum::wire::{DatagramKind as Kind, Method};
 use mutate::{Chance, mutate};
 use targets::{TARGETS, Target};
 
@@ -263,6 +263,15 @@ fn the_programs_of_the_corpus_open_the_seals_they_are_about() {
 }
 
 #[test]
+fn the_datagrams_of_the_corpus_are_of_every_kind() {
+    let kind = |bytes: &Vec<u8>| bytes.first().map(|&first| hilum::wire::datagram_kind(first, true));
+    let kinds: Vec<_> = corpus("wire_datagram").values().filter_map(kind).collect();
+    for kind in [Kind::Stun, Kind::Zrtp, Kind::Dtls, Kind::ChannelData, Kind::Quic, Kind::Media, Kind::Unknown] {
+        assert!(kinds.contains(&kind), "{kind:?}");
+    }
+}
+
+#[test]
 fn the_strangers_of_the_corpus_are_challenged_and_refused() {
     let mut challenges = 0;
     let mut discards = BTreeSet::new();
@@ -273,7 +282,7 @@ fn the_strangers_of_the_corpus_are_challenged_and_refused() {
     }
     // One challenge in each is the victim's.
     assert!(challenges > 5 + u64::try_from(corpus("relay_unauthenticated").len()).unwrap());
-    for reason in ["not_stun", "no_allocation", "not_for_servers", "malformed"] {
+    for reason in ["dtls", "no_allocation", "not_for_servers", "malformed"] {
         assert!(discards.contains(reason), "no stranger is discarded for {reason}");
     }
 }

@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use hilum::wire::{LARGEST_PROXY, LARGEST_PROXY_V1, Proxied, ProxyHeader, proxy_header};
+use hilum::wire::{LARGEST_PROXY, LARGEST_PROXY_V1, Proxied, ProxyHeader, has_proxy_signature, proxy_header};
 
 /// What stands at the start of a stream or a datagram and claims to be a PROXY header.
 pub fn wire_proxy(bytes: &[u8]) {
@@ -15,10 +15,14 @@ pub fn read_proxy(bytes: &[u8]) -> bool {
     let whole = stream.ok().flatten().map(|read| (read.client, read.length));
     assert_eq!(whole, reference(bytes), "the reference reads it otherwise");
     let datagram = proxy_header(bytes, Proxied::Datagram).ok().flatten();
+    let of_datagram = datagram.map(|read| (read.client, read.length));
+    let expected = as_of_a_stream(bytes).and_then(|bytes| reference(&bytes));
+    assert_eq!(of_datagram, expected, "the reference reads it otherwise before a datagram");
     if let (Some(read), Some(other)) = (datagram, whole) {
         // Only what has no addresses, or is not to be asked for them, can stand before both.
         assert_eq!((read.client, other.0, read.length), (None, None, other.1));
     }
+    assert_eq!(has_proxy_signature(bytes), bytes.get(..12) == Some(SIGNATURE.as_slice()));
     // A reader that is fed piece by piece asks until the header is whole, takes no byte behind it, and hears of a fault
     // once and for all.
     for length in 0..bytes.len().min(600) {
@@ -36,8 +40,23 @@ pub fn read_proxy(bytes: &[u8]) -> bool {
     whole.is_some_and(|(client, _)| client.is_some())
 }
 
+const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
+
+/// A datagram's header with the families of streams; theirs become one that nobody has.
+fn as_of_a_stream(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = bytes.strip_prefix(&SIGNATURE).map(|_| bytes.to_vec())?;
+    let family = bytes.get_mut(13)?;
+    *family = match *family {
+        0x12 => 0x11,
+        0x22 => 0x21,
+        0x11 | 0x21 => 0x99,
+        other => other,
+    };
+    Some(bytes)
+}
+
 fn reference(bytes: &[u8]) -> Option<(Option<SocketAddr>, usize)> {
-    if let Some(body) = bytes.strip_prefix(b"\r\n\r\n\0\r\nQUIT\n") {
+    if let Some(body) = bytes.strip_prefix(&SIGNATURE) {
         return binary(body).map(|(client, length)| (client, length + 12));
     }
     let end = bytes.windows(2).position(|two| two == b"\r\n")? + 2;

@@ -13,7 +13,7 @@ use hilum::wire::{
     AttributeType, ChannelData, ChannelNumber, Class, Message, MessageWriter, Method, PasswordAlgorithm, TransactionId,
     padded, write_channel_header,
 };
-use world::{Program, World, add_attribute, from_peer, sign};
+use world::{Program, World, add_attribute, balancer, from_peer, header_of, sign};
 
 /// Steps of one program: enough for several lives of an allocation, few enough to keep an execution short.
 const MOST_STEPS: usize = 200;
@@ -37,6 +37,7 @@ pub fn run_unauthenticated(bytes: &[u8]) -> Tally {
     for _ in 0..MOST_STEPS {
         let Some(operation) = program.next() else { break };
         let client = World::client(1 + operation % 4);
+        let mut answered = client;
         let (sent, verdict, answer) = match (operation >> 4) % 8 {
             0 => {
                 // Time passes, but not so much that the victim's allocation ends by itself.
@@ -62,6 +63,15 @@ pub fn run_unauthenticated(bytes: &[u8]) -> Tally {
                 let (verdict, answer) = world.judge(&sent, Origin::Client(client));
                 (sent, verdict, answer)
             }
+            7 => {
+                // Through a load balancer, as anybody: even as somebody at the victim's own address.
+                answered = balancer();
+                let mut header = header_of(World::client(program.byte()).client.socket());
+                spoil(&mut program, &mut header);
+                let sent = forged(&mut program, &mut world, b"a nonce of somebody else's");
+                let (verdict, answer) = world.judge(&[header, sent.clone()].concat(), Origin::Client(answered));
+                (sent, verdict, answer)
+            }
             _ => {
                 let sent = forged(&mut program, &mut world, b"a nonce of somebody else's");
                 let (verdict, answer) = world.judge(&sent, Origin::Client(client));
@@ -70,7 +80,7 @@ pub fn run_unauthenticated(bytes: &[u8]) -> Tally {
         };
         match verdict {
             Verdict::ToClient(to) => {
-                assert_eq!(to, client, "an answer went to somebody else");
+                assert_eq!(to, answered, "an answer went to somebody else");
                 assert!(answer.len() <= 3 * sent.len(), "{} bytes for {}", answer.len(), sent.len());
                 assert_answers(&sent, &answer);
             }
@@ -375,7 +385,7 @@ fn assert_delivers(world: &World, client: &FiveTuple, peer: std::net::SocketAddr
 }
 
 /// An ordinary allocation, for a world that needs one to be there.
-fn allocate(world: &mut World, client: FiveTuple) {
+pub fn allocate(world: &mut World, client: FiveTuple) {
     let nonce = world.nonce(client);
     let id: TransactionId = world.transaction();
     let mut buffer = [0; 512];

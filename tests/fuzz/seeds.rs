@@ -31,10 +31,32 @@ fn proxy_headers() -> Vec<(&'static str, Vec<u8>)> {
         ("v4", behind(binary(0x21, 0x11, &v4))),
         ("v4_tlvs", binary(0x21, 0x11, &tlvs)),
         ("v4_datagram", binary(0x21, 0x12, &v4)),
+        ("v6_datagram", behind(binary(0x21, 0x22, &v6))),
+        ("local_datagram", behind(binary(0x20, 0x12, &v4))),
         ("v6", binary(0x21, 0x21, &v6)),
         ("local", binary(0x20, 0x00, &[])),
         ("unspecified", behind(binary(0x21, 0x00, &[4, 0, 1, 0]))),
         ("unix", binary(0x21, 0x31, &[b'/'; 216])),
+    ]
+}
+
+/// One of each protocol that may come to one UDP port, and some that nearly are.
+fn at_one_port() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("nothing", Vec::new()),
+        ("stun_binding", message(Class::Request, Method::Binding, |_| {})),
+        ("stun_without_a_cookie", [&[0, 1, 0, 0][..], &[9; 16]].concat()),
+        ("channel_data", vec![0x40, 0, 0, 2, b'h', b'i']),
+        ("channel_data_cut", vec![0x40, 0, 0, 9, b'h', b'i']),
+        ("quic_initial", [&[0xc3, 0, 0, 0, 1, 8][..], &[7; 30]].concat()),
+        ("quic_short_header", [&[0x5a][..], &[7; 30]].concat()),
+        ("quic_like_a_channel", [&[0x4f][..], &[7; 30]].concat()),
+        ("dtls_hello", vec![22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        ("dtls_1_3_record", vec![0x2e, 1, 2, 0, 4, 1, 2, 3, 4]),
+        ("rtp", vec![0x80, 111, 0, 1, 0, 0, 0, 1, 0, 0, 0, 7, 1, 2, 3]),
+        ("zrtp", vec![0x10, 0, 0, 1, b'Z', b'R', b'T', b'P']),
+        ("proxy_header", b"\r\n\r\n\0\r\nQUIT\n\x21\x12\0\x0c\xc0\0\x02\x01\xc6\x33\x64\x07\xdc\x04\x01\xbb".to_vec()),
+        ("proxy_header_alone", b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0".to_vec()),
     ]
 }
 
@@ -62,6 +84,9 @@ pub fn seeds() -> Vec<Seed> {
     }
     for (name, bytes) in proxy_headers() {
         add("wire_proxy", name, bytes);
+    }
+    for (name, bytes) in at_one_port() {
+        add("wire_datagram", name, bytes);
     }
     for (name, bytes) in media::datagrams() {
         add("wire_dtls", name, bytes);
@@ -344,6 +369,8 @@ fn strangers() -> Vec<(&'static str, Vec<u8>)> {
         ("unknown_attributes", vec![0x40, 0, 0, 3, 11, 1, 0, 11, 2, 0, 11, 3, 0, 0, 0]),
         ("indications_and_answers", vec![0x40, 2, 0, 0, 0, 0, 0x40, 3, 0, 0, 0, 0, 0x40, 4, 1, 0, 0, 0]),
         ("cut", vec![0x40, 0, 0, 0, 0, 201, 0, 10, 255]),
+        ("through_a_balancer", vec![0x70, 1, 0, 0, 0, 0, 0, 0, 0, 0x70, 2, 0, 0, 1, 1, 0, 17, 0, 0, 0]),
+        ("through_a_balancer_as_the_victim", vec![0x70, 0, 0, 0, 2, 1, 1, 0, 7, 0, 0, 0]),
         ("later", vec![0x00, 29, 0x40, 0, 1, 0, 0, 0, 0x00, 29, 0x40, 0, 1, 0, 0, 0]),
     ]
 }

@@ -14,6 +14,8 @@ use hilum::wire::{
     PasswordAlgorithm, decode_address, encode_address, frame_length, padded, write_channel_header,
 };
 
+#[path = "datagram.rs"]
+mod datagram;
 #[path = "dtls.rs"]
 mod dtls;
 #[path = "proxy.rs"]
@@ -35,6 +37,8 @@ mod seal_datagrams;
 #[path = "token.rs"]
 mod token;
 
+#[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
+pub use datagram::wire_datagram;
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use dtls::{hellos_in, wire_dtls};
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
@@ -69,6 +73,7 @@ pub const TARGETS: &[(&str, Target, u64)] = &[
     ("wire_dtls", wire_dtls, 20_000),
     ("wire_rtp", wire_rtp, 20_000),
     ("wire_proxy", wire_proxy, 20_000),
+    ("wire_datagram", wire_datagram, 1_000),
     ("peer_address", peer_address, 20_000),
     ("auth_token", auth_token, 10_000),
     ("sdp", sdp, 10_000),
