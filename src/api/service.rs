@@ -60,6 +60,17 @@ impl Api {
         &self.counts
     }
 
+    /// The router for a door that is also others': the paths of the API and no more. Who comes that way is known by an API
+    /// key only.
+    #[must_use]
+    pub fn beside_others(self: &Arc<Self>) -> Router {
+        let mut paths = Endpoint::ALL.map(Endpoint::path).to_vec();
+        // Two methods may share a path.
+        paths.sort_unstable();
+        paths.dedup();
+        paths.into_iter().fold(Router::new(), |routes, path| routes.route_service(path, self.router()))
+    }
+
     /// The router that doors lead to.
     pub(super) fn router(self: &Arc<Self>) -> Router {
         let limit = DefaultBodyLimit::max(LARGEST_BODY);

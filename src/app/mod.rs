@@ -25,7 +25,7 @@ use crate::admin::{self, Health, Metrics};
 use crate::auth::{Authenticator, CallTokens, Keyring, NonceKey, Revocations};
 use crate::clock::SystemClock;
 use crate::config::{self, Change, Config};
-use crate::listen::{Listeners, Renewal, Running};
+use crate::listen::{Listeners, Pages, Renewal, Running, front_page};
 use crate::plane::{self, Mail, Plane, ShardHandle};
 use crate::policy::seal;
 use crate::store::Store;
@@ -53,6 +53,8 @@ pub struct BoundAddresses {
     pub tcp: Vec<SocketAddr>,
     /// TURN over TLS.
     pub tls: Vec<SocketAddr>,
+    /// Everything over TCP; over UDP it is one of the addresses there.
+    pub door: Vec<SocketAddr>,
     /// Metrics and health.
     pub admin: Option<SocketAddr>,
     /// The operator's way in over the network.
@@ -136,16 +138,17 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
         udp: plane.udp.clone(),
         tcp: over(Transport::Tcp),
         tls: over(Transport::Tls),
+        door: listeners.doors().collect(),
         admin: admin_listener.as_ref().and_then(|listener| listener.local_addr().ok()),
         api: bound.addresses(),
     };
-    let listeners = listeners.run(plane.gates.clone(), tls.clone())?;
-    view.connections.set(listeners.connections()).ok();
     let admin = admin_listener.map(|listener| admin::serve(listener, Arc::clone(&metrics), Arc::clone(&health)));
     let control = Arc::new(Control::new(plane.handles.clone(), Arc::clone(&revocations), store, clock));
     let desk = Desk::new(&control, &view, &health, clock, &config);
     let office = bound.open(desk, &config, tls.as_deref())?;
     view.api.set(Arc::clone(&office.api)).ok();
+    let listeners = listeners.run(plane.gates.clone(), tls, pages(&config, &office))?;
+    view.connections.set(listeners.connections()).ok();
     health.set_ready(true);
     Ok(App {
         config,
@@ -262,7 +265,7 @@ impl App {
         running.turn = new.turn;
         running.nonce_lifetime = new.nonce_lifetime;
         let (socket, listen) = (running.api.socket.take(), core::mem::take(&mut running.api.listen));
-        running.api = config::Api { socket, listen, ..new.api };
+        running.api = config::Api { socket, listen, door: running.api.door, ..new.api };
         running.audit.when_failing = new.audit.when_failing;
         running.text = new.text;
     }
@@ -327,6 +330,15 @@ impl App {
             admin.abort();
         }
     }
+}
+
+/// What the door shows.
+fn pages(config: &Config, office: &Office) -> Pages {
+    let mut secure = front_page();
+    if config.api.door {
+        secure = secure.merge(office.api.beside_others());
+    }
+    Pages { secure, ..Pages::default() }
 }
 
 fn authenticator(config: &Config, nonce_key: [u8; 32], revocations: &Arc<Revocations>) -> Arc<Authenticator> {

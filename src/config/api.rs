@@ -21,7 +21,7 @@ use crate::auth::token::{Issuer, Kid};
 use crate::client::TurnUri;
 use crate::mint::SigningKey;
 
-pub(super) const KEYS: [&str; 4] = ["listen", "keys", "client_ca", "certificates"];
+pub(super) const KEYS: [&str; 5] = ["listen", "door", "keys", "client_ca", "certificates"];
 pub(super) const MINT: [&str; 4] = ["key", "kid", "issuer", "urls"];
 
 /// URLs of one answer: every transport of a few relays. Browsers slow down with more.
@@ -37,6 +37,8 @@ pub struct Api {
     pub socket: Option<PathBuf>,
     /// Where the network is listened to, with TLS.
     pub listen: Vec<SocketAddr>,
+    /// Whether operators are received at the door, too.
+    pub door: bool,
     /// Who may vouch for the certificates of clients; empty if none are asked for.
     pub authorities: Vec<CertificateDer<'static>>,
     /// Who may what.
@@ -56,7 +58,7 @@ pub struct Api {
 }
 
 /// Reads the tables.
-pub(super) fn read(reader: &Reader<'_>, host: &Host, tokens: &Tokens, taken: &[SocketAddr]) -> Api {
+pub(super) fn read(reader: &Reader<'_>, host: &Host, tokens: &Tokens, (taken, door): (&[SocketAddr], bool)) -> Api {
     let (socket, people) = operator::read(reader);
     let section = reader.section("api", &KEYS);
     let listen = listeners(&section, host, taken);
@@ -75,16 +77,31 @@ pub(super) fn read(reader: &Reader<'_>, host: &Host, tokens: &Tokens, taken: &[S
             "needs a certificate and a key; name their files under [tls], or empty this list",
         );
     }
+    let door = at_door(&section, door, keys.is_some());
     if !certificates.is_empty() && client_ca.is_none() {
         let place = section.value("certificates").and_then(|item| item.place);
         section.fault(place, "certificates", "needs a client_ca beside it: who vouches for them?");
     }
     let mint = reader.section("mint", &MINT);
     let mut api =
-        Api { socket, listen, authorities: authorities.unwrap_or_default(), keys, client_ca, ..minting(&mint) };
+        Api { socket, listen, door, authorities: authorities.unwrap_or_default(), keys, client_ca, ..minting(&mint) };
     let minter = minter(reader, &mint, &mut api, tokens);
     api.access = Arc::new(Access { people, keys: accepted.unwrap_or_default(), certificates, minter });
     api
+}
+
+/// Whether the door leads to the API.
+fn at_door(section: &Section<'_>, is_there: bool, keys: bool) -> bool {
+    let door = section.flag("door", false);
+    let place = section.value("door").and_then(|item| item.place);
+    if door && !is_there {
+        section.fault(place, "door", "needs a door; name its address under [listen] door");
+    } else if door && !keys {
+        // Visitors of the door are not asked for certificates.
+        let message = "nobody could ask there; name a file under keys, as `hilum api-key new` makes it";
+        section.fault(place, "door", message);
+    }
+    door
 }
 
 fn listeners(section: &Section<'_>, host: &Host, taken: &[SocketAddr]) -> Vec<SocketAddr> {

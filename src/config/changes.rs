@@ -53,9 +53,9 @@ fn doors(old: &Config, new: &Config) -> Vec<Compared> {
         "server.drain" Applied drain;
         "server.alternate" Applied turn.alternate;
         "server.state" NeedsRestart state;
-        "listen.udp" NeedsRestart udp;
         "listen.tcp" NeedsRestart listen.tcp;
         "listen.tls" NeedsRestart listen.tls;
+        "listen.door" NeedsRestart listen.door;
         "listen.proxies" NeedsRestart listen.proxies;
         "listen.stranger_deadline" NeedsRestart listen.stranger_deadline;
         "listen.connections_per_source" NeedsRestart listen.connections_per_source;
@@ -64,8 +64,12 @@ fn doors(old: &Config, new: &Config) -> Vec<Compared> {
         "listen.send_age" NeedsRestart listen.send_age;
     }
     .to_vec();
+    // The door's addresses stand at the end of those of UDP.
+    let udp =
+        |config: &Config| config.udp.iter().copied().filter(|at| !config.listen.door.contains(at)).collect::<Vec<_>>();
     let pinned = |config: &Config| !config.tuning.cores.is_empty();
     compared.extend([
+        ("listen.udp", NeedsRestart, udp(old) == udp(new)),
         ("server.pin", NeedsRestart, pinned(old) == pinned(new)),
         ("tls.certificate", Applied, certificate(old) == certificate(new)),
         ("tls.key", Applied, key(old) == key(new)),
@@ -130,6 +134,7 @@ fn operators(old: &Config, new: &Config) -> Vec<Compared> {
         "operator.operators" Applied api.access.people.operators;
         "operator.viewers" Applied api.access.people.viewers;
         "api.listen" NeedsRestart api.listen;
+        "api.door" NeedsRestart api.door;
         "api.keys" Applied api.keys;
         "api.client_ca" Applied api.client_ca;
         "api.certificates" Applied api.access.certificates;

@@ -9,10 +9,11 @@ use super::section::{Item, Section};
 use crate::listen::Settings;
 use crate::policy::Network;
 
-pub(super) const KEYS: [&str; 9] = [
+pub(super) const KEYS: [&str; 10] = [
     "udp",
     "tcp",
     "tls",
+    "door",
     "proxies",
     "stranger_deadline",
     "connections_per_source",
@@ -30,10 +31,10 @@ const EVERYWHERE: [&str; 2] = ["0.0.0.0:3478", "[::]:3478"];
 pub(super) const NOT_OURS: &str =
     "is not an address of this host; write one that `ip address` shows, or 0.0.0.0 or [::] for every one";
 
-/// [`Settings`], and where `tls` stands if it is not empty.
+/// [`Settings`], and the first list that needs a certificate: its key, and where it stands.
 pub(super) struct Read {
     pub(super) settings: Settings,
-    pub(super) tls_place: Option<Place>,
+    pub(super) secured: Option<(&'static str, Place)>,
 }
 
 /// Reads the listeners: those for UDP, and the rest.
@@ -52,17 +53,23 @@ pub(super) fn read(section: &Section<'_>, host: &Host) -> (Vec<SocketAddr>, Read
     let udp = listed("udp", &EVERYWHERE);
     let tcp = listed("tcp", &EVERYWHERE);
     let tls = listed("tls", &[]);
-    if udp.is_empty() && tcp.is_empty() && tls.is_empty() && section.is_present() {
+    let door = listed("door", &[]);
+    if [&udp, &tcp, &tls, &door].iter().all(|list| list.is_empty()) && section.is_present() {
         let message =
-            "there is no listener; name an address in udp, tcp or tls, or leave the keys out for every address";
+            "there is no listener; name an address in udp, tcp, tls or door, or leave the keys out for every address";
         section.faults.add(section.place(), "listen", message);
     }
-    refuse_duplicates(section, &[("udp", &udp)]);
-    refuse_duplicates(section, &[("tcp", &tcp), ("tls", &tls)]);
-    let tls_place = tls.first().map(|listener| listener.place);
+    refuse_duplicates(section, &[("tcp", &tcp), ("tls", &tls), ("door", &door)]);
+    // Datagrams come through the door as well. One address is one fault.
+    let datagrams = [("udp", udp.as_slice()), ("door", door.as_slice())];
+    let beside = if section.faults.is_empty() { 2 } else { 1 };
+    refuse_duplicates(section, datagrams.get(..beside).unwrap_or_default());
+    let secured = [("listen.tls", &tls), ("listen.door", &door)];
+    let secured = secured.into_iter().find_map(|(key, list)| Some((key, list.first()?.place)));
     let settings = Settings {
         tcp: concrete(tcp, host),
         tls: concrete(tls, host),
+        door: concrete(door, host),
         proxies: proxies(section),
         // Long enough for a slow mobile network and three round trips, short enough to shed the idle.
         stranger_deadline: Duration::from_secs(section.number("stranger_deadline", 1..=60, 10).into()),
@@ -74,13 +81,14 @@ pub(super) fn read(section: &Section<'_>, host: &Host) -> (Vec<SocketAddr>, Read
         // what the rest of the path takes.
         send_age: Duration::from_millis(section.number("send_age", 20..=10_000, 250).into()),
     };
-    let udp = concrete(udp, host);
+    let mut udp = concrete(udp, host);
+    udp.extend(&settings.door);
     let none = udp.is_empty() && settings.tcp.is_empty() && settings.tls.is_empty();
     if none && section.faults.is_empty() {
         let message = "there is no listener, since this host has no address that the wildcards stand for; name one";
         section.faults.add(section.place(), "listen", message);
     }
-    (udp, Read { settings, tls_place })
+    (udp, Read { settings, secured })
 }
 
 /// Who may say whose a connection is.

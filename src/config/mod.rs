@@ -95,12 +95,12 @@ pub struct Config {
     pub drain: Duration,
     /// The directory of what must survive a restart; `None` keeps nothing.
     pub state: Option<PathBuf>,
-    /// Where clients are listened to over UDP: concrete addresses, no wildcards.
+    /// Where clients are listened to over UDP, the door among it: concrete addresses, no wildcards.
     pub udp: Vec<SocketAddr>,
     /// Where and how clients are listened to over TCP and TLS.
     pub listen: crate::listen::Settings,
     /// The files of the certificates, the first of which is shown where no name decides; not empty whenever `listen.tls`
-    /// is not.
+    /// or `listen.door` is not.
     pub tls: Vec<PairFiles>,
     /// Where relayed ports are opened.
     pub relay: Relay,
@@ -200,7 +200,7 @@ impl<'d> Reader<'d> {
         let server = server::server(self, &self.section("server", &server::SERVER), &host);
         let log = server::log(&self.section("log", &server::LOG));
         let (udp, listen, admin) = self.listeners(&host);
-        let tls = tls::read(self, &self.section("tls", &tls::KEYS), listen.tls_place);
+        let tls = tls::read(self, &self.section("tls", &tls::KEYS), listen.secured);
         let relay_section = self.section("relay", &relay::KEYS);
         let relay = relay::read(&relay_section, &host);
         let peers = peers::read(&self.section("peers", &peers::KEYS));
@@ -211,9 +211,8 @@ impl<'d> Reader<'d> {
         let (tokens, keyring) = tokens::read(self);
         let auth = auth::read(self, &tokens, keyring);
         let audit = audit::read(self);
-        let taken: Vec<SocketAddr> =
-            listen.settings.tcp.iter().chain(&listen.settings.tls).copied().chain(admin).collect();
-        let api = api::read(self, &host, &tokens, &taken);
+        let taken: Vec<SocketAddr> = listen.settings.streams().chain(admin).collect();
+        let api = api::read(self, &host, &tokens, (&taken, !listen.settings.door.is_empty()));
 
         let mut own = host.addresses;
         own.extend(relay.addresses.iter().map(|address| address.external));
@@ -273,9 +272,13 @@ impl<'d> Reader<'d> {
         let (udp, listen) = listen::read(&section, host);
         if let Some(address) = admin.value
             && address.port() != 0
-            && listen.settings.tcp.iter().chain(&listen.settings.tls).any(|other| *other == address)
+            && listen.settings.streams().any(|other| other == address)
         {
-            admin_section.fault(admin.place, "listen", "is taken by a TCP or TLS listener; choose another port");
+            admin_section.fault(
+                admin.place,
+                "listen",
+                "is taken by a TCP or TLS listener or the door; choose another port",
+            );
         }
         (udp, listen, admin.value)
     }

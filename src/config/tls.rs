@@ -14,13 +14,17 @@ pub(super) const NAME: [&str; 2] = ["certificate", "key"];
 /// Certificates beside the first: a relay has some names, and each certificate is looked at every second or so.
 const MOST_NAMES: usize = 31;
 
-/// Reads the tables. `listeners` is where the TLS listeners stand, if there are any. The first pair is the one of `[tls]`;
-/// without that table there is none.
-pub(super) fn read(reader: &Reader<'_>, section: &Section<'_>, listeners: Option<Place>) -> Vec<PairFiles> {
+/// Reads the tables. `listeners` is the key and the place of listeners that need a certificate, if there are any. The first
+/// pair is the one of `[tls]`; without that table there is none.
+pub(super) fn read(
+    reader: &Reader<'_>,
+    section: &Section<'_>,
+    listeners: Option<(&'static str, Place)>,
+) -> Vec<PairFiles> {
     if !section.is_present() {
-        if let Some(place) = listeners {
+        if let Some((key, place)) = listeners {
             let message = "needs a certificate and a key; name their files under [tls], or empty this list";
-            reader.faults.add(place, "listen.tls", message);
+            reader.faults.add(place, key, message);
         }
         return Vec::new();
     }

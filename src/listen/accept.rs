@@ -9,8 +9,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use super::Entrance;
 use super::connection::{Shared, serve, told};
-use crate::addr::{ClientAddr, Transport};
+use crate::addr::ClientAddr;
 
 /// The rest after the system has no descriptor or memory for another connection: that passes only when something else
 /// closes, and until then the connection stays at the head of the queue and every try fails at once.
@@ -19,7 +20,7 @@ const SHORT_OF_RESOURCES: Duration = Duration::from_millis(100);
 /// One listening socket and its connections.
 pub(super) struct Accepting {
     pub(super) listener: TcpListener,
-    pub(super) transport: Transport,
+    pub(super) entrance: Entrance,
     pub(super) shared: Arc<Shared>,
     pub(super) stop: watch::Receiver<bool>,
 }
@@ -27,7 +28,8 @@ pub(super) struct Accepting {
 impl Accepting {
     /// Accepts until told to stop, or until nobody is left to tell; then waits for the connections to end.
     pub(super) async fn run(self) {
-        let Self { listener, transport, shared, stop } = self;
+        let Self { listener, entrance, shared, stop } = self;
+        let transport = entrance.transport();
         let mut own = stop.clone();
         // Bounded by the caps: a task without room under them is not spawned.
         let mut tasks = JoinSet::new();
@@ -41,7 +43,7 @@ impl Accepting {
                         short = false;
                         let client = ClientAddr::new(client);
                         if let Some(admitted) = shared.connections.admit(client.socket().ip(), transport) {
-                            tasks.spawn(serve(socket, client, admitted, shared.clone(), stop.clone()));
+                            tasks.spawn(serve(socket, client, admitted, entrance, shared.clone(), stop.clone()));
                         }
                     }
                     Err(error) if is_of_the_client(&error) => {}

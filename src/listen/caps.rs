@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::door::DoorCounts;
 use crate::addr::Transport;
 use crate::policy::Source;
 
@@ -17,9 +18,20 @@ pub struct Connections {
     held: Mutex<Held>,
     tcp: AtomicUsize,
     tls: AtomicUsize,
+    https: AtomicUsize,
     refused: AtomicU64,
     failed_handshakes: AtomicU64,
     failed_proxies: AtomicU64,
+    door: DoorCounts,
+}
+
+/// What a connection is counted as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rides {
+    /// A TURN client, or one that the door has not told yet.
+    On(Transport),
+    /// A visitor of the door that speaks HTTP.
+    Https,
 }
 
 #[derive(Default)]
@@ -45,16 +57,30 @@ impl Connections {
             held: Mutex::default(),
             tcp: AtomicUsize::new(0),
             tls: AtomicUsize::new(0),
+            https: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
             failed_handshakes: AtomicU64::new(0),
             failed_proxies: AtomicU64::new(0),
+            door: DoorCounts::default(),
         }
     }
 
-    /// Connections of a transport that are open now; UDP has none.
+    /// TURN connections of a transport that are open now; UDP has none.
     #[must_use]
     pub fn live(&self, transport: Transport) -> usize {
-        self.counter(transport).map_or(0, |counter| counter.load(Ordering::Relaxed))
+        self.counter(Rides::On(transport)).map_or(0, |counter| counter.load(Ordering::Relaxed))
+    }
+
+    /// Connections of the door that speak HTTP and are open now, WebSockets among them.
+    #[must_use]
+    pub fn visitors(&self) -> usize {
+        self.https.load(Ordering::Relaxed)
+    }
+
+    /// What has come through the door.
+    #[must_use]
+    pub const fn door(&self) -> &DoorCounts {
+        &self.door
     }
 
     /// Connections that were closed at once because there were too many, in all or of their source.
@@ -82,17 +108,19 @@ impl Connections {
             self.refused.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        if let Some(counter) = self.counter(transport) {
+        let rides = Rides::On(transport);
+        if let Some(counter) = self.counter(rides) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
-        Some(Admitted { connections: self.clone(), source, transport })
+        Some(Admitted { connections: self.clone(), source, rides })
     }
 
-    fn counter(&self, transport: Transport) -> Option<&AtomicUsize> {
-        match transport {
-            Transport::Udp => None,
-            Transport::Tcp => Some(&self.tcp),
-            Transport::Tls => Some(&self.tls),
+    const fn counter(&self, rides: Rides) -> Option<&AtomicUsize> {
+        match rides {
+            Rides::On(Transport::Udp) => None,
+            Rides::On(Transport::Tcp) => Some(&self.tcp),
+            Rides::On(Transport::Tls) => Some(&self.tls),
+            Rides::Https => Some(&self.https),
         }
     }
 
@@ -133,13 +161,30 @@ impl Held {
 pub(super) struct Admitted {
     connections: Arc<Connections>,
     source: Source,
-    transport: Transport,
+    rides: Rides,
+}
+
+impl core::fmt::Debug for Admitted {
+    /// Law 5: the source is an address.
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(formatter, "Admitted {{ {:?} }}", self.rides)
+    }
 }
 
 impl Admitted {
-    /// What the connection rides on.
-    pub(super) const fn transport(&self) -> Transport {
-        self.transport
+    /// The door has found out what it is.
+    pub(super) fn becomes(&mut self, rides: Rides) {
+        if let Some(counter) = self.connections.counter(rides) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        self.leave();
+        self.rides = rides;
+    }
+
+    fn leave(&self) {
+        if let Some(counter) = self.connections.counter(self.rides) {
+            counter.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// It is the connection of another source: takes that one's room and gives its own back. False if there is none.
@@ -173,9 +218,7 @@ impl Admitted {
 impl Drop for Admitted {
     fn drop(&mut self) {
         self.connections.lock().give_back(self.source);
-        if let Some(counter) = self.connections.counter(self.transport) {
-            counter.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.leave();
     }
 }
 

@@ -10,9 +10,12 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
+use tokio_rustls::server::TlsStream;
 
+use super::Entrance;
 use super::caps::{Admitted, Connections};
 use super::carrier::{Plain, Secure};
+use super::door::{self, Door};
 use super::proxy::client_of;
 use super::tls::Tls;
 use crate::addr::{ClientAddr, ConnectionId, FiveTuple, Link, Transport};
@@ -20,7 +23,7 @@ use crate::plane::{Carrier, Inbound, Opening, Patience, StreamGate};
 use crate::policy::Network;
 
 /// How long writing what waits may take when the listeners stop.
-const CLOSING: Duration = Duration::from_secs(1);
+pub(super) const CLOSING: Duration = Duration::from_secs(1);
 /// Bytes that the kernel may hold before they are sent: a frame of video, an eighth of a second on a line of 1 Mbit/s. What
 /// waits is to wait in the shard's outbox, where its age is known.
 const UNSENT: u32 = 16_384;
@@ -38,6 +41,8 @@ pub(super) struct Shared {
     pub(super) stranger_deadline: Duration,
     pub(super) proxies: Vec<Network>,
     pub(super) patience: Patience,
+    /// What the door shows.
+    pub(super) door: Door,
 }
 
 /// Serves an accepted connection until it ends. The room under the caps is held until the shard knows of the end.
@@ -45,6 +50,7 @@ pub(super) async fn serve(
     mut socket: TcpStream,
     sender: ClientAddr,
     mut admitted: Admitted,
+    entrance: Entrance,
     shared: Arc<Shared>,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -60,40 +66,48 @@ pub(super) async fn serve(
         () = told(&mut stop) => return,
     };
     let Some(client) = client else { return };
-    let carrier: Box<dyn Carrier> = if admitted.transport() == Transport::Tls {
-        let Some(tls) = &shared.tls else { return };
-        tokio::select! {
-            shaken = timeout_at(deadline, secure(tls, socket)) => match shaken {
-                Ok(Ok(carrier)) => carrier,
-                // Which of a stranger's mistakes it was is of no use to the operator; the count is.
-                Ok(Err(_)) | Err(_) => return admitted.handshake_failed(),
-            },
-            () = told(&mut stop) => return,
+    match entrance {
+        Entrance::Tcp => {
+            let Ok(socket) = socket.into_std() else { return };
+            keep(Box::new(Plain::new(socket)), client, (admitted, Transport::Tcp), &shared, stop, deadline).await;
         }
-    } else {
-        let Ok(socket) = socket.into_std() else { return };
-        Box::new(Plain::new(socket))
-    };
-    keep(carrier, client, admitted, &shared, stop, deadline).await;
+        Entrance::Tls => {
+            let Some(tls) = &shared.tls else { return };
+            let shaken = tokio::select! {
+                shaken = timeout_at(deadline, tls.accept(socket)) => shaken,
+                () = told(&mut stop) => return,
+            };
+            match shaken {
+                Ok(Ok(stream)) => {
+                    if let Ok(carrier) = secured(stream) {
+                        keep(carrier, client, (admitted, Transport::Tls), &shared, stop, deadline).await;
+                    }
+                }
+                // Which of a stranger's mistakes it was is of no use to the operator; the count is.
+                Ok(Err(_)) | Err(_) => admitted.handshake_failed(),
+            }
+        }
+        Entrance::Door => door::receive(socket, client, admitted, &shared, stop, deadline).await,
+    }
 }
 
-/// The handshake, which takes signatures and so is none of a shard's business.
-async fn secure(tls: &Tls, socket: TcpStream) -> io::Result<Box<dyn Carrier>> {
-    let (socket, session) = tls.accept(socket).await?.into_inner();
+/// A stream after its handshake, which takes signatures and so was none of a shard's business.
+pub(super) fn secured(stream: TlsStream<TcpStream>) -> io::Result<Box<dyn Carrier>> {
+    let (socket, session) = stream.into_inner();
     Ok(Box::new(Secure::new(socket.into_std()?, session)))
 }
 
 /// Hands the connection to its shard, and waits until the shard has closed it or its time has come.
-async fn keep(
+pub(super) async fn keep(
     carrier: Box<dyn Carrier>,
     client: ClientAddr,
-    admitted: Admitted,
+    (admitted, transport): (Admitted, Transport),
     shared: &Shared,
     mut stop: watch::Receiver<bool>,
     deadline: Instant,
 ) {
     let connection = ConnectionId(NEXT.fetch_add(1, Ordering::Relaxed));
-    let client = FiveTuple { client, link: Link::Stream(connection, admitted.transport()) };
+    let client = FiveTuple { client, link: Link::Stream(connection, transport) };
     let Some(gate) = gate_of(connection, &shared.gates) else { return };
     let (told_proven, mut proven) = watch::channel(false);
     let opening = Opening { client, carrier, patience: shared.patience, proven: told_proven };

@@ -1,5 +1,6 @@
 //! Clients that reach the relay over TCP or TLS: their connections are accepted, capped, secured and handed to the shards,
-//! which read and write them. What stays here is the clock of a connection that has proven nothing.
+//! which read and write them. What stays here is the clock of a connection that has proven nothing, and the door: one port
+//! for TURN over TCP and TLS and for HTTP.
 //!
 //! Sockets are bound by [`Listeners::bind`] before any task runs, so that a start either has all of them or fails.
 
@@ -8,6 +9,7 @@ mod caps;
 mod carrier;
 mod concerns;
 mod connection;
+mod door;
 mod identities;
 mod identity;
 mod proxy;
@@ -31,6 +33,7 @@ use crate::policy::Network;
 use accept::Accepting;
 pub use caps::Connections;
 pub use concerns::Concern;
+pub use door::{Arrival, DoorCounts, LARGEST_BODY, Pages, front_page};
 pub use identities::Identities;
 pub use identity::{Identity, IdentityError, InvalidPair, PairFiles};
 pub use renewal::{Fresh, Reading, Reloads, Renewal, RenewalError, Renewed};
@@ -46,6 +49,8 @@ pub struct Settings {
     pub tcp: Vec<SocketAddr>,
     /// Where TLS is listened to.
     pub tls: Vec<SocketAddr>,
+    /// Where everything is listened to: TURN over TCP and TLS, and HTTP.
+    pub door: Vec<SocketAddr>,
     /// How long a connection may live without an allocation, its TLS handshake included.
     pub stranger_deadline: Duration,
     /// Connections from one source at a time: one IPv4 address or one IPv6 /64.
@@ -58,6 +63,13 @@ pub struct Settings {
     pub send_queue: usize,
     /// How long media may wait to be written to one client.
     pub send_age: Duration,
+}
+
+impl Settings {
+    /// Every address that streams are listened to at.
+    pub fn streams(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.tcp.iter().chain(&self.tls).chain(&self.door).copied()
+    }
 }
 
 /// An address that cannot be listened to. Nothing is left bound.
@@ -95,7 +107,7 @@ impl core::error::Error for BindError {
 pub enum RunError {
     /// There is no shard to hand messages to.
     NoShards,
-    /// TLS is listened to, but there is no certificate.
+    /// TLS is listened to, alone or at the door, but there is no certificate.
     NoCertificate,
     /// The runtime does not take the sockets.
     System(io::Error),
@@ -106,7 +118,8 @@ impl fmt::Display for RunError {
         match self {
             Self::NoShards => formatter.write_str("no shard runs that could serve connections"),
             Self::NoCertificate => formatter.write_str(
-                "`listen.tls` has addresses but there is no certificate: set `tls.certificate` and `tls.key`, or empty it",
+                "`listen.tls` or `listen.door` has addresses but there is no certificate: set `tls.certificate` and \
+                 `tls.key`, or empty it",
             ),
             Self::System(cause) => write!(formatter, "the runtime does not take the listening sockets: {cause}"),
         }
@@ -129,9 +142,28 @@ pub struct Listeners {
     sockets: Vec<Bound>,
 }
 
+/// What is spoken at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entrance {
+    Tcp,
+    Tls,
+    /// Whatever comes.
+    Door,
+}
+
+impl Entrance {
+    /// What a connection is until more is known of it.
+    const fn transport(self) -> Transport {
+        match self {
+            Self::Tcp | Self::Door => Transport::Tcp,
+            Self::Tls => Transport::Tls,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Bound {
-    transport: Transport,
+    entrance: Entrance,
     address: SocketAddr,
     socket: std::net::TcpListener,
 }
@@ -142,12 +174,14 @@ impl Listeners {
     /// # Errors
     /// [`BindError`]: the first address that cannot be listened to.
     pub fn bind(settings: &Settings) -> Result<Self, BindError> {
-        let tcp = settings.tcp.iter().map(|address| (Transport::Tcp, *address));
-        let tls = settings.tls.iter().map(|address| (Transport::Tls, *address));
+        let tcp = settings.tcp.iter().map(|address| (Entrance::Tcp, *address));
+        let tls = settings.tls.iter().map(|address| (Entrance::Tls, *address));
+        let door = settings.door.iter().map(|address| (Entrance::Door, *address));
         let mut sockets = Vec::new();
-        for (transport, address) in tcp.chain(tls) {
-            let (socket, address) = bind_one(address).map_err(|cause| BindError { transport, address, cause })?;
-            sockets.push(Bound { transport, address, socket });
+        for (entrance, address) in tcp.chain(tls).chain(door) {
+            let refused = |cause| BindError { transport: entrance.transport(), address, cause };
+            let (socket, address) = bind_one(address).map_err(refused)?;
+            sockets.push(Bound { entrance, address, socket });
         }
         Ok(Self { settings: settings.clone(), sockets })
     }
@@ -155,18 +189,25 @@ impl Listeners {
     /// What is bound, with the port that the system chose where the settings say 0; first TCP, then TLS, each in the
     /// order of the settings.
     pub fn addresses(&self) -> impl Iterator<Item = (Transport, SocketAddr)> + '_ {
-        self.sockets.iter().map(|bound| (bound.transport, bound.address))
+        let alone = self.sockets.iter().filter(|bound| bound.entrance != Entrance::Door);
+        alone.map(|bound| (bound.entrance.transport(), bound.address))
     }
 
-    /// Accepts connections until [`Running::stop`]. To be called inside a tokio runtime with time and I/O.
+    /// The same of the door.
+    pub fn doors(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.sockets.iter().filter(|bound| bound.entrance == Entrance::Door).map(|bound| bound.address)
+    }
+
+    /// Accepts connections until [`Running::stop`]; the door shows `pages`. To be called inside a tokio runtime with time
+    /// and I/O.
     ///
     /// # Errors
     /// [`RunError`]: something that every connection needs is missing.
-    pub fn run(self, gates: Vec<StreamGate>, tls: Option<Arc<Tls>>) -> Result<Running, RunError> {
+    pub fn run(self, gates: Vec<StreamGate>, tls: Option<Arc<Tls>>, pages: Pages) -> Result<Running, RunError> {
         if gates.is_empty() {
             return Err(RunError::NoShards);
         }
-        if tls.is_none() && self.sockets.iter().any(|bound| bound.transport == Transport::Tls) {
+        if tls.is_none() && self.sockets.iter().any(|bound| bound.entrance != Entrance::Tcp) {
             return Err(RunError::NoCertificate);
         }
         let connections = Arc::new(Connections::new(self.settings.connections, self.settings.connections_per_source));
@@ -178,12 +219,13 @@ impl Listeners {
             stranger_deadline: self.settings.stranger_deadline,
             proxies: self.settings.proxies,
             patience: Patience { bytes: self.settings.send_queue, age: self.settings.send_age },
+            door: door::Door::new(pages),
         });
         let mut tasks = JoinSet::new();
         for bound in self.sockets {
             let listener = TcpListener::from_std(bound.socket).map_err(RunError::System)?;
             let accepting =
-                Accepting { listener, transport: bound.transport, shared: shared.clone(), stop: stop.subscribe() };
+                Accepting { listener, entrance: bound.entrance, shared: shared.clone(), stop: stop.subscribe() };
             tasks.spawn(accepting.run());
         }
         Ok(Running { stop, tasks, connections })

@@ -15,12 +15,18 @@ use tokio_rustls::server::TlsStream;
 use super::identities::{Current, Identities};
 
 /// The application protocol of TURN (RFC 7443 §3).
-const TURN: &[u8] = b"stun.turn";
+pub(super) const TURN: &[u8] = b"stun.turn";
+/// Those of the web (RFC 9113 §3.2, RFC 7301 §6).
+pub(super) const HTTP_2: &[u8] = b"h2";
+pub(super) const HTTP_1: &[u8] = b"http/1.1";
 
 /// How TLS connections are accepted: TLS 1.3, and 1.2 with ephemeral key exchange and authenticated encryption only; in
-/// TLS 1.3 a hybrid key exchange with ML-KEM where the client has one (X25519MLKEM768); application protocol `stun.turn`, if the client offers any; no early data, which could be replayed.
+/// TLS 1.3 a hybrid key exchange with ML-KEM where the client has one (X25519MLKEM768); application protocol `stun.turn`,
+/// if the client offers any, and on the door those of the web beside it; no early data, which could be replayed.
 pub struct Tls {
     acceptor: TlsAcceptor,
+    /// The same with the protocols of the door.
+    door: TlsAcceptor,
     current: Arc<Current>,
 }
 
@@ -45,7 +51,11 @@ impl Tls {
             .with_cert_resolver(current.clone());
         config.alpn_protocols = vec![TURN.to_vec()];
         config.max_early_data_size = 0;
-        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), current })
+        // It shares certificates, tickets and sessions.
+        let mut door = config.clone();
+        door.alpn_protocols = vec![TURN.to_vec(), HTTP_2.to_vec(), HTTP_1.to_vec()];
+        let acceptor = |config| TlsAcceptor::from(Arc::new(config));
+        Ok(Self { acceptor: acceptor(config), door: acceptor(door), current })
     }
 
     /// Shows `identities` to clients that connect from now on. Connections that run go on, and so do sessions that a client
@@ -69,5 +79,10 @@ impl Tls {
     /// The server's side of a handshake. Bounded by nothing but the caller's patience.
     pub(super) async fn accept(&self, socket: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         self.acceptor.accept(socket).await
+    }
+
+    /// The same for a connection of the door, where the protocol is chosen.
+    pub(super) async fn receive(&self, socket: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        self.door.accept(socket).await
     }
 }

@@ -1,5 +1,6 @@
 //! Bytes and values: STUN (RFC 8489), TURN (RFC 8656) and ChannelData, read from borrowed bytes and written into the
-//! caller's buffer; DTLS, RTP, RTCP and the PROXY protocol, only read. Nothing here allocates, and no input panics.
+//! caller's buffer; DTLS, RTP, RTCP, the PROXY protocol and how a stream begins, only read. Nothing here allocates, and no
+//! input panics.
 
 mod address;
 pub mod attribute;
@@ -15,6 +16,7 @@ mod message;
 mod proxy;
 mod rtcp;
 mod rtp;
+mod spoken;
 mod writer;
 
 pub use address::{decode_address, decode_xor_address, encode_address, encode_xor_address};
@@ -30,6 +32,7 @@ pub use proxy::{
 };
 pub use rtcp::{InvalidRtcp, RtcpHeader, is_clear_compound, is_rtcp};
 pub use rtp::{InvalidRtp, RtpHeader};
+pub use spoken::{Spoken, spoken};
 pub use writer::{MessageWriter, NoRoom};
 
 use core::fmt;

@@ -97,6 +97,7 @@ fn each_key_reports_itself_and_whether_it_waits_for_a_restart() {
     // Those that need more than one line have tests of their own.
     let elsewhere = [
         "listen.tls",
+        "listen.door",
         "tls.certificate",
         "tls.key",
         "tls.name",
@@ -106,6 +107,7 @@ fn each_key_reports_itself_and_whether_it_waits_for_a_restart() {
         "audit.syslog_certificate",
         "audit.syslog_key",
         "api.listen",
+        "api.door",
         "api.certificates",
         "mint.key",
     ];
@@ -123,6 +125,13 @@ fn a_tls_listener_waits_and_its_certificate_does_not() {
     let old = config(TLS);
     let new = config(&format!("[listen]\ntls = [\"10.0.0.5:5349\"]\n{TLS}"));
     assert_eq!(changes(&old, &new), [Change { key: "listen.tls", effect: Effect::NeedsRestart }]);
+    let new = config(&format!("[listen]\ndoor = [\"10.0.0.5:443\"]\n{TLS}"));
+    assert_eq!(changes(&old, &new), [Change { key: "listen.door", effect: Effect::NeedsRestart }]);
+    let door = "[listen]\ndoor = [\"10.0.0.5:443\"]\n[api]\nkeys = \"/s/api-keys.toml\"\n";
+    let (without, with) = (config(&format!("{door}{TLS}")), config(&format!("{door}door = true\n{TLS}")));
+    let waits = Change { key: "api.door", effect: Effect::NeedsRestart };
+    // The keys are made anew for each text.
+    assert!(changes(&without, &with).contains(&waits) && !changes(&with, &with).contains(&waits));
     let applied = |key| Change { key, effect: Effect::Applied };
     assert_eq!(changes(&config(""), &old), [applied("tls.certificate"), applied("tls.key")]);
     let further = "[[tls.name]]\ncertificate = \"/s/other-certificate.pem\"\nkey = \"/s/other.pem\"\n";

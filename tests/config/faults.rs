@@ -33,6 +33,8 @@ fn compare(text: &str, outcome: &Result<(), Faults>, expected: &[(usize, &str, &
     }
 }
 
+const PAIR: &str = "[tls]\ncertificate = \"/s/certificate.pem\"\nkey = \"/s/key.pem\"\n";
+
 #[test]
 fn a_number_out_of_bounds_names_the_bounds() {
     let keys: [(&str, &str, u32, u32); 20] = [
@@ -156,6 +158,23 @@ fn an_address_that_cannot_be_listened_on_is_refused() {
             &[(4, "admin.listen", "is taken by a TCP or TLS listener")],
         ),
         ("[admin]\nlisten = \"127.0.0.1:3478\"", &[(2, "admin.listen", "is taken by a TCP or TLS listener")]),
+        (
+            &format!("[listen]\ntcp = []\nudp = []\ndoor = [\"10.0.0.5:443\", \"0.0.0.0:443\"]\n{PAIR}"),
+            &[(4, "listen.door[0]", "is covered by the wildcard with the same port")],
+        ),
+        (
+            &format!("[listen]\ntls = [\"10.0.0.5:443\"]\ndoor = [\"10.0.0.5:443\"]\n{PAIR}"),
+            &[(3, "listen.door[0]", "is listened on already")],
+        ),
+        // Datagrams come through the door, too.
+        (
+            &format!("[listen]\nudp = [\"10.0.0.5:443\"]\ndoor = [\"10.0.0.5:443\"]\n{PAIR}"),
+            &[(3, "listen.door[0]", "is listened on already")],
+        ),
+        (
+            &format!("[listen]\ndoor = [\"127.0.0.1:9478\"]\n[admin]\nlisten = \"127.0.0.1:9478\"\n{PAIR}"),
+            &[(4, "admin.listen", "is taken by a TCP or TLS listener or the door")],
+        ),
         ("[admin]\nlisten = \"metrics\"", &[(2, "admin.listen", "is not an address with a port")]),
         ("[admin]\nlisten = \"10.9.9.9:1\"", &[(2, "admin.listen", "is not an address of this host")]),
     ]);
@@ -166,6 +185,7 @@ fn tls_needs_a_matching_pair_that_only_the_service_can_read() {
     let tls = |certificate: &str, key: &str| format!("[tls]\ncertificate = \"{certificate}\"\nkey = \"{key}\"");
     holds(&[
         ("[listen]\ntls = [\"10.0.0.5:5349\"]", &[(2, "listen.tls", "name their files under [tls]")]),
+        ("[listen]\ndoor = [\"10.0.0.5:443\"]", &[(2, "listen.door", "name their files under [tls]")]),
         ("[tls]", &[(1, "tls.certificate", "is missing"), (1, "tls.key", "is missing")]),
         ("[tls]\nkey = \"/s/key.pem\"", &[(1, "tls.certificate", "is missing")]),
         (&tls("/s/no", "/s/key.pem"), &[(2, "tls.certificate", "/s/no cannot be read: there is no such file")]),
@@ -465,6 +485,13 @@ fn the_operators_way_in_is_closed_or_somebody_may_use_it() {
             "[api]\nlisten = [\"10.0.0.5:3478\"]\nkeys = \"/s/api-keys.toml\"\n[tls]\n\
              certificate = \"/s/certificate.pem\"\nkey = \"/s/key.pem\"",
             &[(2, "api.listen[0]", "is taken by another listener")],
+        ),
+        ("[api]\ndoor = true\nkeys = \"/s/api-keys.toml\"", &[(2, "api.door", "name its address under [listen] door")]),
+        (
+            &format!(
+                "[listen]\ndoor = [\"10.0.0.5:443\"]\n[api]\ndoor = true\nclient_ca = \"/s/certificate.pem\"\n{PAIR}"
+            ),
+            &[(4, "api.door", "name a file under keys")],
         ),
         ("[api]\nkeys = \"/s/missing\"", &[(2, "api.keys", "there is no such file")]),
         ("[api]\nkeys = \"/s/secret\"", &[(2, "api.keys", "/s/secret:1:")]),

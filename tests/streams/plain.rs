@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hilum::addr::Transport;
-use hilum::listen::{BindError, Listeners, RunError};
+use hilum::listen::{BindError, Listeners, Pages, RunError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
@@ -121,9 +121,9 @@ async fn an_address_that_is_taken_is_named_with_advice() {
 #[tokio::test]
 async fn nothing_runs_without_a_shard_or_a_certificate() {
     let bound = || Listeners::bind(&generous()).unwrap();
-    assert!(matches!(bound().run(Vec::new(), None), Err(RunError::NoShards)));
+    assert!(matches!(bound().run(Vec::new(), None, Pages::default()), Err(RunError::NoShards)));
     let world = World::start(&generous());
-    let error = bound().run(world.plane.gates.clone(), None).map(drop).unwrap_err();
+    let error = bound().run(world.plane.gates.clone(), None, Pages::default()).map(drop).unwrap_err();
     assert!(error.to_string().contains("set `tls.certificate` and `tls.key`"), "{error}");
 }
 

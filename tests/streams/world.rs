@@ -9,7 +9,7 @@ use hilum::addr::Transport;
 use hilum::auth::{Authenticator, Credentials, NonceKey, StaticUser};
 use hilum::client::{Credential, Options, TurnClient, TurnUri};
 use hilum::clock::SystemClock;
-use hilum::listen::{Connections, Identity, Listeners, PairFiles, Running, Settings, Tls};
+use hilum::listen::{Connections, Identity, Listeners, Pages, PairFiles, Running, Settings, Tls};
 use hilum::plane::{self, Mail, Plane, RelayAddress, Tuning};
 use hilum::policy::{PeerRules, Policy, Quota};
 use hilum::time::Lifetime;
@@ -91,6 +91,7 @@ pub(crate) fn generous() -> Settings {
     Settings {
         tcp: vec![anywhere],
         tls: vec![anywhere],
+        door: Vec::new(),
         proxies: Vec::new(),
         stranger_deadline: PATIENCE * 2,
         connections_per_source: 100,
@@ -136,7 +137,7 @@ impl World {
         let listeners = Listeners::bind(settings).unwrap();
         let address = |wanted| listeners.addresses().find(|(transport, _)| *transport == wanted).unwrap().1;
         let (tcp, secure) = (address(Transport::Tcp), address(Transport::Tls));
-        let running = listeners.run(plane.gates.clone(), Some(tls.clone())).unwrap();
+        let running = listeners.run(plane.gates.clone(), Some(tls.clone()), Pages::default()).unwrap();
         Self { connections: running.connections(), running: Some(running), tls, pair, plane, tcp, secure }
     }
 
