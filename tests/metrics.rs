@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hilum::addr::Transport;
-use hilum::admin::{self, CertificateReading, Health, KeyReading, Metrics, ShardReading, Source};
+use hilum::admin::{self, CertificateReading, DoorReading, Health, KeyReading, Metrics, ShardReading, Source};
 use hilum::audit::{Alarm, AuditState, Digest};
 use hilum::auth::token::{Algorithm, PasswordKey};
 use hilum::auth::{Key, Keyring, PublicKey, Validity};
@@ -64,6 +64,10 @@ impl Source for View {
 
     fn connections(&self, transport: Transport) -> u64 {
         if transport == Transport::Tls { self.0.connections.load(Ordering::Relaxed) } else { 0 }
+    }
+
+    fn door(&self) -> DoorReading {
+        DoorReading { visitors: 11, arrivals: vec![("turn_tls", 12), ("silent", 0)], answers: vec![("4xx", 13)] }
     }
 
     fn connections_refused(&self) -> u64 {
@@ -263,6 +267,10 @@ async fn a_scrape_shows_the_sum_of_the_shards_as_of_now() {
         (r#"hilum_packets_total{direction="to_peer",transport="tcp"}"#, "2"),
         (r#"hilum_bytes_total{direction="to_peer",transport="tcp"}"#, "200"),
         (r#"hilum_connections{transport="tls"}"#, "3"),
+        (r#"hilum_connections{transport="http"}"#, "11"),
+        (r#"hilum_door_arrivals_total{arrival="turn_tls"}"#, "12"),
+        (r#"hilum_door_arrivals_total{arrival="silent"}"#, "0"),
+        (r#"hilum_door_answers_total{class="4xx"}"#, "13"),
         (r#"hilum_spare_ports{shard="0"}"#, "7"),
         (r#"hilum_certificate_expiry_timestamp_seconds{certificate="1"}"#, "1900000000"),
         (r#"hilum_certificate_expiry_timestamp_seconds{certificate="2"}"#, "1800000000"),
@@ -377,6 +385,8 @@ async fn no_label_is_one_that_a_client_could_choose() {
         "bound",
         "state",
         "certificate",
+        "arrival",
+        "class",
     ];
     for line in page.lines().filter(|line| !line.starts_with('#')) {
         let Some((_, labels)) = line.split_once('{') else { continue };

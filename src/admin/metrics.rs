@@ -44,12 +44,25 @@ pub struct CertificateReading {
     pub alarm: bool,
 }
 
+/// What has come through the door. The labels are metric labels.
+#[derive(Clone, Debug, Default)]
+pub struct DoorReading {
+    /// Connections that speak HTTP and are open now.
+    pub visitors: u64,
+    /// Connections by what they turned out to be.
+    pub arrivals: Vec<(&'static str, u64)>,
+    /// Answers to requests by the class of their status.
+    pub answers: Vec<(&'static str, u64)>,
+}
+
 /// Where the readings come from.
 pub trait Source: Send + Sync {
     /// The shards, by their numbers.
     fn shards(&self) -> Vec<ShardReading>;
     /// Open connections of a stream transport.
     fn connections(&self, transport: Transport) -> u64;
+    /// What has come through the door.
+    fn door(&self) -> DoorReading;
     /// Connections closed at once because there were too many.
     fn connections_refused(&self) -> u64;
     /// TLS handshakes that failed.
@@ -182,6 +195,8 @@ impl Readings {
         names::PERMISSIONS,
         names::CHANNELS,
         names::CONNECTIONS,
+        names::DOOR_ARRIVALS,
+        names::DOOR_ANSWERS,
         names::CONNECTIONS_REFUSED,
         names::HANDSHAKES_FAILED,
         names::PROXIES_FAILED,
@@ -259,7 +274,11 @@ impl Readings {
         page.gauges(names::ALLOCATIONS, live)?;
         let streams = [Transport::Tcp, Transport::Tls];
         let open = streams.map(|one| (vec![one.label().to_owned()], self.source.connections(one)));
-        page.gauges(names::CONNECTIONS, open)?;
+        let door = self.source.door();
+        page.gauges(names::CONNECTIONS, open.into_iter().chain([(vec!["http".to_owned()], door.visitors)]))?;
+        let labelled = |(label, count): (&str, u64)| (vec![label.to_owned()], count);
+        page.counters(names::DOOR_ARRIVALS, door.arrivals.into_iter().map(labelled))?;
+        page.counters(names::DOOR_ANSWERS, door.answers.into_iter().map(labelled))?;
         let each = |value: fn(&Tally) -> u64| {
             let numbered = shards.iter().enumerate();
             numbered.map(move |(index, shard)| (vec![index.to_string()], value(&shard.tally))).collect::<Vec<_>>()

@@ -10,4 +10,4 @@ mod names;
 pub use health::Health;
 pub use http::{bind, serve};
 pub use keys::KeyReading;
-pub use metrics::{CertificateReading, Metrics, ShardReading, Source};
+pub use metrics::{CertificateReading, DoorReading, Metrics, ShardReading, Source};

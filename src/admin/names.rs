@@ -28,7 +28,9 @@ names! {
     BYTES = "hilum_bytes_total", ["transport", "direction"], "Bytes, by the client's transport and direction.";
     PERMISSIONS = "hilum_permissions_total", [], "Permissions installed or refreshed.";
     CHANNELS = "hilum_channels_total", [], "Channels bound or refreshed.";
-    CONNECTIONS = "hilum_connections", ["transport"], "Open connections of stream clients.";
+    CONNECTIONS = "hilum_connections", ["transport"], "Open connections of stream clients, and of the door's visitors.";
+    DOOR_ARRIVALS = "hilum_door_arrivals_total", ["arrival"], "Connections of the door, by what they turned out to be.";
+    DOOR_ANSWERS = "hilum_door_answers_total", ["class"], "HTTP requests at the door, by the class of their answer.";
     CONNECTIONS_REFUSED = "hilum_connections_refused_total", [], "Connections closed at once: too many, in all or of their source.";
     HANDSHAKES_FAILED = "hilum_tls_handshakes_failed_total", [], "TLS handshakes that failed or took too long.";
     PROXIES_FAILED = "hilum_proxies_failed_total", [], "Connections of load balancers without a PROXY header that can be believed.";

@@ -10,6 +10,7 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest as _, Request, St
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::any;
 use tokio::time::timeout;
 
 use super::access::Access;
@@ -68,7 +69,8 @@ impl Api {
         // Two methods may share a path.
         paths.sort_unstable();
         paths.dedup();
-        paths.into_iter().fold(Router::new(), |routes, path| routes.route_service(path, self.router()))
+        let routes = paths.into_iter().fold(Router::new(), |routes, path| routes.route(path, any(respond)));
+        routes.layer(DefaultBodyLimit::max(LARGEST_BODY)).with_state(Arc::clone(self))
     }
 
     /// The router that doors lead to.

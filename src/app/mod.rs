@@ -107,7 +107,7 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
     let policy = Arc::new(config.policy.clone());
     let seeds = (0..config.shards).map(|_| plane::seed()).collect::<std::io::Result<Vec<_>>>();
     let seeds = seeds.context("the system has no randomness")?;
-    let mut plane = plane::start(plane_settings(&config), clock, |shard| {
+    let mut plane = plane::start(plane_settings(&config, &listeners), clock, |shard| {
         let seed = seeds.get(shard).copied().unwrap_or_default();
         let (authenticator, policy) = (Arc::clone(&authenticator), Arc::clone(&policy));
         let relay = Relay::new(config.turn.clone(), authenticator, policy, Arc::clone(&common), seed);
@@ -386,9 +386,11 @@ fn spare_ports(config: &Config) -> usize {
     (ports / (4 * config.shards.max(1))).clamp(1, 64)
 }
 
-fn plane_settings(config: &Config) -> plane::Settings {
+fn plane_settings(config: &Config, listeners: &Listeners) -> plane::Settings {
+    // A door has one number for everything, also where the system chooses it.
+    let alone = config.udp.iter().copied().filter(|at| !config.listen.door.contains(at));
     plane::Settings {
-        udp: config.udp.clone(),
+        udp: alone.chain(listeners.doors()).collect(),
         relay: config.relay.addresses.clone(),
         ports: config.relay.ports.clone(),
         shards: config.shards,

@@ -6,7 +6,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::record::Record;
 use crate::addr::Transport;
-use crate::admin::{self, CertificateReading, KeyReading, ShardReading};
+use crate::admin::{self, CertificateReading, DoorReading, KeyReading, ShardReading};
 use crate::api;
 use crate::audit::AuditState;
 use crate::auth::Keyring;
@@ -45,6 +45,16 @@ impl admin::Source for View {
 
     fn connections(&self, transport: Transport) -> u64 {
         self.connections.get().map_or(0, |open| u64::try_from(open.live(transport)).unwrap_or(u64::MAX))
+    }
+
+    fn door(&self) -> DoorReading {
+        let Some(connections) = self.connections.get() else { return DoorReading::default() };
+        let arrivals = listen::Arrival::ALL.map(|one| (one.label(), connections.door().arrivals(one)));
+        DoorReading {
+            visitors: u64::try_from(connections.visitors()).unwrap_or(u64::MAX),
+            arrivals: arrivals.to_vec(),
+            answers: connections.door().answers().to_vec(),
+        }
     }
 
     fn connections_refused(&self) -> u64 {

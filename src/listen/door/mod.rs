@@ -137,3 +137,6 @@ async fn agreed(stream: &mut TlsStream<TcpStream>) -> io::Result<Arrival> {
         Some(Spoken::Tls) | None => Arrival::Unknown,
     })
 }
+
+#[cfg(test)]
+mod tests;
