@@ -152,6 +152,13 @@ fn mutation_reaches_into_the_proxy_headers() {
 }
 
 #[test]
+fn mutation_reaches_into_the_openings() {
+    let inputs: Vec<Vec<u8>> = corpus("wire_spoken").into_values().collect();
+    let openings = sorted(&inputs, 2000, targets::read_spoken);
+    assert!(openings.iter().all(|count| *count > 100), "{openings:?} told and refused in 2000 mutations");
+}
+
+#[test]
 fn mutation_reaches_into_the_descriptions() {
     let inputs: Vec<Vec<u8>> = corpus("sdp").into_values().collect();
     let descriptions = sorted(&inputs, 2000, targets::read_sdp);

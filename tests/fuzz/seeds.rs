@@ -60,6 +60,33 @@ fn at_one_port() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// What clients of a port that speaks everything begin with, and what scanners do.
+fn openings() -> Vec<(&'static str, Vec<u8>)> {
+    let binding = b"\0\x01\0\0\x21\x12\xa4\x42abcdefghijkl".to_vec();
+    let padded = |head: &[u8]| [head, &[0x5a; 64]].concat();
+    vec![
+        ("binding", binding.clone()),
+        ("binding_in_part", binding[..6].to_vec()),
+        ("allocate", padded(b"\0\x03\0\x08\x21\x12\xa4\x42")),
+        ("no_cookie", padded(b"\0\x01\0\0\x01\x02\x03\x04")),
+        ("channel_data", padded(b"\x40\0\0\x04")),
+        ("hello", padded(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03")),
+        ("hello_of_1_3", padded(b"\x16\x03\x03\x06\xfa\x01\0\x06\xf6\x03\x03")),
+        ("alert", b"\x15\x03\x03\0\x02\x02\x28".to_vec()),
+        ("dtls", padded(b"\x16\xfe\xfd\0\0\0\0\0\0\0\0\0\x80\x01")),
+        ("get", b"GET / HTTP/1.1\r\nHost: relay.clinic.example\r\n\r\n".to_vec()),
+        ("options", b"OPTIONS * HTTP/1.1\r\n\r\n".to_vec()),
+        ("connect", b"CONNECT 192.0.2.1:443 HTTP/1.1\r\n\r\n".to_vec()),
+        ("method_in_part", b"DELE".to_vec()),
+        ("http_2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec()),
+        ("proxy", b"PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\n".to_vec()),
+        ("proxy_2", b"\r\n\r\n\0\r\nQUIT\n\x21\0\0\0".to_vec()),
+        ("ssh", b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()),
+        ("rdp", b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x03\0\0\0".to_vec()),
+        ("socks", b"\x05\x01\0".to_vec()),
+    ]
+}
+
 /// One input: the target it is for, its file's name, its bytes.
 pub struct Seed {
     pub target: &'static str,
@@ -87,6 +114,9 @@ pub fn seeds() -> Vec<Seed> {
     }
     for (name, bytes) in at_one_port() {
         add("wire_datagram", name, bytes);
+    }
+    for (name, bytes) in openings() {
+        add("wire_spoken", name, bytes);
     }
     for (name, bytes) in media::datagrams() {
         add("wire_dtls", name, bytes);

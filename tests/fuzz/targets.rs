@@ -34,6 +34,8 @@ mod sdp;
 pub mod seal;
 #[path = "seal_datagrams.rs"]
 mod seal_datagrams;
+#[path = "spoken.rs"]
+mod spoken;
 #[path = "token.rs"]
 mod token;
 
@@ -58,6 +60,8 @@ pub use seal::seal;
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use seal_datagrams::seal_datagrams;
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
+pub use spoken::{read_spoken, wire_spoken};
+#[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use token::{auth_token, read_token};
 
 /// A fuzz target.
@@ -74,6 +78,7 @@ pub const TARGETS: &[(&str, Target, u64)] = &[
     ("wire_rtp", wire_rtp, 20_000),
     ("wire_proxy", wire_proxy, 20_000),
     ("wire_datagram", wire_datagram, 1_000),
+    ("wire_spoken", wire_spoken, 20_000),
     ("peer_address", peer_address, 20_000),
     ("auth_token", auth_token, 10_000),
     ("sdp", sdp, 10_000),
