@@ -63,7 +63,6 @@ impl Api {
 
     /// The router for a door that is also others': the paths of the API and no more. Who comes that way is known by an API
     /// key only.
-    #[must_use]
     pub fn beside_others(self: &Arc<Self>) -> Router {
         let mut paths = Endpoint::ALL.map(Endpoint::path).to_vec();
         // Two methods may share a path.

@@ -172,13 +172,20 @@ impl core::fmt::Debug for Admitted {
 }
 
 impl Admitted {
-    /// The door has found out what it is.
-    pub(super) fn becomes(&mut self, rides: Rides) {
+    /// The door has found out what it is. False if there is no room for one more of these: half of all connections is
+    /// kept for calls.
+    pub(super) fn becomes(&mut self, rides: Rides) -> bool {
         if let Some(counter) = self.connections.counter(rides) {
-            counter.fetch_add(1, Ordering::Relaxed);
+            let before = counter.fetch_add(1, Ordering::Relaxed);
+            if rides == Rides::Https && before >= self.connections.total.div_ceil(2) {
+                counter.fetch_sub(1, Ordering::Relaxed);
+                self.connections.refused.fetch_add(1, Ordering::Relaxed);
+                return false;
+            }
         }
         self.leave();
         self.rides = rides;
+        true
     }
 
     fn leave(&self) {

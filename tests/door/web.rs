@@ -2,7 +2,7 @@
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, Version};
-use hilum::listen::{Arrival, LARGEST_BODY};
+use hilum::listen::{Arrival, LARGEST_BODY, Settings};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -57,7 +57,7 @@ async fn http_2_is_spoken_with_whoever_prefers_it() {
     let world = World::start(&generous());
     let mut sender = http2(&world).await;
     // Several at once on one connection.
-    let asking: Vec<_> = (0..20).map(|_| sender.send_request(asked("/version").body(Body::empty()).unwrap())).collect();
+    let asking: Vec<_> = (0..16).map(|_| sender.send_request(asked("/version").body(Body::empty()).unwrap())).collect();
     for answer in asking {
         let answer = timeout(PATIENCE, answer).await.unwrap().unwrap();
         assert_eq!((answer.status(), answer.version()), (StatusCode::OK, Version::HTTP_2));
@@ -123,12 +123,48 @@ async fn what_is_not_http_gets_its_answer_and_the_end() {
         "GET / HTTP/1.1\r\nHost : relay\r\n",
         "GET  / HTTP/1.1\r\n",
         "GET / HTTP/9.9\r\n",
-        "POST /echo HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n",
-        "POST /echo HTTP/1.1\r\nContent-Length: +1\r\n",
+        "GET / HTTP/1.1\r\n",
+        "GET / HTTP/1.1\r\nHost: relay\r\nHost: other\r\n",
+        "POST /echo HTTP/1.1\r\nHost: relay\r\nContent-Length: 1\r\nContent-Length: 2\r\n",
+        "POST /echo HTTP/1.1\r\nHost: relay\r\nContent-Length: +1\r\n",
     ] {
         assert_eq!(world.asks(NAME, wrong).await.status(), 400, "{wrong:?}");
     }
     world.empties().await;
+}
+
+#[tokio::test]
+async fn a_request_for_no_path_of_ours_finds_nothing() {
+    let world = World::start(&generous());
+    for asked in [
+        "CONNECT relay.clinic.example:443 HTTP/1.1",
+        "OPTIONS * HTTP/1.1",
+        "GET //../../etc/passwd HTTP/1.1",
+        "GET http://other.example/missing HTTP/1.1",
+        "GET /%ff%00 HTTP/1.1",
+        "TRACE /missing HTTP/1.1",
+    ] {
+        let answer = world.asks(NAME, &format!("{asked}\r\nHost: relay.clinic.example\r\n")).await;
+        assert!([400, 404, 405].contains(&answer.status()), "{asked}: {answer:?}");
+    }
+    assert_eq!(world.asks(NAME, PAGE).await.status(), 200);
+}
+
+#[tokio::test]
+async fn half_of_all_connections_is_kept_for_calls() {
+    let world = World::start(&Settings { connections: 4, ..generous() });
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut stream = world.shake(&["http/1.1"], NAME).await.unwrap();
+        stream.write_all(format!("{PAGE}\r\n").as_bytes()).await.unwrap();
+        head(&mut stream).await;
+        held.push(stream);
+    }
+    let mut third = world.shake(&["http/1.1"], NAME).await.unwrap();
+    assert_eq!(until_closed(&mut third).await, b"");
+    assert_eq!((world.connections.visitors(), world.connections.refused()), (2, 1));
+    let mut call = world.shake(&["stun.turn"], NAME).await.unwrap();
+    assert!(mapped(&mut call, 1).await.is_some());
 }
 
 #[tokio::test]
@@ -197,7 +233,7 @@ async fn without_tls_http_is_told_to_use_it() {
         assert_eq!(answer.header("strict-transport-security"), None, "it means nothing there (RFC 6797 §7.2)");
     }
     for other in [
-        "GET / HTTP/1.1\r\n",
+        "GET / HTTP/1.0\r\n",
         "GET / HTTP/1.1\r\nHost: a@b/c\r\n",
         "GET / HTTP/1.1\r\nHost: \r\n",
         "POST / HTTP/1.1\r\nHost: relay\r\nContent-Length: 0\r\n",

@@ -29,8 +29,8 @@ use super::super::connection::{CLOSING, Shared, told};
 use super::line::Line;
 use crate::addr::ClientAddr;
 
-/// The largest body of a request in bytes. What the pages take is a tenth of that.
-pub const LARGEST_BODY: usize = 65_536;
+/// The largest body of a request in bytes. The API takes as much, pages a tenth of that.
+pub const LARGEST_BODY: usize = 16_384;
 /// Headers of a request, all together. A cookie and a key have some hundred bytes.
 const HEADERS: usize = 16_384;
 /// How many of them. Browsers send some 20.
@@ -43,12 +43,12 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 const NEXT_WITHIN: Duration = Duration::from_secs(30);
 /// How long what has been asked may take to be sent, once nothing more is taken.
 const LAST_WITHIN: Duration = Duration::from_secs(60);
-/// Requests of one connection at once (HTTP/2).
-const STREAMS: u32 = 32;
+/// Requests of one connection at once (HTTP/2): with a body each, a quarter of a megabyte.
+const STREAMS: u32 = 16;
 /// Bytes that one stream, and one connection, may send unasked (HTTP/2): RFC 9113's smallest default, and twice that.
 const WINDOW: u32 = 65_535;
 /// Bytes of answers that wait for one stream (HTTP/2).
-const UNSENT: usize = 65_536;
+const UNSENT: usize = 16_384;
 /// Streams that may be reset at once before the connection is given up: browsers cancel a few (CVE-2023-44487).
 const RESETS: usize = 20;
 /// How often a silent client is asked whether it is there (HTTP/2), and how long it may take to say so.
@@ -105,7 +105,9 @@ pub(super) async fn visit<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     shared: &Shared,
     stop: watch::Receiver<bool>,
 ) {
-    admitted.becomes(Rides::Https);
+    if !admitted.becomes(Rides::Https) {
+        return;
+    }
     let secure = version != Version::Plain;
     let router = if secure { &shared.door.secure } else { &shared.door.plain };
     let (asked, mut asks) = watch::channel(());
@@ -217,8 +219,13 @@ impl Desk {
     }
 
     async fn answer(&self, mut request: Request<Incoming>) -> Response {
+        // RFC 9112 §3.2: two proxies could take it for two different hosts.
+        if request.version() == axum::http::Version::HTTP_11 && request.headers().get_all(HOST).iter().count() != 1 {
+            return (StatusCode::BAD_REQUEST, [(CONNECTION, "close")], "Say once which Host is meant.\n")
+                .into_response();
+        }
         if announces_too_much(&request) {
-            let said = "A body has 65536 bytes at most here.\n";
+            let said = format!("A body has {LARGEST_BODY} bytes at most here.\n");
             return (StatusCode::PAYLOAD_TOO_LARGE, [(CONNECTION, "close")], said).into_response();
         }
         request.extensions_mut().insert(ConnectInfo(self.client));

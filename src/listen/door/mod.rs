@@ -83,7 +83,9 @@ async fn behind_tls(
     deadline: Instant,
 ) {
     let Some(tls) = &shared.tls else { return };
-    admitted.becomes(Rides::On(Transport::Tls));
+    if !admitted.becomes(Rides::On(Transport::Tls)) {
+        return;
+    }
     let shaken = tokio::select! {
         shaken = timeout_at(deadline, tls.receive(socket)) => shaken,
         () = told(&mut stop) => return,
