@@ -71,6 +71,7 @@ fn a_right_configuration_is_ok_and_summed_up() {
     for line in [
         "UDP      127.0.0.1:3478",
         "TLS      nowhere",
+        "door     nowhere",
         "relay    127.0.0.1, ports 49152-65535",
         "1 shared secret",
         "audit    no log",
@@ -303,6 +304,30 @@ fn tls_listeners_become_turns_uris() {
     assert_eq!(code, 0, "{err}");
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
     let urls = ["turns:[2001:db8::1]:5349?transport=tcp"];
+    assert_eq!(json["iceServers"][0]["urls"], serde_json::json!(urls));
+}
+
+#[test]
+fn a_door_is_every_way_in() {
+    let place = Place::new();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    place.write("certificate.pem", &made.cert.pem(), 0o644);
+    place.write("key.pem", &made.signing_key.serialize_pem(), 0o600);
+    let text = format!(
+        "[listen]\nudp = []\ntcp = []\ndoor = [\"127.0.0.1:443\"]\n[tls]\ncertificate = \"certificate.pem\"\n\
+         key = \"key.pem\"\n[relay]\naddresses = [\"127.0.0.1\"]\n{AUTH}"
+    );
+    let file = place.write("door.toml", &text, 0o644).to_string_lossy().into_owned();
+    let (_, out, _) = hilum(&["check", &file]);
+    assert!(out.contains("UDP      127.0.0.1:443\n") && out.contains("door     127.0.0.1:443\n"), "{out}");
+    let (code, out, err) = hilum(&["credentials", "--config", &file, "--json", "--host", "relay.clinic.example"]);
+    assert_eq!(code, 0, "{err}");
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let urls = [
+        "turn:relay.clinic.example:443?transport=udp",
+        "turn:relay.clinic.example:443?transport=tcp",
+        "turns:relay.clinic.example:443?transport=tcp",
+    ];
     assert_eq!(json["iceServers"][0]["urls"], serde_json::json!(urls));
 }
 

@@ -55,6 +55,7 @@ fn summary(config: &Config) -> String {
         format!("  UDP      {}", list(&config.udp)),
         format!("  TCP      {}", list(&config.listen.tcp)),
         format!("  TLS      {}", list(&config.listen.tls)),
+        format!("  door     {}", list(door(config))),
         format!("  shown    {}", list(certificates(config).map(|certificate| certificate.summary()))),
         format!("  relay    {}, ports {}-{}", list(relay), ports.start(), ports.end()),
         format!("  seal     {}", seal(config)),
@@ -67,6 +68,12 @@ fn summary(config: &Config) -> String {
         format!("  audit    {}", audit(config)),
     ]
     .join("\n")
+}
+
+/// Where everything is spoken, and whether operators are let in there.
+fn door(config: &Config) -> Vec<String> {
+    let operators = if config.api.door { " (with the API)" } else { "" };
+    config.listen.door.iter().map(|address| format!("{address}{operators}")).collect()
 }
 
 /// A certificate and the key of the configuration that names its file.

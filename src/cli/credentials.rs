@@ -105,8 +105,13 @@ pub fn run(args: &CredentialsArgs) -> anyhow::Result<ExitCode> {
 
 /// One URI for each way in, UDP first as the fastest, TLS last as the one that passes every firewall.
 fn uris(config: &Config, host: Option<&str>) -> Vec<String> {
-    let ways =
-        [("turn", &config.udp, "udp"), ("turn", &config.listen.tcp, "tcp"), ("turns", &config.listen.tls, "tcp")];
+    let listen = &config.listen;
+    // The door is among those of UDP already.
+    let ways = [
+        ("turn", config.udp.clone(), "udp"),
+        ("turn", [&listen.tcp[..], &listen.door].concat(), "tcp"),
+        ("turns", [&listen.tls[..], &listen.door].concat(), "tcp"),
+    ];
     let mut uris = Vec::new();
     for (scheme, listeners, transport) in ways {
         // Loopback is for clients on this host only; it is named when there is nothing else.

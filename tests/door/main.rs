@@ -8,6 +8,7 @@
 )]
 
 mod balancer;
+mod curl;
 mod relay;
 mod strangers;
 mod turn;

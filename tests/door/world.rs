@@ -20,6 +20,7 @@ use hilum::turn::{Common, Relay};
 use hilum::wire::{AttributeType, Class, Message, MessageWriter, Method, TransactionId, decode_xor_address};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
@@ -39,6 +40,8 @@ pub(crate) struct World {
     pub(crate) running: Option<Running>,
     pub(crate) connections: Arc<Connections>,
     certificate: CertificateDer<'static>,
+    /// With the certificate in `certificate.pem`.
+    pub(crate) folder: TempDir,
     _plane: Plane,
     pub(crate) door: SocketAddr,
 }
@@ -112,7 +115,9 @@ impl World {
         let door = listeners.doors().next().unwrap();
         let running = listeners.run(plane.gates.clone(), Some(Arc::new(tls)), pages()).unwrap();
         let certificate = made.cert.der().clone();
-        Self { connections: running.connections(), running: Some(running), certificate, _plane: plane, door }
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("certificate.pem"), made.cert.pem()).unwrap();
+        Self { connections: running.connections(), running: Some(running), certificate, folder, _plane: plane, door }
     }
 
     /// A connection that says nothing yet.
