@@ -30,6 +30,8 @@ pub mod wire;
 
 // ---- above the wall ----------------------------------------------------------------------------------------
 #[cfg(feature = "server")]
+pub mod acme;
+#[cfg(feature = "server")]
 pub mod admin;
 #[cfg(feature = "server")]
 pub mod api;

@@ -113,6 +113,10 @@ impl Source for View {
     fn certificate_reloads(&self) -> Option<[u64; 2]> {
         Some([8, 9])
     }
+
+    fn acme_orders(&self) -> [u64; 2] {
+        [10, 11]
+    }
 }
 
 /// A key made at 0, which ends at 100, and two made at 10, one of which begins at 50.
@@ -278,6 +282,8 @@ async fn a_scrape_shows_the_sum_of_the_shards_as_of_now() {
         (r#"hilum_certificate_alarm{certificate="2"}"#, "1"),
         (r#"hilum_certificate_reloads_total{result="applied"}"#, "8"),
         (r#"hilum_certificate_reloads_total{result="refused"}"#, "9"),
+        (r#"hilum_acme_orders_total{result="issued"}"#, "10"),
+        (r#"hilum_acme_orders_total{result="failed"}"#, "11"),
         ("hilum_start_time_seconds", "1700000000"),
     ] {
         assert_eq!(world.value(series).await.as_deref(), Some(value), "{series}");

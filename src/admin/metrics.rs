@@ -40,7 +40,7 @@ pub struct ShardReading {
 pub struct CertificateReading {
     /// When it ends.
     pub expires: UnixTime,
-    /// Whether its files are no pair and something older is shown.
+    /// Whether its files are no pair and something older is shown, or the authority issues none.
     pub alarm: bool,
 }
 
@@ -83,6 +83,8 @@ pub trait Source: Send + Sync {
     fn certificates(&self) -> Vec<CertificateReading>;
     /// How often changed files were a pair that is shown now, and how often they were none; `None` without TLS.
     fn certificate_reloads(&self) -> Option<[u64; 2]>;
+    /// How often an authority has issued a certificate, and how often it has not.
+    fn acme_orders(&self) -> [u64; 2];
 }
 
 /// The metrics of one process.
@@ -220,6 +222,7 @@ impl Readings {
         names::CERTIFICATE_EXPIRY,
         names::CERTIFICATE_ALARM,
         names::CERTIFICATE_RELOADS,
+        names::ACME_ORDERS,
         names::AUDIT_ALARM,
         names::AUDIT_RECORDS,
         names::AUDIT_LOST,
@@ -313,7 +316,9 @@ impl Readings {
         page.gauges(names::CERTIFICATE_EXPIRY, each(|one| one.expires.as_secs()))?;
         page.gauges(names::CERTIFICATE_ALARM, each(|one| u64::from(one.alarm)))?;
         let results = ["applied", "refused"].map(|result| vec![result.to_owned()]);
-        page.counters(names::CERTIFICATE_RELOADS, results.into_iter().zip(reloads))
+        page.counters(names::CERTIFICATE_RELOADS, results.into_iter().zip(reloads))?;
+        let results = ["issued", "failed"].map(|result| vec![result.to_owned()]);
+        page.counters(names::ACME_ORDERS, results.into_iter().zip(self.source.acme_orders()))
     }
 
     fn seal(&self, page: &mut Page, shards: &[ShardReading]) -> Result<(), prometheus::Error> {

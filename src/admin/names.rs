@@ -53,8 +53,9 @@ names! {
     SEAL_CONVERSATIONS = "hilum_seal_conversations", [], "Entries in the memory of conversations, sealed or not.";
     API_REQUESTS = "hilum_api_requests_total", ["route", "outcome"], "Requests of operators, over the Unix socket and the network.";
     CERTIFICATE_EXPIRY = "hilum_certificate_expiry_timestamp_seconds", ["certificate"], "When the certificate ends, in Unix time.";
-    CERTIFICATE_ALARM = "hilum_certificate_alarm", ["certificate"], "1 while the certificate's files have been no pair for a minute.";
+    CERTIFICATE_ALARM = "hilum_certificate_alarm", ["certificate"], "1 while the certificate's files have been no pair for a minute, or its authority issues none.";
     CERTIFICATE_RELOADS = "hilum_certificate_reloads_total", ["result"], "Changed certificate files read, by result.";
+    ACME_ORDERS = "hilum_acme_orders_total", ["result"], "Orders of certificates from an authority with ACME, by result.";
     CONFIG_RELOADS = "hilum_config_reloads_total", ["result"], "Reloads of the configuration, by result.";
     START_TIME = "hilum_start_time_seconds", [], "When the relay started, in Unix time.";
     BUILD_INFO = "hilum_build_info", ["version"], "Always 1; the label tells the version.";

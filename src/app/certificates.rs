@@ -6,20 +6,24 @@ use std::sync::Arc;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::authority;
 use super::record::Record;
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::listen::{Fresh, IdentityError, Renewal, RenewalError, Renewed};
+use crate::listen::{Fresh, Renewal, Renewed};
 
 /// How often files are looked at. A renewed pair is shown after two looks; that costs two `stat` calls a certificate.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Reads the certificates, if there are any.
-pub(super) fn open(config: &Config, clock: SystemClock) -> Result<Option<Arc<Renewal>>, RenewalError> {
+pub(super) fn open(config: &Config, clock: SystemClock) -> anyhow::Result<Option<Arc<Renewal>>> {
+    authority::prepare(config, clock)?;
     let now = clock.now();
     let certificates = Renewal::open(&config.tls, now)?;
     if let Some(certificates) = &certificates {
-        for (index, identity) in certificates.tls().identities().all().enumerate() {
+        // What stands in for a certificate is of no concern: the authority is about to be asked.
+        let stand_in = usize::from(config.acme.as_ref().is_some_and(|acme| !acme.is_issued()));
+        for (index, identity) in certificates.tls().identities().all().enumerate().skip(stand_in) {
             for concern in identity.concerns(now.unix) {
                 tracing::warn!(certificate = number(index), "the certificate {concern}");
             }
@@ -29,8 +33,9 @@ pub(super) fn open(config: &Config, clock: SystemClock) -> Result<Option<Arc<Ren
 }
 
 /// Reads the pairs that a new configuration names.
-pub(super) fn read(config: &Config, clock: SystemClock) -> Result<Fresh, IdentityError> {
-    Renewal::read(&config.tls, clock.now())
+pub(super) fn read(config: &Config, clock: SystemClock) -> anyhow::Result<Fresh> {
+    authority::prepare(config, clock)?;
+    Ok(Renewal::read(&config.tls, clock.now())?)
 }
 
 /// Looks at the files of the certificates until the result is dropped.

@@ -1,5 +1,6 @@
 //! The only place that knows everyone: a checked configuration goes in, a running relay comes out.
 
+mod authority;
 mod calls;
 mod certificates;
 mod control;
@@ -71,6 +72,8 @@ pub struct App {
     certificates: Option<Arc<Renewal>>,
     /// Ends when it is dropped.
     _watching: JoinSet<()>,
+    /// Likewise.
+    asking: JoinSet<()>,
     admin: Option<JoinHandle<std::io::Result<()>>>,
     common: Arc<Common>,
     nonce_key: [u8; 32],
@@ -122,6 +125,7 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
         connections: OnceLock::new(),
         api: OnceLock::new(),
         certificates: certificates.clone(),
+        acme: Arc::default(),
         keyring: ArcSwapOption::from(keyring(&config)),
         clock,
         record: record.clone(),
@@ -147,10 +151,11 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
     let desk = Desk::new(&control, &view, &health, clock, &config);
     let office = bound.open(desk, &config, tls.as_deref())?;
     view.api.set(Arc::clone(&office.api)).ok();
-    let listeners = listeners.run(plane.gates.clone(), tls, pages(&config, &office))?;
+    let listeners = listeners.run(plane.gates.clone(), tls, pages(&config, &office, certificates.as_deref()))?;
     view.connections.set(listeners.connections()).ok();
     health.set_ready(true);
     Ok(App {
+        asking: authority::ask(&config, certificates.as_deref(), &view)?,
         config,
         addresses,
         plane,
@@ -224,7 +229,9 @@ impl App {
     pub fn reload(&mut self, mut new: Config) -> anyhow::Result<Vec<Change>> {
         let running = self.certificates.as_deref();
         let fresh = running.map(|_| certificates::read(&new, self.view.clock)).transpose()?;
+        let asking = authority::ask(&new, running, &self.view)?;
         self.office.reload(&new, running.map(|certificates| &**certificates.tls()))?;
+        self.asking = asking;
         if let (Some(running), Some(fresh)) = (running, fresh) {
             certificates::note(&running.take(fresh), self.record.as_deref());
         }
@@ -256,6 +263,7 @@ impl App {
         running.realm = new.realm;
         running.drain = new.drain;
         running.tls = new.tls;
+        running.acme = new.acme;
         running.credentials = new.credentials;
         running.terms = new.terms;
         running.issuing_secret = new.issuing_secret;
@@ -333,12 +341,15 @@ impl App {
 }
 
 /// What the door shows.
-fn pages(config: &Config, office: &Office) -> Pages {
-    let mut secure = front_page();
+fn pages(config: &Config, office: &Office, certificates: Option<&Renewal>) -> Pages {
+    // An authority looks without TLS first, and wherever it is sent from there.
+    let proofs = certificates.map(|certificates| Arc::clone(certificates.tls().challenges()).routes());
+    let plain = proofs.unwrap_or_default();
+    let mut secure = front_page().merge(plain.clone());
     if config.api.door {
         secure = secure.merge(office.api.beside_others());
     }
-    Pages { secure, ..Pages::default() }
+    Pages { secure, plain }
 }
 
 fn authenticator(config: &Config, nonce_key: [u8; 32], revocations: &Arc<Revocations>) -> Arc<Authenticator> {

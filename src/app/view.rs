@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::record::Record;
+use crate::acme;
 use crate::addr::Transport;
 use crate::admin::{self, CertificateReading, DoorReading, KeyReading, ShardReading};
 use crate::api;
@@ -25,6 +26,7 @@ pub(super) struct View {
     pub(super) connections: OnceLock<Arc<listen::Connections>>,
     pub(super) api: OnceLock<Arc<api::Api>>,
     pub(super) certificates: Option<Arc<listen::Renewal>>,
+    pub(super) acme: Arc<acme::Status>,
     pub(super) keyring: ArcSwapOption<Keyring>,
     pub(super) clock: SystemClock,
     pub(super) record: Option<Arc<Record>>,
@@ -93,7 +95,15 @@ impl admin::Source for View {
     fn certificates(&self) -> Vec<CertificateReading> {
         let readings = self.certificates.as_ref().map(|certificates| certificates.readings());
         let reading = |one: &listen::Reading| CertificateReading { expires: one.expires, alarm: one.alarm };
-        readings.iter().flat_map(|readings| readings.iter().map(reading)).collect()
+        let mut all: Vec<_> = readings.iter().flat_map(|readings| readings.iter().map(reading)).collect();
+        if let Some(first) = all.first_mut() {
+            first.alarm |= self.acme.alarm();
+        }
+        all
+    }
+
+    fn acme_orders(&self) -> [u64; 2] {
+        [self.acme.issued(), self.acme.failed()]
     }
 
     fn certificate_reloads(&self) -> Option<[u64; 2]> {

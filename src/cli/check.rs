@@ -30,8 +30,8 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let config = config::read(&args.file)?;
     writeln!(io::stdout(), "{}: ok\n{}", args.file.display(), summary(&config))?;
     let now = SystemClock::start().now().unix;
-    for warning in certificates(&config).flat_map(|certificate| certificate.warnings(now)).chain(warnings(&config, now))
-    {
+    let shown = certificates(&config).flat_map(|certificate| certificate.warnings(now));
+    for warning in shown.chain(refused(&config)).chain(warnings(&config, now)) {
         writeln!(io::stderr(), "{}: warning: {warning}", args.file.display())?;
     }
     Ok(ExitCode::SUCCESS)
@@ -56,7 +56,10 @@ fn summary(config: &Config) -> String {
         format!("  TCP      {}", list(&config.listen.tcp)),
         format!("  TLS      {}", list(&config.listen.tls)),
         format!("  door     {}", list(door(config))),
-        format!("  shown    {}", list(certificates(config).map(|certificate| certificate.summary()))),
+        format!(
+            "  shown    {}",
+            list(ordered(config).into_iter().chain(certificates(config).map(|one| one.summary())))
+        ),
         format!("  relay    {}, ports {}-{}", list(relay), ports.start(), ports.end()),
         format!("  seal     {}", seal(config)),
         format!("  admin    {}", list(config.admin)),
@@ -82,10 +85,19 @@ struct Certificate {
     identity: Identity,
 }
 
-/// The certificates that are shown. A file that is gone since the configuration was read has none.
+/// What an authority has been asked for and has not issued.
+fn ordered(config: &Config) -> Option<String> {
+    let acme = config.acme.as_ref().filter(|acme| !acme.is_issued())?;
+    let names: Vec<String> = acme.names.iter().map(ToString::to_string).collect();
+    Some(format!("{}, not issued yet by {}", names.join(" and "), acme.directory))
+}
+
+/// The certificates that are shown, without what stands in for one. A file that is gone since the configuration was read has none.
 fn certificates(config: &Config) -> impl Iterator<Item = Certificate> {
-    config.tls.iter().enumerate().filter_map(|(index, files)| {
+    let stand_in = usize::from(ordered(config).is_some());
+    config.tls.iter().enumerate().skip(stand_in).filter_map(|(index, files)| {
         let key = match index.checked_sub(1) {
+            None if config.acme.is_some() => "tls.acme".to_owned(),
             None => "tls.certificate".to_owned(),
             Some(further) => format!("tls.name[{further}].certificate"),
         };
@@ -103,6 +115,14 @@ impl Certificate {
     fn warnings(&self, now: UnixTime) -> Vec<String> {
         self.identity.concerns(now).into_iter().map(|concern| format!("{}: {concern}", self.key)).collect()
     }
+}
+
+/// What an authority has said when it last refused a certificate.
+fn refused(config: &Config) -> Option<String> {
+    let file = config.acme.as_ref()?.failure();
+    let told = std::fs::read_to_string(&file).ok()?;
+    let lines: Vec<&str> = told.lines().collect();
+    Some(format!("tls.acme: the last order has failed: {}", lines.join("; ")))
 }
 
 /// Where operators are let in, and whether credentials are minted for others.

@@ -42,8 +42,10 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
 fn doors(old: &Config, new: &Config) -> Vec<Compared> {
     let external = |config: &Config| config.relay.addresses.iter().map(|address| address.external).collect::<Vec<_>>();
     let local = |config: &Config| config.relay.addresses.iter().map(|address| address.local).collect::<Vec<_>>();
-    let certificate = |config: &Config| config.tls.first().map(|files| files.certificate.clone());
-    let key = |config: &Config| config.tls.first().map(|files| files.key.clone());
+    // The file of an authority's is named by nobody.
+    let own = |config: &Config| config.tls.first().filter(|_| config.acme.is_none()).cloned();
+    let certificate = |config: &Config| own(config).map(|files| files.certificate);
+    let key = |config: &Config| own(config).map(|files| files.key);
     let names = |config: &Config| config.tls.iter().skip(1).cloned().collect::<Vec<_>>();
 
     let mut compared = table! { old new
@@ -74,6 +76,7 @@ fn doors(old: &Config, new: &Config) -> Vec<Compared> {
         ("tls.certificate", Applied, certificate(old) == certificate(new)),
         ("tls.key", Applied, key(old) == key(new)),
         ("tls.name", Applied, names(old) == names(new)),
+        ("tls.acme", Applied, old.acme == new.acme),
         ("relay.addresses", NeedsRestart, local(old) == local(new)),
         // A new relay address brings its external one along; that is one change.
         ("relay.external", NeedsRestart, local(old) != local(new) || external(old) == external(new)),

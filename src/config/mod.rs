@@ -3,6 +3,7 @@
 //! [`check`] reads a text, checks every bound and every rule between keys, and either makes a [`Config`] or lists all
 //! [`Faults`] in one go. `config/hilum.toml` is the format: every key with its default.
 
+mod acme;
 mod api;
 mod api_keys;
 mod audit;
@@ -60,10 +61,11 @@ use section::Section;
 pub const DEFAULT_PATH: &str = "/etc/hilum/hilum.toml";
 
 /// Every table and its keys. `auth.user` and `tls.name` repeat.
-pub const TABLES: [(&str, &[&str]); 18] = [
+pub const TABLES: [(&str, &[&str]); 19] = [
     ("server", &server::SERVER),
     ("listen", &listen::KEYS),
     ("tls", &tls::KEYS),
+    ("tls.acme", &acme::KEYS),
     ("tls.name", &tls::NAME),
     ("relay", &relay::KEYS),
     ("auth", &auth::KEYS),
@@ -102,6 +104,8 @@ pub struct Config {
     /// The files of the certificates, the first of which is shown where no name decides; not empty whenever `listen.tls`
     /// or `listen.door` is not.
     pub tls: Vec<PairFiles>,
+    /// Who issues the first of them, if that is an authority with ACME.
+    pub acme: Option<crate::acme::Settings>,
     /// Where relayed ports are opened.
     pub relay: Relay,
     /// Who may ask; never empty.
@@ -200,7 +204,10 @@ impl<'d> Reader<'d> {
         let server = server::server(self, &self.section("server", &server::SERVER), &host);
         let log = server::log(&self.section("log", &server::LOG));
         let (udp, listen, admin) = self.listeners(&host);
-        let tls = tls::read(self, &self.section("tls", &tls::KEYS), listen.secured);
+        let tls_section = self.section("tls", &tls::KEYS);
+        let acme = acme::read(self, &tls_section, server.state.as_deref());
+        let issued = acme.as_ref().map(crate::acme::Settings::pair);
+        let tls = tls::read(self, &tls_section, listen.secured, issued);
         let relay_section = self.section("relay", &relay::KEYS);
         let relay = relay::read(&relay_section, &host);
         let peers = peers::read(&self.section("peers", &peers::KEYS));
@@ -234,6 +241,7 @@ impl<'d> Reader<'d> {
             udp,
             listen: listen.settings,
             tls,
+            acme,
             relay,
             credentials,
             terms,

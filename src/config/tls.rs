@@ -1,4 +1,4 @@
-//! `[tls]` and `[[tls.name]]`: the files of the certificates.
+//! `[tls]` and `[[tls.name]]`: the files of the certificates. `[tls.acme]` has a file of its own.
 
 use std::path::PathBuf;
 
@@ -8,18 +8,20 @@ use super::section::{Item, Section, kind};
 use super::{Reader, reason};
 use crate::listen::{Identity, PairFiles};
 
-pub(super) const KEYS: [&str; 3] = ["certificate", "key", "name"];
+pub(super) const KEYS: [&str; 4] = ["certificate", "key", "name", "acme"];
 pub(super) const NAME: [&str; 2] = ["certificate", "key"];
 
 /// Certificates beside the first: a relay has some names, and each certificate is looked at every second or so.
 const MOST_NAMES: usize = 31;
 
 /// Reads the tables. `listeners` is the key and the place of listeners that need a certificate, if there are any. The first
-/// pair is the one of `[tls]`; without that table there is none.
+/// pair is the one of `[tls]`; without that table there is none. `issued` is the file of the pair that an authority issues,
+/// if one is asked: it is the first then.
 pub(super) fn read(
     reader: &Reader<'_>,
     section: &Section<'_>,
     listeners: Option<(&'static str, Place)>,
+    issued: Option<PathBuf>,
 ) -> Vec<PairFiles> {
     if !section.is_present() {
         if let Some((key, place)) = listeners {
@@ -28,7 +30,20 @@ pub(super) fn read(
         }
         return Vec::new();
     }
-    let mut pairs: Vec<PairFiles> = pair(reader, section).into_iter().collect();
+    let first = match section.value("acme") {
+        None => pair(reader, section),
+        Some(_) => {
+            for key in ["certificate", "key"] {
+                if let Some(item) = section.value(key) {
+                    let message =
+                        "has no place beside [tls.acme], whose certificate is the first; put it under [[tls.name]]";
+                    section.fault(item.place, key, message);
+                }
+            }
+            issued.map(|file| PairFiles { certificate: file.clone(), key: file })
+        }
+    };
+    let mut pairs: Vec<PairFiles> = first.into_iter().collect();
     let Some(Item { value, place }) = section.value("name") else { return pairs };
     let Some(list) = value.as_array() else {
         section.fault(place, "name", format!("is {}; start each further certificate with [[tls.name]]", kind(value)));

@@ -18,6 +18,7 @@ use super::carrier::{Plain, Secure};
 use super::door::{self, Door};
 use super::proxy::client_of;
 use super::tls::Tls;
+use crate::acme;
 use crate::addr::{ClientAddr, ConnectionId, FiveTuple, Link, Transport};
 use crate::plane::{Carrier, Inbound, Opening, Patience, StreamGate};
 use crate::policy::Network;
@@ -78,6 +79,8 @@ pub(super) async fn serve(
                 () = told(&mut stop) => return,
             };
             match shaken {
+                // An authority has looked for a proof, and that is all it wanted.
+                Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(acme::ALPN) => {}
                 Ok(Ok(stream)) => {
                     if let Ok(carrier) = secured(stream) {
                         keep(carrier, client, (admitted, Transport::Tls), &shared, stop, deadline).await;

@@ -10,6 +10,7 @@ use rustls::sign::CertifiedKey;
 use arc_swap::ArcSwap;
 
 use super::identity::Identity;
+use crate::acme::{self, Challenges};
 
 /// Certificates that one relay shows, at least one, by the names that stand in them.
 pub struct Identities {
@@ -61,17 +62,30 @@ impl Identities {
 }
 
 /// The certificates of the moment.
-pub(super) struct Current(pub(super) ArcSwap<Identities>);
+pub(super) struct Current {
+    pub(super) shown: ArcSwap<Identities>,
+    pub(super) challenges: Arc<Challenges>,
+}
+
+impl Current {
+    pub(super) fn new(shown: Identities) -> Self {
+        Self { shown: ArcSwap::from_pointee(shown), challenges: Arc::default() }
+    }
+}
 
 impl fmt::Debug for Current {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.load().fmt(formatter)
+        self.shown.load().fmt(formatter)
     }
 }
 
 impl ResolvesServerCert for Current {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(self.0.load().of(hello.server_name()).pair()))
+        // An authority that looks for a proof offers its own protocol and no other (RFC 8737 §3), and gets that or nothing.
+        if hello.alpn().is_some_and(|mut offered| offered.next() == Some(acme::ALPN) && offered.next().is_none()) {
+            return self.challenges.certificate(hello.server_name()?);
+        }
+        Some(Arc::clone(self.shown.load().of(hello.server_name()).pair()))
     }
 }
 

@@ -100,6 +100,16 @@ fn each_key_reports_itself_and_whether_it_waits_for_a_restart() {
         "listen.door",
         "tls.certificate",
         "tls.key",
+        "tls.acme",
+        "tls.acme.directory",
+        "tls.acme.ca",
+        "tls.acme.names",
+        "tls.acme.contacts",
+        "tls.acme.terms_agreed",
+        "tls.acme.proof",
+        "tls.acme.profile",
+        "tls.acme.binding_id",
+        "tls.acme.binding_key",
         "tls.name",
         "tls.name.certificate",
         "tls.name.key",
@@ -136,6 +146,33 @@ fn a_tls_listener_waits_and_its_certificate_does_not() {
     assert_eq!(changes(&config(""), &old), [applied("tls.certificate"), applied("tls.key")]);
     let further = "[[tls.name]]\ncertificate = \"/s/other-certificate.pem\"\nkey = \"/s/other.pem\"\n";
     assert_eq!(changes(&old, &config(&format!("{TLS}{further}"))), [applied("tls.name")]);
+}
+
+#[test]
+fn another_authority_is_asked_without_a_restart() {
+    let state = "[server]\nstate = \"/var/lib/hilum\"\n";
+    let acme =
+        "[tls.acme]\ndirectory = \"https://ca.example/directory\"\nnames = [\"turn.example\"]\nterms_agreed = true\n";
+    let old = config(&format!("{state}{acme}"));
+    let applied = |key| Change { key, effect: Effect::Applied };
+    assert_eq!(changes(&config(state), &old), [applied("tls.acme")]);
+    assert_eq!(changes(&old, &config(&format!("{state}{acme}"))), []);
+    for line in [
+        "ca = \"/s/certificate.pem\"",
+        "contacts = [\"mailto:operator@clinic.example\"]",
+        "proof = \"http-01\"",
+        "profile = \"shortlived\"",
+        "binding_id = \"clinic\"\nbinding_key = \"/s/binding\"",
+    ] {
+        assert_eq!(changes(&old, &config(&format!("{state}{acme}{line}"))), [applied("tls.acme")], "{line}");
+    }
+    let more = acme.replace("[\"turn.example\"]", "[\"turn.example\", \"192.0.2.1\"]");
+    assert_eq!(changes(&old, &config(&format!("{state}{more}"))), [applied("tls.acme")]);
+    let other = acme.replace("ca.example", "other.example");
+    assert_eq!(changes(&old, &config(&format!("{state}{other}"))), [applied("tls.acme")]);
+    // The certificate that was issued stays where no name decides; one from files is another one.
+    let files = changes(&old, &config(&format!("{state}{TLS}")));
+    assert_eq!(files, [applied("tls.certificate"), applied("tls.key"), applied("tls.acme")]);
 }
 
 #[test]

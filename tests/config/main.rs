@@ -7,6 +7,7 @@
     reason = "a test that fails should say where"
 )]
 
+mod acme;
 mod audit;
 mod changes;
 mod faults;

@@ -45,6 +45,7 @@ pub const FLOORS: &[Floor] = &[
     server("log", 5),
     server("mint", 5),
     server("visit", 5),
+    server("acme", 6),
     server("audit", 6),
     server("store", 6),
     server("plane", 7),

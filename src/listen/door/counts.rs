@@ -15,6 +15,8 @@ pub enum Arrival {
     Http2,
     /// HTTP without TLS, which is told to come back with it.
     HttpPlain,
+    /// An authority that looked for the proof of a name, and that was all.
+    Acme,
     /// Nothing that is spoken here.
     Unknown,
     /// Nothing was said in time, or the client left without a word.
@@ -23,8 +25,8 @@ pub enum Arrival {
 
 impl Arrival {
     /// All of them, in the order of their metric labels.
-    pub const ALL: [Self; 7] =
-        [Self::Turn, Self::TurnTls, Self::Http1, Self::Http2, Self::HttpPlain, Self::Unknown, Self::Silent];
+    pub const ALL: [Self; 8] =
+        [Self::Turn, Self::TurnTls, Self::Http1, Self::Http2, Self::HttpPlain, Self::Acme, Self::Unknown, Self::Silent];
 
     /// The metric label.
     #[must_use]
@@ -35,6 +37,7 @@ impl Arrival {
             Self::Http1 => "http1",
             Self::Http2 => "http2",
             Self::HttpPlain => "http_plain",
+            Self::Acme => "acme",
             Self::Unknown => "unknown",
             Self::Silent => "silent",
         }

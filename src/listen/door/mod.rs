@@ -19,6 +19,7 @@ use super::caps::{Admitted, Rides};
 use super::carrier::Plain;
 use super::connection::{Shared, keep, secured, told};
 use super::tls::{HTTP_1, HTTP_2, TURN};
+use crate::acme;
 use crate::addr::{ClientAddr, Transport};
 use crate::wire::{Spoken, spoken};
 pub use counts::{Arrival, DoorCounts};
@@ -107,7 +108,7 @@ async fn behind_tls(
         }
         Arrival::Http1 => visit(stream, Version::Http1, client, admitted, shared, stop).await,
         Arrival::Http2 => visit(stream, Version::Http2, client, admitted, shared, stop).await,
-        Arrival::Turn | Arrival::HttpPlain | Arrival::Unknown | Arrival::Silent => {}
+        Arrival::Turn | Arrival::HttpPlain | Arrival::Acme | Arrival::Unknown | Arrival::Silent => {}
     }
 }
 
@@ -126,6 +127,7 @@ async fn agreed(stream: &mut TlsStream<TcpStream>) -> io::Result<Arrival> {
         Some(TURN) => return Ok(Arrival::TurnTls),
         Some(HTTP_2) => return Ok(Arrival::Http2),
         Some(HTTP_1) => return Ok(Arrival::Http1),
+        Some(acme::ALPN) => return Ok(Arrival::Acme),
         Some(_) => return Ok(Arrival::Unknown),
         None => {}
     }
