@@ -141,14 +141,12 @@ fn forget(file: &Path) -> io::Result<()> {
 }
 
 fn name(general: &GeneralName<'_>) -> Option<Name> {
-    match general {
-        GeneralName::DNSName(name) => Some(Name::Dns(name.to_ascii_lowercase())),
-        GeneralName::IPAddress(bytes) => {
-            let four = <[u8; 4]>::try_from(*bytes).map(|bytes| Name::Address(bytes.into()));
-            four.or_else(|_| <[u8; 16]>::try_from(*bytes).map(|bytes| Name::Address(bytes.into()))).ok()
-        }
-        _ => None,
+    if let GeneralName::DNSName(name) = general {
+        return Some(Name::Dns(name.to_ascii_lowercase()));
     }
+    let GeneralName::IPAddress(bytes) = general else { return None };
+    let four = <[u8; 4]>::try_from(*bytes).map(|bytes| Name::Address(bytes.into()));
+    four.or_else(|_| <[u8; 16]>::try_from(*bytes).map(|bytes| Name::Address(bytes.into()))).ok()
 }
 
 /// Whether a certificate is for these names and no others, in any order.

@@ -127,11 +127,10 @@ fn identifier(name: &Name) -> Identifier {
 }
 
 fn name(identifier: &Identifier) -> Option<Name> {
-    match identifier {
-        Identifier::Dns(name) => Some(Name::Dns(name.to_ascii_lowercase())),
-        Identifier::Ip(address) => Some(Name::Address(*address)),
-        _ => None,
+    if let Identifier::Dns(name) = identifier {
+        return Some(Name::Dns(name.to_ascii_lowercase()));
     }
+    if let Identifier::Ip(address) = identifier { Some(Name::Address(*address)) } else { None }
 }
 
 /// Why an authority has given an order up: what it says of the first proof that failed.

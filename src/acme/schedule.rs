@@ -66,7 +66,7 @@ mod tests {
         }
         let hour = Duration::from_secs(3600);
         for begin in &attempts {
-            let within = attempts.iter().filter(|at| (*begin..*begin + hour).contains(at)).count();
+            let within = attempts.iter().filter(|at| (*begin..*begin + hour).contains(*at)).count();
             assert!(within <= 5, "{within} in an hour from {begin:?}");
         }
         assert_eq!(pause(0), pause(1));

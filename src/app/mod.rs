@@ -101,15 +101,12 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
     let bound = Bound::new(&config).await?;
     // Once the addresses are ours: another relay that runs already says so in words that are easier to understand.
     let record = Record::open(&config, clock)?;
-    let externals: Vec<IpAddr> = config.relay.addresses.iter().map(|address| address.external).collect();
-    let (opened, closed) = (&config.relay.ports, &config.relay.closed);
-    let common = Common::with_addresses(config.policy.quota, &externals, opened, closed);
+    let common = common(&config);
     let nonce_key = plane::seed().context("the system has no randomness")?;
     let (store, revocations) = kept(&config, clock)?;
     let authenticator = authenticator(&config, nonce_key, &revocations);
     let policy = Arc::new(config.policy.clone());
-    let seeds = (0..config.shards).map(|_| plane::seed()).collect::<std::io::Result<Vec<_>>>();
-    let seeds = seeds.context("the system has no randomness")?;
+    let seeds = seeds(config.shards)?;
     let mut plane = plane::start(plane_settings(&config, &listeners), clock, |shard| {
         let seed = seeds.get(shard).copied().unwrap_or_default();
         let (authenticator, policy) = (Arc::clone(&authenticator), Arc::clone(&policy));
@@ -338,6 +335,18 @@ impl App {
             admin.abort();
         }
     }
+}
+
+/// What the shards share.
+fn common(config: &Config) -> Arc<Common> {
+    let externals: Vec<IpAddr> = config.relay.addresses.iter().map(|address| address.external).collect();
+    Common::with_addresses(config.policy.quota, &externals, &config.relay.ports, &config.relay.closed)
+}
+
+/// Where the chance of each shard comes from.
+fn seeds(shards: usize) -> anyhow::Result<Vec<[u8; 32]>> {
+    let seeds = (0..shards).map(|_| plane::seed()).collect::<std::io::Result<_>>();
+    seeds.context("the system has no randomness")
 }
 
 /// What the door shows.

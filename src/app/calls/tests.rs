@@ -46,6 +46,7 @@ fn world(quota: usize) -> World {
         connections: OnceLock::new(),
         api: OnceLock::new(),
         certificates: None,
+        acme: Arc::default(),
         keyring: ArcSwapOption::empty(),
         clock,
         record: Some(Arc::clone(&record)),

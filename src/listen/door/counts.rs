@@ -96,7 +96,7 @@ mod tests {
         for (times, arrival) in Arrival::ALL.into_iter().enumerate() {
             (0..times).for_each(|_| counts.arrived(arrival));
         }
-        assert_eq!(Arrival::ALL.map(|arrival| counts.arrivals(arrival)), [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(Arrival::ALL.map(|arrival| counts.arrivals(arrival)), [0, 1, 2, 3, 4, 5, 6, 7]);
         for status in [101, 200, 204, 404, 431, 499, 503, 0, 99, 600] {
             counts.answered(status);
         }
