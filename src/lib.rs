@@ -58,6 +58,8 @@ pub mod mint;
 #[cfg(feature = "server")]
 pub mod plane;
 #[cfg(feature = "server")]
+pub mod signal;
+#[cfg(feature = "server")]
 pub mod store;
 #[cfg(feature = "server")]
 pub mod visit;

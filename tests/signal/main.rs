@@ -8,5 +8,9 @@
     reason = "a test that panics has failed"
 )]
 
+#[path = "hall.rs"]
+mod hall;
+#[path = "hall_world.rs"]
+mod hall_world;
 #[path = "sdp.rs"]
 mod sdp;

@@ -46,7 +46,7 @@ fn recordings() -> Vec<Recorded> {
 }
 
 /// The first offer of Chromium with sound, pictures and data, and the last one, which holds candidates.
-fn good() -> [String; 2] {
+pub fn offers() -> [String; 2] {
     let all = recordings();
     let call = all.iter().find(|call| call.file == "chromium-all.json").unwrap();
     let of = |name: &str| call.descriptions.iter().find(|one| one.0 == name).unwrap().2.clone();
@@ -95,7 +95,14 @@ fn fingerprint_of(text: &str) -> &str {
 
 /// Every rule with texts that break it alone.
 fn broken() -> Vec<(Refusal, String)> {
-    let [good, gathered] = good();
+    let mut all = broken_lines();
+    all.extend(broken_transports());
+    all.extend(broken_candidates());
+    all
+}
+
+fn broken_transports() -> Vec<(Refusal, String)> {
+    let [good, _] = offers();
     let fingerprint = fingerprint_of(&good).to_owned();
     let hello = |name: &str| format!("a=fingerprint:{name} {}", ["AB"; 20].join(":"));
     let other = fingerprint.replace("A=", "a=").chars().rev().collect::<String>();
@@ -106,46 +113,9 @@ fn broken() -> Vec<(Refusal, String)> {
         good.replace(from, to)
     };
     let first = |from: &str, to: &str| good.replacen(from, to, 1);
-    let mut candidates = gathered.clone();
-    for port in 0..MOST_CANDIDATES {
-        candidates = with(&candidates, &format!("a=candidate:1 1 udp 1 127.0.0.1 {} typ relay", 1024 + port));
-    }
-    let relayed = |from: &str, to: &str| {
-        assert!(gathered.contains(from), "{from}");
-        gathered.replacen(from, to, 1)
-    };
     let ufrag = good.split("\r\n").find(|line| line.starts_with("a=ice-ufrag:")).unwrap().to_owned();
     let password = good.split("\r\n").find(|line| line.starts_with("a=ice-pwd:")).unwrap().to_owned();
     vec![
-        (Refusal::TooLong, with(&good, &vec!["a=x:y"; 12_000].join("\r\n"))),
-        (Refusal::LineTooLong, with(&good, &format!("a=x:{}", "y".repeat(4_000)))),
-        (Refusal::Bytes, with(&good, "a=x:\u{7}")),
-        (Refusal::Bytes, with(&good, "a=x:\u{202e}")),
-        (Refusal::Bytes, with(&good, "a=x\na=crypto:1")),
-        (Refusal::Bytes, with(&good, "a=x\ra=crypto:1")),
-        (Refusal::Syntax, with(&good, "")),
-        (Refusal::Syntax, with(&good, "attribute")),
-        (Refusal::Syntax, with(&good, "x=y")),
-        (Refusal::Syntax, with(&good, "t=0 0")),
-        (Refusal::Syntax, good.trim_end().to_owned()),
-        (Refusal::Syntax, with(&good, &ufrag)),
-        (Refusal::Syntax, String::new()),
-        (Refusal::Syntax, replaced("a=mid:1", "a=mid:a b")),
-        (Refusal::Version, replaced("v=0", "v=1")),
-        (Refusal::Words, replaced("s=-", "s=Anna Example")),
-        (Refusal::Words, replaced("s=-", "s=-\r\ni=Anna Example")),
-        (Refusal::Words, replaced("o=- ", "o=anna ")),
-        (Refusal::Key, replaced("t=0 0", "t=0 0\r\nk=clear:secret")),
-        (Refusal::Sections, good.split_once("m=audio").unwrap().0.to_owned()),
-        (Refusal::Sections, format!("{good}{}", "m=video 0 UDP/TLS/RTP/SAVPF 96\r\n".repeat(6))),
-        (Refusal::Media, replaced("m=audio", "m=text")),
-        (Refusal::Media, replaced("webrtc-datachannel", "5000")),
-        (Refusal::ProfileAvp, first("UDP/TLS/RTP/SAVPF", "RTP/AVP")),
-        (Refusal::ProfileAvpf, first("UDP/TLS/RTP/SAVPF", "RTP/AVPF")),
-        (Refusal::ProfileSavp, first("UDP/TLS/RTP/SAVPF", "RTP/SAVP")),
-        (Refusal::ProfileSavp, first("UDP/TLS/RTP/SAVPF", "RTP/SAVPF")),
-        (Refusal::Profile, first("UDP/TLS/RTP/SAVPF", "TCP/TLS/RTP/SAVPF")),
-        (Refusal::Profile, replaced("UDP/DTLS/SCTP", "TCP/DTLS/SCTP")),
         (Refusal::Crypto, with(&good, "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAAA")),
         (Refusal::Crypto, with(&good, "a=Crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAAA")),
         (Refusal::KeyManagement, with(&good, "a=key-mgmt:mikey AAAA")),
@@ -178,6 +148,61 @@ fn broken() -> Vec<(Refusal, String)> {
         (Refusal::Address, first("a=rtcp:9 IN IP4 0.0.0.0", "a=rtcp:9 IN IP4 10.0.0.7")),
         (Refusal::Address, with(&good, "a=remote-candidates:1 10.0.0.7 9")),
         (Refusal::Address, replaced("IN IP4 127.0.0.1", "IN IP4 10.0.0.7")),
+    ]
+}
+
+fn broken_lines() -> Vec<(Refusal, String)> {
+    let [good, _] = offers();
+    let replaced = |from: &str, to: &str| {
+        assert!(good.contains(from), "{from}");
+        good.replace(from, to)
+    };
+    let first = |from: &str, to: &str| good.replacen(from, to, 1);
+    let ufrag = good.split("\r\n").find(|line| line.starts_with("a=ice-ufrag:")).unwrap().to_owned();
+    vec![
+        (Refusal::TooLong, with(&good, &vec!["a=x:y"; 12_000].join("\r\n"))),
+        (Refusal::LineTooLong, with(&good, &format!("a=x:{}", "y".repeat(4_000)))),
+        (Refusal::Bytes, with(&good, "a=x:\u{7}")),
+        (Refusal::Bytes, with(&good, "a=x:\u{202e}")),
+        (Refusal::Bytes, with(&good, "a=x\na=crypto:1")),
+        (Refusal::Bytes, with(&good, "a=x\ra=crypto:1")),
+        (Refusal::Syntax, with(&good, "")),
+        (Refusal::Syntax, with(&good, "attribute")),
+        (Refusal::Syntax, with(&good, "x=y")),
+        (Refusal::Syntax, with(&good, "t=0 0")),
+        (Refusal::Syntax, good.trim_end().to_owned()),
+        (Refusal::Syntax, with(&good, &ufrag)),
+        (Refusal::Syntax, String::new()),
+        (Refusal::Syntax, replaced("a=mid:1", "a=mid:a b")),
+        (Refusal::Version, replaced("v=0", "v=1")),
+        (Refusal::Words, replaced("s=-", "s=Anna Example")),
+        (Refusal::Words, replaced("s=-", "s=-\r\ni=Anna Example")),
+        (Refusal::Words, replaced("o=- ", "o=anna ")),
+        (Refusal::Key, replaced("t=0 0", "t=0 0\r\nk=clear:secret")),
+        (Refusal::Sections, good.split_once("m=audio").unwrap().0.to_owned()),
+        (Refusal::Sections, format!("{good}{}", "m=video 0 UDP/TLS/RTP/SAVPF 96\r\n".repeat(6))),
+        (Refusal::Media, replaced("m=audio", "m=text")),
+        (Refusal::Media, replaced("webrtc-datachannel", "5000")),
+        (Refusal::ProfileAvp, first("UDP/TLS/RTP/SAVPF", "RTP/AVP")),
+        (Refusal::ProfileAvpf, first("UDP/TLS/RTP/SAVPF", "RTP/AVPF")),
+        (Refusal::ProfileSavp, first("UDP/TLS/RTP/SAVPF", "RTP/SAVP")),
+        (Refusal::ProfileSavp, first("UDP/TLS/RTP/SAVPF", "RTP/SAVPF")),
+        (Refusal::Profile, first("UDP/TLS/RTP/SAVPF", "TCP/TLS/RTP/SAVPF")),
+        (Refusal::Profile, replaced("UDP/DTLS/SCTP", "TCP/DTLS/SCTP")),
+    ]
+}
+
+fn broken_candidates() -> Vec<(Refusal, String)> {
+    let [_, gathered] = offers();
+    let mut candidates = gathered.clone();
+    for port in 0..MOST_CANDIDATES {
+        candidates = with(&candidates, &format!("a=candidate:1 1 udp 1 127.0.0.1 {} typ relay", 1024 + port));
+    }
+    let relayed = |from: &str, to: &str| {
+        assert!(gathered.contains(from), "{from}");
+        gathered.replacen(from, to, 1)
+    };
+    vec![
         (Refusal::Candidates, candidates),
         (Refusal::CandidateMalformed, relayed(" typ relay", " type relay")),
         (Refusal::CandidateMalformed, relayed(" generation 1", " generation 1 odd")),
@@ -193,7 +218,7 @@ fn broken() -> Vec<(Refusal, String)> {
 
 #[test]
 fn every_rule_refuses_by_its_own_name() {
-    for text in good() {
+    for text in offers() {
         offer(&text).unwrap();
     }
     let mut seen = BTreeSet::new();
@@ -211,7 +236,7 @@ fn every_rule_refuses_by_its_own_name() {
 
 #[test]
 fn an_answer_takes_a_role() {
-    let [good, _] = good();
+    let [good, _] = offers();
     assert_eq!(description(Kind::Answer, &good, &ours), Err(Refusal::Setup));
     let answer = good.replace("a=setup:actpass", "a=setup:passive");
     assert_eq!(description(Kind::Answer, &answer, &ours).unwrap().setup, Setup::Passive);
@@ -229,7 +254,7 @@ fn credentials(text: &str, ufrag: bool, password: bool) -> String {
 
 #[test]
 fn a_certificate_stays_for_the_whole_session_whatever_else_changes() {
-    let [good, _] = good();
+    let [good, _] = offers();
     let mut session = Session::default();
     session.description(&offer(&good).unwrap()).unwrap();
     let old = fingerprint_of(&good).to_owned();
@@ -245,7 +270,7 @@ fn a_certificate_stays_for_the_whole_session_whatever_else_changes() {
 
 #[test]
 fn a_transport_changes_with_an_ice_restart_only() {
-    let [good, _] = good();
+    let [good, _] = offers();
     let mut session = Session::default();
     session.description(&offer(&good).unwrap()).unwrap();
     for [ufrag, password] in [[true, false], [false, true]] {
@@ -262,7 +287,7 @@ fn a_transport_changes_with_an_ice_restart_only() {
 
 #[test]
 fn a_section_in_use_stays_what_it_is() {
-    let [good, _] = good();
+    let [good, _] = offers();
     let mut session = Session::default();
     session.description(&offer(&good).unwrap()).unwrap();
     let renamed = good.replace("a=mid:1\r", "a=mid:7\r").replace("BUNDLE 0 1 2", "BUNDLE 0 7 2");
@@ -275,7 +300,7 @@ fn a_section_in_use_stays_what_it_is() {
 
 #[test]
 fn candidates_are_counted_until_ice_restarts() {
-    let [good, _] = good();
+    let [good, _] = offers();
     let mut session = Session::default();
     session.description(&offer(&good).unwrap()).unwrap();
     for _ in 0..MOST_CANDIDATES {

@@ -54,9 +54,10 @@ pub const FLOORS: &[Floor] = &[
     server("api", 9),
     server("client", 9),
     server("listen", 9),
-    server("config", 10),
-    server("app", 11),
-    server("cli", 12),
+    server("signal", 10),
+    server("config", 11),
+    server("app", 12),
+    server("cli", 13),
 ];
 
 fn floor(module: &str) -> Option<&'static Floor> {

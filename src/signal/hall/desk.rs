@@ -1,0 +1,214 @@
+//! What clinicians do: look at who waits, admit, decline, tell, join, end.
+
+use super::super::message::{CloseCode, Ended, Gone, ListedPerson, ListedRoom, NoteCode, Peer, Stage, ToClient, Turn};
+use super::{ClinicId, Hall, Key, MOST_IN_CALL, Minting, Pass, RoomId};
+use crate::time::{Now, UnixTime};
+
+/// Nanoseconds between two lists: five a second.
+const LISTS: u64 = 200_000_000;
+
+impl Hall {
+    /// A room of the clinician's own clinic. Others are answered as if they were not there.
+    pub(super) fn room_of(&self, key: Key, room: &str) -> Option<RoomId> {
+        let room: RoomId = room.parse().ok()?;
+        let clinic = self.members.get(&key)?.pass.clinic();
+        (self.rooms.get(&room)?.clinic == clinic).then_some(room)
+    }
+
+    pub(super) fn admit(&mut self, key: Key, room: &str, now: Now, minting: &mut dyn Minting) {
+        let Some(room) = self.room_of(key, room) else { return self.refuse(key, "no_room", "admit", now) };
+        if !self.join_call(key, room, "admit", now, minting) {
+            return;
+        }
+        let waiting: Vec<Key> = self.rooms.get(&room).map_or_else(Vec::new, |found| {
+            found.people.values().filter(|key| !found.call.contains(key)).copied().collect()
+        });
+        for person in waiting {
+            if !self.enter_call(person, room, now, minting) {
+                self.refuse(key, "full", "admit", now);
+                break;
+            }
+        }
+        self.deed("visit.admit", room, key);
+    }
+
+    pub(super) fn join(&mut self, key: Key, room: &str, now: Now, minting: &mut dyn Minting) {
+        let Some(room) = self.room_of(key, room) else { return self.refuse(key, "no_room", "join", now) };
+        if self.join_call(key, room, "join", now, minting) {
+            self.deed("visit.join", room, key);
+        }
+    }
+
+    /// One of the staff enters a call; rooms are never mixed.
+    fn join_call(&mut self, key: Key, room: RoomId, of: &'static str, now: Now, minting: &mut dyn Minting) -> bool {
+        match self.members.get(&key).and_then(|member| member.call) {
+            Some((other, _)) if other == room => true,
+            Some(_) => {
+                self.refuse(key, "busy", of, now);
+                false
+            }
+            None => {
+                let entered = self.enter_call(key, room, now, minting);
+                if !entered {
+                    self.refuse(key, "full", of, now);
+                }
+                entered
+            }
+        }
+    }
+
+    /// Enters the call of a room: credentials first, then everybody hears of everybody else. False if it is full, or no
+    /// credentials are to be had.
+    pub(super) fn enter_call(&mut self, key: Key, room: RoomId, now: Now, minting: &mut dyn Minting) -> bool {
+        let Some(found) = self.rooms.get(&room).filter(|found| found.call.len() < MOST_IN_CALL) else { return false };
+        let (others, ends) = (found.call.clone(), found.ends);
+        let Some(turn) = self.fresh(key, room, ends, now, minting) else { return false };
+        let entry = self.next_entry;
+        self.next_entry = entry.saturating_add(1);
+        let Some(member) = self.members.get_mut(&key) else { return false };
+        member.call = Some((room, entry));
+        let me = (member.id.as_str().to_owned(), member.pass.role(), member.pass.clinic());
+        if let Some(found) = self.rooms.get_mut(&room) {
+            found.call.push(key);
+        }
+        if let Some(room) = self.room_state(&room, true) {
+            self.send(key, &ToClient::Admitted { turn, room }, now);
+        }
+        for other in others {
+            // Who came earlier is impolite towards who came later.
+            self.send(other, &ToClient::Peer(Peer { id: me.0.clone(), role: me.1, polite: false }), now);
+        }
+        for peer in self.peers(key) {
+            self.send(key, &ToClient::Peer(peer), now);
+        }
+        self.stale(me.2);
+        true
+    }
+
+    /// Everybody else in the same call, as this one sees them.
+    pub(super) fn peers(&self, key: Key) -> Vec<Peer> {
+        let Some((room, entry)) = self.members.get(&key).and_then(|member| member.call) else { return Vec::new() };
+        let call = self.rooms.get(&room).map_or(&[][..], |room| room.call.as_slice());
+        let others = call.iter().filter(|other| **other != key).filter_map(|other| self.members.get(other));
+        let peer = |other: &super::Member| Peer {
+            id: other.id.as_str().to_owned(),
+            role: other.pass.role(),
+            polite: other.call.is_some_and(|(_, earlier)| earlier < entry),
+        };
+        others.map(peer).collect()
+    }
+
+    /// Fresh credentials for a call, and a note of when the next are due.
+    pub(super) fn fresh(
+        &mut self,
+        key: Key,
+        room: RoomId,
+        ends: UnixTime,
+        now: Now,
+        minting: &mut dyn Minting,
+    ) -> Option<Turn> {
+        let member = self.members.get_mut(&key)?;
+        let turn = minting.turn(&room, &member.id, ends, now.unix)?;
+        let life = now.unix.seconds_until(UnixTime::from_secs(turn.expires));
+        // At four fifths of their life; those that last until the end of the visit are the last ones.
+        let next = now.unix.plus_secs(life.saturating_mul(4) / 5);
+        member.renew = (turn.expires < ends.as_secs()).then_some(next);
+        member.renewed = Some(now.moment);
+        Some(turn)
+    }
+
+    /// Is in the call no more, and the others hear it.
+    pub(super) fn leave_call(&mut self, key: Key, why: Gone, now: Now) {
+        let Some(member) = self.members.get_mut(&key) else { return };
+        let Some((room, _)) = member.call.take() else { return };
+        member.renew = None;
+        member.sessions.clear();
+        let (id, clinic) = (member.id.as_str().to_owned(), member.pass.clinic());
+        let Some(found) = self.rooms.get_mut(&room) else { return };
+        found.call.retain(|other| *other != key);
+        for other in found.call.clone() {
+            if let Some(other) = self.members.get_mut(&other) {
+                other.sessions.remove(&key);
+            }
+            self.send(other, &ToClient::Gone { id: id.clone(), why }, now);
+        }
+        self.drop_if_empty(&room);
+        self.stale(clinic);
+    }
+
+    pub(super) fn decline(&mut self, key: Key, room: &str, person: &str, now: Now) {
+        let Some(room) = self.room_of(key, room) else { return self.refuse(key, "no_room", "decline", now) };
+        let person = person.parse().ok().and_then(|person| self.rooms.get(&room)?.people.get(&person).copied());
+        let waits = |person: &Key| self.members.get(person).is_some_and(|member| member.call.is_none());
+        let Some(person) = person.filter(waits) else { return self.refuse(key, "no_person", "decline", now) };
+        self.send(person, &ToClient::Declined {}, now);
+        self.leave(person, Gone::Ended, CloseCode::NotAllowed, now);
+        self.deed("visit.decline", room, key);
+    }
+
+    pub(super) fn note(&mut self, key: Key, room: &str, code: NoteCode, now: Now) {
+        let Some(room) = self.room_of(key, room) else { return self.refuse(key, "no_room", "note", now) };
+        let Some(found) = self.rooms.get_mut(&room) else { return };
+        found.note = Some(code);
+        let waiting: Vec<Key> = found.people.values().filter(|key| !found.call.contains(key)).copied().collect();
+        for person in waiting {
+            self.send(person, &ToClient::Noted { code }, now);
+        }
+    }
+
+    pub(super) fn end_by(&mut self, key: Key, now: Now) {
+        let Some((room, _)) = self.members.get(&key).and_then(|member| member.call) else {
+            return self.refuse(key, "no_call", "end", now);
+        };
+        self.deed("visit.end", room, key);
+        self.end(&room, Ended::Clinician, now);
+    }
+
+    /// Sends lists that are stale to those who look at them, five times a second at most.
+    pub(super) fn send_lists(&mut self, now: Now) {
+        let due = |lookers: &&mut super::Lookers| {
+            lookers.stale && now.moment.as_nanos().saturating_sub(lookers.sent.as_nanos()) >= LISTS
+        };
+        let mut staff = Vec::new();
+        for lookers in self.lookers.values_mut().filter(due) {
+            (lookers.stale, lookers.sent) = (false, now.moment);
+            staff.extend_from_slice(&lookers.staff);
+        }
+        for key in staff {
+            self.send_list(key, now);
+        }
+    }
+
+    pub(super) fn send_list(&mut self, key: Key, now: Now) {
+        let Some(clinic) = self.members.get(&key).map(|member| member.pass.clinic()) else { return };
+        let rooms = self.list(clinic);
+        self.send(key, &ToClient::List { rooms }, now);
+    }
+
+    /// The waiting list of a clinic, those who came first at the top.
+    fn list(&self, clinic: ClinicId) -> Vec<ListedRoom> {
+        let mut listed: Vec<(UnixTime, ListedRoom)> = Vec::new();
+        for (id, room) in self.rooms.iter().filter(|(_, room)| room.clinic == clinic) {
+            let members =
+                room.people.values().chain(room.call.iter().filter(|key| {
+                    self.members.get(key).is_some_and(|member| matches!(member.pass, Pass::Staff { .. }))
+                }));
+            let people = members.filter_map(|key| self.members.get(key)).map(|member| ListedPerson {
+                id: member.id.as_str().to_owned(),
+                role: member.pass.role(),
+                since: member.since.as_secs(),
+                ready: member.ready,
+                here: member.socket.is_some(),
+                state: if member.call.is_some() { Stage::Call } else { Stage::Waiting },
+            });
+            let people: Vec<ListedPerson> = people.collect();
+            let since = people.iter().map(|person| person.since).min().unwrap_or_default();
+            let state = if room.call.is_empty() { Stage::Waiting } else { Stage::Call };
+            let (label, ends) = (room.label.clone(), room.ends.as_secs());
+            let room = ListedRoom { room: id.as_str().to_owned(), label, people, state, ends };
+            listed.push((UnixTime::from_secs(since), room));
+        }
+        listed.sort_by(|one, other| (one.0, &one.1.room).cmp(&(other.0, &other.1.room)));
+        listed.into_iter().map(|(_, room)| room).collect()
+    }
+}

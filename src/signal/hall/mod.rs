@@ -1,0 +1,367 @@
+//! The hall: who waits, who is in which call, and what they say to each other. A state machine without sockets, clock or
+//! chance of its own: messages and the time go in, messages and facts come out.
+//!
+//! Patients see nobody until a clinician admits them, and then only those in the same call. The clinicians of a clinic see
+//! its waiting list. Somebody whose connection is lost keeps the place for a minute.
+
+mod desk;
+mod entry;
+mod member;
+mod talk;
+mod watch;
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore as _, SeedableRng as _};
+
+use super::message::{Clinic, CloseCode, Conduct, Ended, FromClient, ToClient, Turn};
+use super::role::Role;
+use super::secret::{SecretHash, secret};
+use crate::auth::token::{Call, PartyLabel, Word};
+use crate::time::{Moment, Now, UnixTime};
+
+use member::Member;
+
+/// A room is named as its appointment, and as the call in the tokens of those in it.
+pub type RoomId = Call;
+/// A clinic in the configuration.
+pub type ClinicId = Word<16>;
+/// Somebody in a room: `p1` to `p16` by a link, `s` and a random number of the staff.
+pub type PersonId = PartyLabel;
+
+/// People in a call at once. Everybody sends to everybody, and a phone decodes three pictures.
+pub const MOST_IN_CALL: usize = 4;
+/// People who wait or are in the calls of all rooms, and staff; each has some kilobytes.
+pub const MOST_MEMBERS: usize = 20_000;
+/// Tickets that nobody has used yet.
+pub const MOST_TICKETS: usize = 20_000;
+/// Seconds that a ticket is good.
+pub const TICKET: u64 = 30;
+
+/// What holds for the whole hall.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The clinics.
+    pub clinics: BTreeMap<ClinicId, Clinic>,
+    /// What holds in every visit.
+    pub conduct: Conduct,
+    /// The addresses of the relays that candidates may name.
+    pub relays: Vec<IpAddr>,
+}
+
+/// One connection; numbers are never used again.
+pub type SocketId = u64;
+/// One member; numbers are never used again.
+type Key = u64;
+
+/// Who a ticket is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// Somebody with a link.
+    Guest {
+        /// Which appointment.
+        room: RoomId,
+        /// Which of its people.
+        person: PersonId,
+        /// Patient, guest or captioner.
+        role: Role,
+        /// Whose.
+        clinic: ClinicId,
+        /// The clinic's own word for it.
+        label: String,
+        /// When it ends.
+        ends: UnixTime,
+    },
+    /// One of the staff, for the waiting list of a clinic.
+    Staff {
+        /// Under which name the audit log knows them.
+        name: String,
+        /// Admin or clinician.
+        role: Role,
+        /// Which clinic.
+        clinic: ClinicId,
+    },
+}
+
+impl Pass {
+    const fn clinic(&self) -> ClinicId {
+        match self {
+            Self::Guest { clinic, .. } | Self::Staff { clinic, .. } => *clinic,
+        }
+    }
+
+    const fn role(&self) -> Role {
+        match self {
+            Self::Guest { role, .. } | Self::Staff { role, .. } => *role,
+        }
+    }
+}
+
+/// Makes credentials.
+pub trait Minting {
+    /// Credentials of a party for a call that ends then; `None` if none can be made.
+    fn turn(&mut self, call: &RoomId, party: &PersonId, ends: UnixTime, now: UnixTime) -> Option<Turn>;
+}
+
+/// What has to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Out {
+    /// A message is to be sent.
+    Send(SocketId, String),
+    /// A connection is to be closed, once what was sent before has gone.
+    Close(SocketId, CloseCode),
+    /// A visit is over: its appointment, its tokens and its allocations have to end.
+    Over(RoomId, Ended),
+    /// Something that belongs on record.
+    Deed(Deed),
+}
+
+/// Something that was done, for the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deed {
+    /// What: `visit.admit`.
+    pub action: String,
+    /// In which room.
+    pub room: RoomId,
+    /// In which role.
+    pub role: Role,
+    /// By whom: a name of the staff, or a number of the room.
+    pub actor: String,
+}
+
+/// A room with somebody in it.
+#[derive(Debug)]
+struct Room {
+    clinic: ClinicId,
+    label: String,
+    ends: UnixTime,
+    /// Those with a link, by their number.
+    people: BTreeMap<PersonId, Key>,
+    /// Those in the call, in the order in which they entered.
+    call: Vec<Key>,
+    /// What those who come later are told as well.
+    note: Option<super::message::NoteCode>,
+}
+
+/// The staff of a clinic who look at its list.
+#[derive(Debug, Default)]
+struct Lookers {
+    staff: Vec<Key>,
+    /// The list has changed since it was sent.
+    stale: bool,
+    /// When it was sent.
+    sent: Moment,
+}
+
+enum Socket {
+    /// Who this is has not been said.
+    New(Moment),
+    Of(Key),
+}
+
+struct Ticket {
+    pass: Pass,
+    until: Moment,
+}
+
+/// See the module.
+pub struct Hall {
+    settings: Settings,
+    random: ChaCha20Rng,
+    next_key: Key,
+    next_entry: u64,
+    sockets: HashMap<SocketId, Socket>,
+    members: HashMap<Key, Member>,
+    rooms: HashMap<RoomId, Room>,
+    lookers: HashMap<ClinicId, Lookers>,
+    tickets: HashMap<SecretHash, Ticket>,
+    resumes: HashMap<SecretHash, Key>,
+    looked: Moment,
+    out: Vec<Out>,
+    counts: Counts,
+}
+
+impl core::fmt::Debug for Hall {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(formatter, "Hall({} members, {} rooms)", self.members.len(), self.rooms.len())
+    }
+}
+
+/// What has been counted. Labels are of the protocol, never of anybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections now.
+    pub sockets: u64,
+    /// Members now, by role.
+    pub members: BTreeMap<&'static str, u64>,
+    /// Rooms with somebody in them.
+    pub rooms: u64,
+    /// Rooms whose call has begun.
+    pub calls: u64,
+    /// Messages of clients, by type.
+    pub messages: BTreeMap<&'static str, u64>,
+    /// Messages that were not passed on, by the code that said so.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// Connections that were closed by us, by the label of the code.
+    pub closed: BTreeMap<&'static str, u64>,
+}
+
+impl Hall {
+    /// An empty hall. `seed` is random.
+    #[must_use]
+    pub fn new(settings: Settings, seed: [u8; 32]) -> Self {
+        Self {
+            settings,
+            random: ChaCha20Rng::from_seed(seed),
+            next_key: 0,
+            next_entry: 0,
+            sockets: HashMap::new(),
+            members: HashMap::new(),
+            rooms: HashMap::new(),
+            lookers: HashMap::new(),
+            tickets: HashMap::new(),
+            resumes: HashMap::new(),
+            looked: Moment::ZERO,
+            out: Vec::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Others hold from now on, for what comes.
+    pub fn set(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
+    /// A ticket for one connection, good for [`TICKET`] seconds. `None` while there are too many.
+    pub fn ticket(&mut self, pass: Pass, now: Now) -> Option<String> {
+        if self.tickets.len() >= MOST_TICKETS {
+            self.tickets.retain(|_, ticket| ticket.until > now.moment);
+        }
+        if self.tickets.len() >= MOST_TICKETS || !self.settings.clinics.contains_key(&pass.clinic()) {
+            return None;
+        }
+        let (text, hash) = self.secret();
+        let until = now.moment + core::time::Duration::from_secs(TICKET);
+        self.tickets.insert(hash, Ticket { pass, until });
+        Some(text)
+    }
+
+    /// A connection was opened.
+    pub fn opened(&mut self, socket: SocketId, now: Now) {
+        self.sockets.insert(socket, Socket::New(now.moment));
+    }
+
+    /// A message came in.
+    pub fn said(&mut self, socket: SocketId, text: &str, now: Now, minting: &mut dyn Minting) {
+        let Some(known) = self.sockets.get(&socket) else { return };
+        let message = serde_json::from_str::<FromClient>(text);
+        match (known, message) {
+            (_, Err(_)) => self.close(socket, CloseCode::BadMessage),
+            (Socket::New(_), Ok(message)) => {
+                self.count_message(message.label());
+                match message {
+                    FromClient::Hello { v: super::message::VERSION, ticket } => {
+                        self.hello(socket, &ticket, now, minting)
+                    }
+                    FromClient::Resume { v: super::message::VERSION, resume, last } => {
+                        self.resume(socket, &resume, last, now);
+                    }
+                    _ => self.close(socket, CloseCode::BadMessage),
+                }
+            }
+            (Socket::Of(key), Ok(message)) => {
+                let key = *key;
+                self.count_message(message.label());
+                self.act(key, socket, message, now, minting);
+            }
+        }
+        self.send_lists(now);
+    }
+
+    /// A connection is gone.
+    pub fn closed(&mut self, socket: SocketId, now: Now) {
+        if let Some(Socket::Of(key)) = self.sockets.remove(&socket)
+            && let Some(member) = self.members.get_mut(&key)
+            && member.socket == Some(socket)
+        {
+            member.socket = None;
+            member.lost = Some(now.moment);
+            let clinic = member.pass.clinic();
+            self.stale(clinic);
+        }
+        self.send_lists(now);
+    }
+
+    /// What has to be done since the last time, in its order.
+    pub fn take(&mut self) -> Vec<Out> {
+        core::mem::take(&mut self.out)
+    }
+
+    /// What has been counted.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = self.counts.clone();
+        let number = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+        counts.sockets = number(self.sockets.len());
+        counts.rooms = number(self.rooms.len());
+        counts.calls = number(self.rooms.values().filter(|room| !room.call.is_empty()).count());
+        for role in Role::ALL {
+            counts.members.insert(role.label(), 0);
+        }
+        for member in self.members.values() {
+            let count = counts.members.entry(member.pass.role().label()).or_default();
+            *count = count.saturating_add(1);
+        }
+        counts
+    }
+
+    fn secret(&mut self) -> (String, SecretHash) {
+        let mut random = [0; 16];
+        self.random.fill_bytes(&mut random);
+        let (text, hash) = secret(random);
+        (text.as_str().to_owned(), hash)
+    }
+
+    fn count_message(&mut self, label: &'static str) {
+        let count = self.counts.messages.entry(label).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// Sends to a member, who may be away for a moment.
+    fn send(&mut self, key: Key, message: &ToClient, now: Now) {
+        let Some(member) = self.members.get_mut(&key) else { return };
+        let text = member.keep(message, now.moment);
+        if let Some(socket) = member.socket {
+            self.out.push(Out::Send(socket, text));
+        }
+    }
+
+    fn refuse(&mut self, key: Key, code: &'static str, of: &'static str, now: Now) {
+        let count = self.counts.refused.entry(code).or_default();
+        *count = count.saturating_add(1);
+        self.send(key, &ToClient::Refused { code, of }, now);
+    }
+
+    /// Closes a connection; nothing that it says counts from now on.
+    fn close(&mut self, socket: SocketId, code: CloseCode) {
+        if self.sockets.remove(&socket).is_some() {
+            let count = self.counts.closed.entry(code.label()).or_default();
+            *count = count.saturating_add(1);
+            self.out.push(Out::Close(socket, code));
+        }
+    }
+
+    fn deed(&mut self, action: impl Into<String>, room: RoomId, key: Key) {
+        let Some(member) = self.members.get(&key) else { return };
+        let (role, actor) = (member.pass.role(), member.actor());
+        self.out.push(Out::Deed(Deed { action: action.into(), room, role, actor }));
+    }
+
+    fn stale(&mut self, clinic: ClinicId) {
+        if let Some(lookers) = self.lookers.get_mut(&clinic) {
+            lookers.stale = true;
+        }
+    }
+}

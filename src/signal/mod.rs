@@ -1,0 +1,16 @@
+//! Signaling: how the people of a visit find each other, wait, and set up a call that Hilum cannot hear.
+//!
+//! [`Hall`] is a state machine of rooms and of those in them. What goes through it is set-up alone, and all of it is held
+//! against [`crate::sdp`]. `docs/signaling-protocol.md` has the messages.
+
+mod hall;
+pub mod message;
+mod role;
+mod secret;
+
+pub use hall::{
+    ClinicId, Counts, Deed, Hall, MOST_IN_CALL, MOST_MEMBERS, MOST_TICKETS, Minting, Out, Pass, PersonId, RoomId,
+    Settings, SocketId, TICKET,
+};
+pub use role::{Action, NoRole, Role};
+pub use secret::{SECRET_LENGTH, SecretHash, is_encoded, secret};
