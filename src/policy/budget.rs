@@ -77,6 +77,18 @@ impl Budget {
     }
 }
 
+impl Budget {
+    /// Whether the spender has anything left.
+    fn has(&self, spender: impl Hash, now: Moment) -> bool {
+        let Some(interval) = self.interval else { return false };
+        let spender = self.hash.hash_one(spender);
+        let ways = usize::try_from(spender >> 54).ok().and_then(|set| self.sets.get(set));
+        let known = ways.and_then(|ways| ways.iter().find(|bucket| bucket.spender == spender));
+        let ahead = known.map_or(0, |bucket| bucket.full_at.saturating_sub(now.as_nanos()));
+        ahead.saturating_add(interval) <= self.burst
+    }
+}
+
 /// One interval is at least a nanosecond: a rate beyond that is no limit.
 fn interval(per_second: u32) -> Option<u64> {
     SECOND.checked_div(u64::from(per_second)).map(|interval| interval.max(1))
@@ -129,6 +141,33 @@ impl RequestBudget {
     }
 }
 
+/// How often each source may fail at what could be guessed.
+pub struct AttemptBudget(Budget);
+
+impl AttemptBudget {
+    /// Seconds' worth that may fail at once.
+    const BURST: u64 = 60;
+
+    /// `per_minute` failures for every source, a minute's worth at once, 0 for none. `key` is random.
+    #[must_use]
+    pub fn new(per_minute: u32, key: [u8; 32]) -> Self {
+        let mut budget = Budget::new(1, Self::BURST, key);
+        budget.interval = interval(per_minute).map(|interval| interval.saturating_mul(60));
+        Self(budget)
+    }
+
+    /// Whether the source may try.
+    #[must_use]
+    pub fn may_try(&self, client: ClientAddr, now: Moment) -> bool {
+        self.0.has(Source::of(client.socket().ip()), now)
+    }
+
+    /// It has failed.
+    pub fn failed(&mut self, client: ClientAddr, now: Moment) {
+        self.0.spend(Source::of(client.socket().ip()), now);
+    }
+}
+
 macro_rules! silent {
     ($($name:ident),*) => {$(
         impl core::fmt::Debug for $name {
@@ -138,7 +177,7 @@ macro_rules! silent {
         }
     )*};
 }
-silent!(ChallengeBudget, RequestBudget);
+silent!(ChallengeBudget, RequestBudget, AttemptBudget);
 
 #[cfg(test)]
 mod tests {
@@ -273,5 +312,19 @@ mod tests {
         assert_eq!(asked(&mut budget, alice, Moment::from_secs(10)), 50);
         budget.set_rate(0);
         assert_eq!(asked(&mut budget, alice, Moment::from_secs(10)), 1000);
+    }
+
+    #[test]
+    fn a_source_may_fail_so_often_in_a_minute_and_then_wait() {
+        let (mut budget, who) = (AttemptBudget::new(10, KEY), client("192.0.2.1:5000"));
+        for _ in 0..10 {
+            assert!(budget.may_try(who, Moment::ZERO));
+            budget.failed(who, Moment::ZERO);
+        }
+        assert!(!budget.may_try(who, Moment::ZERO + Duration::from_millis(5_999)));
+        assert!(budget.may_try(who, Moment::ZERO + Duration::from_secs(6)));
+        assert!(budget.may_try(client("198.51.100.1:5000"), Moment::ZERO));
+        budget.failed(who, Moment::ZERO + Duration::from_secs(6));
+        assert!(!budget.may_try(client("192.0.2.1:6000"), Moment::ZERO + Duration::from_secs(6)));
     }
 }

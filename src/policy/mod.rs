@@ -9,7 +9,7 @@ pub mod seal;
 mod source;
 mod special;
 
-pub use budget::{ChallengeBudget, RequestBudget};
+pub use budget::{AttemptBudget, ChallengeBudget, RequestBudget};
 pub use ledger::{Bounds, Exceeded, Ledger, Reservation};
 pub use network::{InvalidNetwork, Network};
 pub use peers::{PeerRefusal, PeerRules};

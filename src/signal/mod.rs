@@ -3,14 +3,18 @@
 //! [`Hall`] is a state machine of rooms and of those in them. What goes through it is set-up alone, and all of it is held
 //! against [`crate::sdp`]. `docs/signaling-protocol.md` has the messages.
 
+mod book;
 mod hall;
 pub mod message;
 mod role;
 mod secret;
 
+pub use book::{
+    Appointment, Book, LONGEST_LABEL, Link, MOST_APPOINTMENTS, MOST_PEOPLE, NotJoined, NotMade, Person, Window,
+};
 pub use hall::{
     ClinicId, Counts, Deed, Hall, MOST_IN_CALL, MOST_MEMBERS, MOST_TICKETS, Minting, Out, Pass, PersonId, RoomId,
     Settings, SocketId, TICKET,
 };
 pub use role::{Action, NoRole, Role};
-pub use secret::{SECRET_LENGTH, SecretHash, is_encoded, secret};
+pub use secret::{NoRandomness, SECRET_LENGTH, SecretHash, is_encoded, random, secret};

@@ -54,3 +54,23 @@ pub fn secret(random: [u8; BYTES]) -> (Zeroizing<String>, SecretHash) {
 pub fn is_encoded(text: &str, bytes: usize) -> bool {
     text.len() <= bytes.saturating_mul(2) && URL_SAFE_NO_PAD.decode(text).is_ok_and(|decoded| decoded.len() == bytes)
 }
+
+/// Fills bytes at random.
+///
+/// # Errors
+/// The system has no randomness.
+pub fn random(bytes: &mut [u8]) -> Result<(), NoRandomness> {
+    aws_lc_rs::rand::fill(bytes).map_err(|_| NoRandomness)
+}
+
+/// The system has no randomness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoRandomness;
+
+impl core::fmt::Display for NoRandomness {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.write_str("the system has no randomness")
+    }
+}
+
+impl core::error::Error for NoRandomness {}

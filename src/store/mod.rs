@@ -33,6 +33,26 @@ const CACHE: usize = 1 << 20;
 const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
 const REVOCATIONS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("revocations");
 
+/// What others keep here under names of their own, as bytes that they alone read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shelf {
+    /// Appointments, with the hashes of their links.
+    Appointments,
+    /// Accounts of staff.
+    Staff,
+}
+
+impl Shelf {
+    const ALL: [Self; 2] = [Self::Appointments, Self::Staff];
+
+    const fn table(self) -> TableDefinition<'static, &'static str, &'static [u8]> {
+        match self {
+            Self::Appointments => TableDefinition::new("appointments"),
+            Self::Staff => TableDefinition::new("staff"),
+        }
+    }
+}
+
 /// The open store.
 #[derive(Debug)]
 pub struct Store {
@@ -115,6 +135,41 @@ impl Store {
             let mut table = transaction.open_table(REVOCATIONS)?;
             for what in over {
                 table.remove(encoding::key(what).as_str())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Everything on a shelf, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] or [`StoreError::Io`].
+    pub fn shelf(&self, shelf: Shelf) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        self.with(|database| {
+            let mut kept = Vec::new();
+            for entry in database.begin_read()?.open_table(shelf.table())?.iter()? {
+                let (name, bytes) = entry?;
+                kept.push((name.value().to_owned(), bytes.value().to_vec()));
+            }
+            Ok(kept)
+        })
+    }
+
+    /// Puts things on a shelf in one go; `None` takes one away.
+    ///
+    /// # Errors
+    /// As [`Store::keep`].
+    pub fn put(&self, shelf: Shelf, things: &[(String, Option<Vec<u8>>)]) -> Result<(), StoreError> {
+        if things.is_empty() {
+            return Ok(());
+        }
+        self.change(|transaction| {
+            let mut table = transaction.open_table(shelf.table())?;
+            for (name, bytes) in things {
+                match bytes {
+                    Some(bytes) => table.insert(name.as_str(), bytes.as_slice())?,
+                    None => table.remove(name.as_str())?,
+                };
             }
             Ok(())
         })
@@ -208,6 +263,21 @@ fn open(path: &Path, new: bool) -> Result<Database, StoreError> {
     load(file, new).map_err(|why| why.at(path))
 }
 
+/// Shelves are there from the first start of a version that knows them.
+fn make_shelves(database: &Database) -> Result<(), Failure> {
+    let reading = database.begin_read()?;
+    let there =
+        |shelf: &Shelf| !matches!(reading.open_table(shelf.table()), Err(redb::TableError::TableDoesNotExist(_)));
+    if Shelf::ALL.iter().all(there) {
+        return Ok(());
+    }
+    let transaction = database.begin_write()?;
+    for shelf in Shelf::ALL {
+        transaction.open_table(shelf.table())?;
+    }
+    Ok(transaction.commit()?)
+}
+
 fn load(file: File, new: bool) -> Result<Database, Failure> {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE).set_check_integrity_on_open(true);
@@ -220,7 +290,10 @@ fn load(file: File, new: bool) -> Result<Database, Failure> {
     }
     let version = database.begin_read()?.open_table(ABOUT)?.get("version")?.map(|version| version.value());
     match version {
-        Some(VERSION) => Ok(database),
+        Some(VERSION) => {
+            make_shelves(&database)?;
+            Ok(database)
+        }
         Some(other) => Err(Failure::Newer(other)),
         None => Err(Failure::Foreign("it has no version")),
     }

@@ -127,3 +127,34 @@ fn a_damaged_file_is_told_at_the_start() {
     }
     assert!(told > 10, "only {told} of the damages were told");
 }
+
+#[test]
+fn a_shelf_keeps_what_is_put_there_and_gives_it_up_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    let thing = |name: &str, bytes: Option<&[u8]>| (name.to_owned(), bytes.map(<[u8]>::to_vec));
+    store.put(Shelf::Appointments, &[thing("a", Some(b"one")), thing("b", Some(b"two"))]).unwrap();
+    store.put(Shelf::Staff, &[thing("a", Some(b"other"))]).unwrap();
+    store.put(Shelf::Appointments, &[thing("a", None), thing("b", Some(b"three")), thing("c", None)]).unwrap();
+    drop(store);
+    let store = Store::open(directory.path()).unwrap();
+    assert_eq!(store.shelf(Shelf::Appointments).unwrap(), [("b".to_owned(), b"three".to_vec())]);
+    assert_eq!(store.shelf(Shelf::Staff).unwrap(), [("a".to_owned(), b"other".to_vec())]);
+}
+
+#[test]
+fn a_file_from_before_there_were_shelves_gets_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    store
+        .change(|transaction| {
+            for shelf in Shelf::ALL {
+                transaction.delete_table(shelf.table())?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    drop(store);
+    let store = Store::open(directory.path()).unwrap();
+    assert_eq!(store.shelf(Shelf::Staff).unwrap(), []);
+}

@@ -8,6 +8,8 @@
     reason = "a test that panics has failed"
 )]
 
+#[path = "book.rs"]
+mod book;
 #[path = "hall.rs"]
 mod hall;
 #[path = "hall_world.rs"]
