@@ -8,7 +8,7 @@ use core::fmt;
 use super::answer::{Credentials, IceServer};
 use super::problem::Problem;
 use crate::auth::token::{Audience, Call, Claims, Issuer, Kid, Limits, PartyLabel, PasswordKey, Region, TokenId};
-use crate::mint::{self, NotMinted, SigningKey};
+use crate::mint::{self, Minted, NotMinted, SigningKey};
 use crate::time::UnixTime;
 
 /// Makes credentials for whoever may ask.
@@ -54,6 +54,19 @@ impl Minter {
             limits: Limits::default(),
             peers: Vec::new(),
         })
+    }
+
+    /// Credentials for a party of a call: allocations begin until `expires` and end at `end`. `None` if none can be signed.
+    #[must_use]
+    pub fn of_party(
+        &self,
+        (call, party): (Call, PartyLabel),
+        (now, expires, end): (UnixTime, UnixTime, UnixTime),
+        limits: Limits,
+    ) -> Option<Minted> {
+        let base = self.base().ok()?;
+        let claims = Claims { call, party, not_before: now, expires, end, limits, ..base };
+        self.key.mint(self.kid, &self.password, &claims).ok()
     }
 
     /// Signs.

@@ -53,6 +53,8 @@ pub struct Person {
     pub link: SecretHash,
     /// The hash of what the browser comes back by that has used it.
     pub browser: Option<SecretHash>,
+    /// It has said how the visit was.
+    pub rated: bool,
 }
 
 /// Where a time is in the window of an appointment.
@@ -209,7 +211,7 @@ impl Book {
         let number = found.people.len().saturating_add(1);
         let person: PersonId = format!("p{number}").parse().map_err(|_| NotMade::People)?;
         let (secret, link) = secret(random());
-        found.people.push(Person { id: person, role, link, browser: None });
+        found.people.push(Person { id: person, role, link, browser: None, rated: false });
         self.links.insert(link, (*id, person));
         self.changed.push(*id);
         Ok(Link { person, role, secret })
@@ -259,10 +261,18 @@ impl Book {
         }
     }
 
-    /// Whether a browser is the one that has a link, whatever the time.
-    #[must_use]
-    pub fn is_of(&self, shown: &str, browser: &str) -> bool {
-        self.look(shown).is_some_and(|(_, one)| one.browser == Some(SecretHash::of(browser)))
+    /// Takes note that the browser that has a link says how the visit was; false if it is not that browser, or has said.
+    pub fn rate(&mut self, shown: &str, browser: &str) -> bool {
+        let Some((id, person)) = self.links.get(&SecretHash::of(shown)) else { return false };
+        let people = self.appointments.get_mut(id).map_or(&mut [][..], |found| found.people.as_mut_slice());
+        let browser = Some(SecretHash::of(browser));
+        let one = people.iter_mut().find(|one| one.id == *person && one.browser == browser && !one.rated);
+        if let Some(one) = one {
+            one.rated = true;
+            self.changed.push(*id);
+            return true;
+        }
+        false
     }
 
     /// A link may be used by another browser.
@@ -284,9 +294,6 @@ impl Book {
         found.over = true;
         found.label.clear();
         found.ends = found.ends.min(now.max(found.opens));
-        for one in &mut found.people {
-            one.browser = None;
-        }
         self.changed.push(*id);
         true
     }
@@ -356,6 +363,7 @@ struct KeptPerson {
     role: Role,
     link: SecretHash,
     browser: Option<SecretHash>,
+    rated: bool,
 }
 
 fn encode(one: &Appointment) -> Vec<u8> {
@@ -364,6 +372,7 @@ fn encode(one: &Appointment) -> Vec<u8> {
         role: one.role,
         link: one.link,
         browser: one.browser,
+        rated: one.rated,
     };
     let kept = Kept {
         v: 1,
@@ -381,7 +390,13 @@ fn encode(one: &Appointment) -> Vec<u8> {
 fn decode(name: &str, bytes: &[u8]) -> Option<Appointment> {
     let kept: Kept = serde_json::from_slice(bytes).ok().filter(|kept: &Kept| kept.v == 1)?;
     let person = |one: KeptPerson| {
-        Some(Person { id: one.id.parse().ok()?, role: one.role, link: one.link, browser: one.browser })
+        Some(Person {
+            id: one.id.parse().ok()?,
+            role: one.role,
+            link: one.link,
+            browser: one.browser,
+            rated: one.rated,
+        })
     };
     Some(Appointment {
         id: name.parse().ok()?,

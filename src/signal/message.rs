@@ -180,19 +180,51 @@ pub struct Trickled {
 #[expect(missing_docs, reason = "the fields are those of the protocol's document")]
 pub enum ToClient {
     Welcome(Box<Welcome>),
-    List { rooms: Vec<ListedRoom> },
-    Admitted { turn: Turn, room: RoomState },
+    List {
+        rooms: Vec<ListedRoom>,
+    },
+    Admitted {
+        turn: Turn,
+        room: RoomState,
+    },
+    Joined(Box<Joined>),
     Peer(Peer),
-    Gone { id: String, why: Gone },
-    Sdp { from: String, desc: Desc },
-    Ice { from: String, candidate: Trickled },
-    Commit { from: String, h: String },
-    Reveal { from: String, n: String },
-    Refused { code: &'static str, of: &'static str },
-    Turn { turn: Turn },
-    Noted { code: NoteCode },
+    Gone {
+        id: String,
+        why: Gone,
+    },
+    Sdp {
+        from: String,
+        desc: Desc,
+    },
+    Ice {
+        from: String,
+        candidate: Trickled,
+    },
+    Commit {
+        from: String,
+        h: String,
+    },
+    Reveal {
+        from: String,
+        n: String,
+    },
+    Refused {
+        code: &'static str,
+        of: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        to: Option<String>,
+    },
+    Turn {
+        turn: Turn,
+    },
+    Noted {
+        code: NoteCode,
+    },
     Declined {},
-    Ended { why: Ended },
+    Ended {
+        why: Ended,
+    },
     Pong {},
 }
 
@@ -221,6 +253,20 @@ pub struct Welcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub turn: Option<Turn>,
     /// Who else is in the call.
+    pub peers: Vec<Peer>,
+}
+
+/// The answer to `join`: one of the staff is in the call of a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Joined {
+    /// Who the receiver is, for the others.
+    #[serde(rename = "self")]
+    pub me: String,
+    /// Where.
+    pub room: RoomState,
+    /// Credentials for this call.
+    pub turn: Turn,
+    /// Who else is in it.
     pub peers: Vec<Peer>,
 }
 
@@ -264,7 +310,7 @@ pub struct Clinic {
 }
 
 /// What holds in a visit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Conduct {
     /// Always: nobody learns another's address.
@@ -367,8 +413,7 @@ pub struct ListedPerson {
     pub role: Role,
     /// Since when, in seconds since 1970.
     pub since: u64,
-    /// What works of theirs.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What works of theirs, once they have said.
     pub ready: Option<Ready>,
     /// Whether they are connected now.
     pub here: bool,

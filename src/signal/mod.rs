@@ -5,9 +5,12 @@
 
 mod book;
 mod hall;
+mod http;
 pub mod message;
+mod outside;
 mod role;
 mod secret;
+mod service;
 
 pub use book::{
     Appointment, Book, LONGEST_LABEL, Link, MOST_APPOINTMENTS, MOST_PEOPLE, NotJoined, NotMade, Person, Window,
@@ -16,5 +19,8 @@ pub use hall::{
     ClinicId, Counts, Deed, Hall, MOST_IN_CALL, MOST_MEMBERS, MOST_TICKETS, Minting, Out, Pass, PersonId, RoomId,
     Settings, SocketId, TICKET,
 };
+pub use http::{Problem, router};
+pub use outside::Outside;
 pub use role::{Action, NoRole, Role};
 pub use secret::{NoRandomness, SECRET_LENGTH, SecretHash, is_encoded, random, secret};
+pub use service::{MOST_SOCKETS, Signal};

@@ -68,7 +68,10 @@ fn looking_uses_nothing_up_and_the_first_browser_keeps_the_link() {
     book.release(&id, &links[0].person).unwrap();
     let (_, next) = book.join(secret, None, at(OPENS), &mut random()).unwrap();
     assert_eq!(book.join(secret, Some(&browser), at(OPENS), &mut random()).unwrap_err(), NotJoined::InUse);
-    assert!(book.is_of(secret, &next) && !book.is_of(secret, &browser));
+    assert!(
+        !book.rate(secret, &browser) && book.rate(secret, &next) && !book.rate(secret, &next),
+        "once, by whoever has it"
+    );
 }
 
 #[test]
@@ -130,7 +133,7 @@ fn after_the_end_nothing_is_left_but_that_there_was_a_link() {
     assert!(book.end(&id, at(OPENS + 60)) && !book.end(&id, at(OPENS + 61)));
     assert_eq!(book.join(&links[0].secret, None, at(OPENS + 62), &mut random()).unwrap_err(), NotJoined::Over);
     let (appointment, person) = book.look(&links[0].secret).unwrap();
-    assert_eq!((appointment.label.as_str(), person.browser, appointment.ends), ("", None, at(OPENS + 60)));
+    assert_eq!((appointment.label.as_str(), person.rated, appointment.ends), ("", false, at(OPENS + 60)));
     let kept = book.changes();
     assert!(!String::from_utf8_lossy(kept[0].1.as_ref().unwrap()).contains("room 7"));
     book.forget(at(OPENS + 60 + 86_399));

@@ -40,14 +40,16 @@ fn a_patient_waits_is_admitted_and_hears_of_the_clinician() {
     assert_eq!(list[0]["people"], json!([person]));
 
     world.say(clinician, json!({"t": "admit", "room": "room-1"}));
-    let of_patient = world.heard(patient);
-    assert_eq!(of_patient.iter().map(|one| &one["t"]).collect::<Vec<_>>(), ["admitted", "peer"]);
-    assert_eq!(of_patient[0]["turn"]["username"].as_str().unwrap().split('/').next(), Some("room-1"));
-    assert_eq!((&of_patient[0]["s"], &of_patient[1]["s"]), (&json!(1), &json!(2)));
-    let of_clinician = world.heard(clinician);
-    let [one, other] = [&of_patient[1], of_clinician.iter().find(|one| one["t"] == "peer").unwrap()];
-    assert_eq!((&one["role"], &other["role"]), (&json!("clinician"), &json!("patient")));
-    assert_ne!(one["polite"], other["polite"], "one of two is polite");
+    let admitted = world.one(patient, "admitted");
+    assert_eq!(admitted["turn"]["username"].as_str().unwrap().split('/').next(), Some("room-1"));
+    assert_eq!((&admitted["room"]["state"], &admitted["s"]), (&json!("call"), &json!(1)));
+    world.say(clinician, json!({"t": "join", "room": "room-1"}));
+    let peer = world.one(patient, "peer");
+    let joined = world.one(clinician, "joined");
+    assert_eq!((&peer["id"], &peer["role"]), (&joined["self"], &json!("clinician")));
+    assert_eq!((&joined["peers"][0]["id"], &joined["peers"][0]["role"]), (&json!("p1"), &json!("patient")));
+    assert_ne!(peer["polite"], joined["peers"][0]["polite"], "one of two is polite");
+    assert!(joined["turn"]["username"].as_str().unwrap().starts_with("room-1/s"));
     assert!(world.deeds.iter().any(|deed| deed.action == "visit.admit" && deed.actor == "dr-one"));
 }
 
@@ -60,6 +62,7 @@ fn nothing_of_another_room_reaches_a_patient() {
     world.say(one, json!({"t": "wait", "ready": ready()}));
     world.say(clinician, json!({"t": "note", "room": "canary-room-two", "code": "running_late"}));
     world.say(clinician, json!({"t": "admit", "room": "canary-room-two"}));
+    world.say(clinician, json!({"t": "join", "room": "canary-room-two"}));
     world.pass_alive(60, &[one, other, clinician]);
     world.say(one, json!({"t": "sdp", "to": "p1", "desc": {"type": "offer", "sdp": offers()[0]}}));
     world.say(clinician, json!({"t": "end"}));
@@ -242,10 +245,11 @@ fn a_third_and_a_fourth_join_and_a_fifth_finds_it_full() {
     world.say(clinician, json!({"t": "admit", "room": "room-1"}));
     let heard = world.heard(interpreter);
     assert_eq!(heard.iter().filter(|one| one["t"] == "peer" && one["polite"] == true).count(), 2);
+    assert_eq!(heard[0]["t"], "admitted");
     assert_eq!(world.one(patient, "peer")["polite"], false);
     let second = world.enter(staff("dr-two", "physio"));
     world.say(second, json!({"t": "join", "room": "room-1"}));
-    assert_eq!(world.heard(second).iter().filter(|one| one["t"] == "peer").count(), MOST_IN_CALL - 1);
+    assert_eq!(world.one(second, "joined")["peers"].as_array().unwrap().len(), MOST_IN_CALL - 1);
     let fifth = world.enter(guest("room-1", "p3", Role::Captioner));
     world.heard(clinician);
     world.say(clinician, json!({"t": "admit", "room": "room-1"}));
@@ -261,8 +265,10 @@ fn a_clinician_in_a_call_admits_nobody_of_another_room() {
     world.say(clinician, json!({"t": "admit", "room": "room-2"}));
     assert_eq!(world.one(clinician, "refused")["code"], "busy");
     assert_eq!(world.types(other), ["welcome"]);
-    world.say(clinician, json!({"t": "end"}));
+    world.say(clinician, json!({"t": "bye"}));
+    assert_eq!(world.code(clinician), None, "the list stays");
     world.say(clinician, json!({"t": "admit", "room": "room-2"}));
+    world.say(clinician, json!({"t": "join", "room": "room-2"}));
     assert_eq!(world.types(other), ["admitted", "peer"]);
 }
 
@@ -274,6 +280,7 @@ fn who_is_away_for_a_moment_hears_what_was_missed_once() {
     let welcome = world.one(patient, "welcome");
     let id = world.one(clinician, "welcome")["self"].as_str().unwrap().to_owned();
     world.say(clinician, json!({"t": "admit", "room": "room-1"}));
+    world.say(clinician, json!({"t": "join", "room": "room-1"}));
     let last = world.heard(patient).last().unwrap()["s"].as_u64().unwrap();
     world.drop(patient);
     world.say(clinician, json!({"t": "commit", "to": "p1", "h": "A".repeat(43)}));
@@ -335,7 +342,9 @@ fn the_same_person_comes_in_again_to_the_same_place() {
     let (patient, clinician, _) = world.call();
     let reloaded = world.enter(guest("room-1", "p1", Role::Patient));
     assert_eq!(world.code(patient), Some(4409));
-    assert_eq!(world.types(reloaded), ["welcome", "admitted", "peer"], "without being admitted again");
+    let welcome = world.one(reloaded, "welcome");
+    assert_eq!((&welcome["room"]["state"], welcome["peers"].as_array().unwrap().len()), (&json!("call"), 1));
+    assert!(welcome["turn"]["username"].as_str().unwrap().starts_with("room-1/p1/"), "without being admitted again");
     let heard = world.heard(clinician);
     let told: Vec<&str> = heard.iter().map(|one| one["t"].as_str().unwrap()).filter(|kind| *kind != "list").collect();
     assert_eq!(told, ["gone", "peer"]);
@@ -504,7 +513,7 @@ fn whatever_patients_say_no_frame_of_theirs_names_another_room() {
         for _ in 0..60 {
             let (_, socket) = people[draw(people.len())];
             let room = rooms[draw(2)];
-            let to = ["p1", "p2", "canary-a", "s00000000"][draw(4)];
+            let to = ["p1", "p2", "p9", "s00000000"][draw(4)];
             let all = messages();
             let (mut message, _) = all[draw(all.len())].clone();
             if message.get("to").is_some() {

@@ -70,6 +70,7 @@ impl World {
             clinics: BTreeMap::from(clinics),
             conduct: Conduct { relay_only: true, screen: true, files: true },
             relays: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+            ..Settings::default()
         };
         Self {
             hall: Hall::new(settings, [7; 32]),
@@ -180,6 +181,7 @@ impl World {
         let clinician = self.enter(staff("dr-one", "physio"));
         let id = self.one(clinician, "welcome")["self"].as_str().unwrap().to_owned();
         self.say(clinician, json!({"t": "admit", "room": "room-1"}));
+        self.say(clinician, json!({"t": "join", "room": "room-1"}));
         self.pass(Duration::from_secs(1));
         self.heard(patient);
         self.heard(clinician);

@@ -16,3 +16,5 @@ mod hall;
 mod hall_world;
 #[path = "sdp.rs"]
 mod sdp;
+#[path = "served.rs"]
+mod served;

@@ -1,6 +1,8 @@
 //! What clinicians do: look at who waits, admit, decline, tell, join, end.
 
-use super::super::message::{CloseCode, Ended, Gone, ListedPerson, ListedRoom, NoteCode, Peer, Stage, ToClient, Turn};
+use super::super::message::{
+    CloseCode, Ended, Gone, Joined, ListedPerson, ListedRoom, NoteCode, Peer, Stage, ToClient, Turn,
+};
 use super::{ClinicId, Hall, Key, MOST_IN_CALL, Minting, Pass, RoomId};
 use crate::time::{Now, UnixTime};
 
@@ -15,18 +17,35 @@ impl Hall {
         (self.rooms.get(&room)?.clinic == clinic).then_some(room)
     }
 
+    /// Whether it is in the call of another room: rooms are never mixed.
+    fn busy(&self, key: Key, room: RoomId) -> bool {
+        self.members.get(&key).and_then(|member| member.call).is_some_and(|(other, _)| other != room)
+    }
+
+    /// Everybody who waits now enters the call; whoever admits joins on their own.
     pub(super) fn admit(&mut self, key: Key, room: &str, now: Now, minting: &mut dyn Minting) {
         let Some(room) = self.room_of(key, room) else { return self.refuse(key, "no_room", "admit", now) };
-        if !self.join_call(key, room, "admit", now, minting) {
-            return;
+        if self.busy(key, room) {
+            return self.refuse(key, "busy", "admit", now);
         }
+        // A place is left for whoever admits.
+        let outside = self.members.get(&key).is_some_and(|member| member.call.is_none());
+        let most = MOST_IN_CALL.saturating_sub(usize::from(outside));
         let waiting: Vec<Key> = self.rooms.get(&room).map_or_else(Vec::new, |found| {
             found.people.values().filter(|key| !found.call.contains(key)).copied().collect()
         });
         for person in waiting {
-            if !self.enter_call(person, room, now, minting) {
-                self.refuse(key, "full", "admit", now);
+            let full = self.rooms.get(&room).is_none_or(|room| room.call.len() >= most);
+            let turn = if full { None } else { self.enter_call(person, room, now, minting) };
+            let Some(turn) = turn else {
+                self.refuse(key, if full { "full" } else { "unavailable" }, "admit", now);
                 break;
+            };
+            if let Some(room) = self.room_state(&room, true) {
+                self.send(person, &ToClient::Admitted { turn, room }, now);
+            }
+            for peer in self.peers(person) {
+                self.send(person, &ToClient::Peer(peer), now);
             }
         }
         self.deed("visit.admit", room, key);
@@ -34,55 +53,40 @@ impl Hall {
 
     pub(super) fn join(&mut self, key: Key, room: &str, now: Now, minting: &mut dyn Minting) {
         let Some(room) = self.room_of(key, room) else { return self.refuse(key, "no_room", "join", now) };
-        if self.join_call(key, room, "join", now, minting) {
-            self.deed("visit.join", room, key);
+        if self.members.get(&key).is_some_and(|member| member.call.is_some()) {
+            return self.refuse(key, "busy", "join", now);
         }
+        if self.rooms.get(&room).is_none_or(|room| room.call.len() >= MOST_IN_CALL) {
+            return self.refuse(key, "full", "join", now);
+        }
+        let Some(turn) = self.enter_call(key, room, now, minting) else {
+            return self.refuse(key, "unavailable", "join", now);
+        };
+        let Some(state) = self.room_state(&room, true) else { return };
+        let me = self.members.get(&key).map(|member| member.id.as_str().to_owned()).unwrap_or_default();
+        let joined = Joined { me, room: state, turn, peers: self.peers(key) };
+        self.send(key, &ToClient::Joined(Box::new(joined)), now);
+        self.deed("visit.join", room, key);
     }
 
-    /// One of the staff enters a call; rooms are never mixed.
-    fn join_call(&mut self, key: Key, room: RoomId, of: &'static str, now: Now, minting: &mut dyn Minting) -> bool {
-        match self.members.get(&key).and_then(|member| member.call) {
-            Some((other, _)) if other == room => true,
-            Some(_) => {
-                self.refuse(key, "busy", of, now);
-                false
-            }
-            None => {
-                let entered = self.enter_call(key, room, now, minting);
-                if !entered {
-                    self.refuse(key, "full", of, now);
-                }
-                entered
-            }
-        }
-    }
-
-    /// Enters the call of a room: credentials first, then everybody hears of everybody else. False if it is full, or no
-    /// credentials are to be had.
-    pub(super) fn enter_call(&mut self, key: Key, room: RoomId, now: Now, minting: &mut dyn Minting) -> bool {
-        let Some(found) = self.rooms.get(&room).filter(|found| found.call.len() < MOST_IN_CALL) else { return false };
+    /// Enters the call of a room; the others in it hear of it. Its credentials; `None` if it is full, or none are to be
+    /// had.
+    pub(super) fn enter_call(&mut self, key: Key, room: RoomId, now: Now, minting: &mut dyn Minting) -> Option<Turn> {
+        let found = self.rooms.get(&room).filter(|found| found.call.len() < MOST_IN_CALL)?;
         let (others, ends) = (found.call.clone(), found.ends);
-        let Some(turn) = self.fresh(key, room, ends, now, minting) else { return false };
+        let turn = self.fresh(key, room, ends, now, minting)?;
         let entry = self.next_entry;
         self.next_entry = entry.saturating_add(1);
-        let Some(member) = self.members.get_mut(&key) else { return false };
+        let member = self.members.get_mut(&key)?;
         member.call = Some((room, entry));
-        let me = (member.id.as_str().to_owned(), member.pass.role(), member.pass.clinic());
-        if let Some(found) = self.rooms.get_mut(&room) {
-            found.call.push(key);
-        }
-        if let Some(room) = self.room_state(&room, true) {
-            self.send(key, &ToClient::Admitted { turn, room }, now);
-        }
+        let (id, role, clinic) = (member.id.as_str().to_owned(), member.pass.role(), member.pass.clinic());
+        self.rooms.get_mut(&room)?.call.push(key);
         for other in others {
             // Who came earlier is impolite towards who came later.
-            self.send(other, &ToClient::Peer(Peer { id: me.0.clone(), role: me.1, polite: false }), now);
+            self.send(other, &ToClient::Peer(Peer { id: id.clone(), role, polite: false }), now);
         }
-        for peer in self.peers(key) {
-            self.send(key, &ToClient::Peer(peer), now);
-        }
-        self.stale(me.2);
-        true
+        self.stale(clinic);
+        Some(turn)
     }
 
     /// Everybody else in the same call, as this one sees them.

@@ -1,6 +1,6 @@
 //! Coming in, coming back, and leaving.
 
-use super::super::message::{CloseCode, Ended, Gone, RoomState, Stage, ToClient, VERSION, Welcome};
+use super::super::message::{CloseCode, Ended, Gone, RoomState, Stage, ToClient, Turn, VERSION, Welcome};
 use super::member::Member;
 use super::{Hall, Key, MOST_IN_CALL, MOST_MEMBERS, Minting, Out, Pass, PersonId, Room, RoomId, Socket, SocketId};
 use crate::time::Now;
@@ -17,14 +17,12 @@ impl Hall {
                 let before = self.rooms.get(&room).and_then(|room| room.people.get(&person)).copied();
                 let key = self.enter(socket, ticket.pass, person, now);
                 let called = before.is_some_and(|before| self.take_over(before, key, now));
-                self.welcome(key, false);
-                if called {
-                    self.enter_call(key, room, now, minting);
-                } else {
-                    let note = self.rooms.get(&room).and_then(|room| room.note);
-                    if let Some(code) = note {
-                        self.send(key, &ToClient::Noted { code }, now);
-                    }
+                // Whoever was in the call is in it again, without being admitted once more.
+                let turn = if called { self.enter_call(key, room, now, minting) } else { None };
+                self.welcome(key, false, turn);
+                let note = self.rooms.get(&room).and_then(|room| room.note);
+                if let Some(code) = note.filter(|_| !called) {
+                    self.send(key, &ToClient::Noted { code }, now);
                 }
                 self.deed("visit.arrive", room, key);
             }
@@ -33,7 +31,7 @@ impl Hall {
                 // Nine characters of the alphabet.
                 let Ok(id) = format!("s{random:08x}").parse() else { return };
                 let key = self.enter(socket, ticket.pass, id, now);
-                self.welcome(key, false);
+                self.welcome(key, false, None);
                 self.send_list(key, now);
             }
         }
@@ -91,13 +89,13 @@ impl Hall {
         if let Some(old) = old {
             self.close(old, CloseCode::Elsewhere);
         }
-        self.welcome(key, true);
+        self.welcome(key, true, None);
         self.out.extend(missed.into_iter().map(|text| Out::Send(socket, text)));
         self.stale(clinic);
     }
 
     /// The first message, with a new word to come back by.
-    fn welcome(&mut self, key: Key, resumed: bool) {
+    fn welcome(&mut self, key: Key, resumed: bool, turn: Option<Turn>) {
         let (resume, hash) = self.secret();
         let peers = self.peers(key);
         let Some(member) = self.members.get_mut(&key) else { return };
@@ -119,7 +117,7 @@ impl Hall {
             room: room.and_then(|room| self.room_state(&room, called.is_some())),
             clinic: self.settings.clinics.get(&clinic).cloned().unwrap_or_default(),
             policy: self.settings.conduct,
-            turn: None,
+            turn,
             peers,
         };
         let text = serde_json::to_string(&ToClient::Welcome(Box::new(welcome))).unwrap_or_default();
@@ -170,9 +168,10 @@ impl Hall {
         }
     }
 
-    /// Ends a visit for all, whoever it is that ends it. Those who wait or are in its call hear why.
-    pub fn end(&mut self, room: &RoomId, why: Ended, now: Now) {
-        let Some(found) = self.rooms.remove(room) else { return };
+    /// Ends a visit for all, whoever it is that ends it. Those who wait or are in its call hear why. False if
+    /// nobody is there.
+    pub fn end(&mut self, room: &RoomId, why: Ended, now: Now) -> bool {
+        let Some(found) = self.rooms.remove(room) else { return false };
         let clinic = found.clinic;
         let mut everybody: Vec<Key> = found.people.into_values().collect();
         everybody.extend(found.call.iter().filter(|key| !everybody.contains(key)).copied().collect::<Vec<_>>());
@@ -188,6 +187,7 @@ impl Hall {
         self.stale(clinic);
         self.out.push(Out::Over(*room, why));
         self.send_lists(now);
+        true
     }
 
     /// A link was released: whoever came in by it goes, and another browser may come.

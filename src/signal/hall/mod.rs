@@ -40,9 +40,15 @@ pub const MOST_TICKETS: usize = 20_000;
 /// Seconds that a ticket is good.
 pub const TICKET: u64 = 30;
 
-/// What holds for the whole hall.
-#[derive(Clone, Debug)]
+/// What holds for all of signaling.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
+    /// Where the pages are, as browsers write it: `https://visit.clinic.example`. The first one stands in links.
+    pub origins: Vec<String>,
+    /// Seconds before its start from which on a visit's links are good.
+    pub opens_before: u64,
+    /// Seconds after its end until which they are.
+    pub closes_after: u64,
     /// The clinics.
     pub clinics: BTreeMap<ClinicId, Clinic>,
     /// What holds in every visit.
@@ -339,9 +345,16 @@ impl Hall {
     }
 
     fn refuse(&mut self, key: Key, code: &'static str, of: &'static str, now: Now) {
+        self.refuse_to(key, code, of, None, now);
+    }
+
+    /// The same, of a message for somebody.
+    fn refuse_to(&mut self, key: Key, code: &'static str, of: &'static str, to: Option<&str>, now: Now) {
         let count = self.counts.refused.entry(code).or_default();
         *count = count.saturating_add(1);
-        self.send(key, &ToClient::Refused { code, of }, now);
+        // What somebody wrote goes back only if it can be one of ours.
+        let to = to.and_then(|to| to.parse::<PersonId>().ok()).map(|to| to.as_str().to_owned());
+        self.send(key, &ToClient::Refused { code, of, to }, now);
     }
 
     /// Closes a connection; nothing that it says counts from now on.

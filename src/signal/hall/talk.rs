@@ -70,9 +70,19 @@ impl Hall {
             FromClient::Commit { .. } | FromClient::Reveal { .. } => self.lose(key, socket, CloseCode::BadMessage, now),
             FromClient::Renew {} => self.renew(key, now, minting),
             FromClient::End {} => self.end_by(key, now),
-            FromClient::Bye {} => self.leave(key, Gone::Left, CloseCode::Normal, now),
+            FromClient::Bye {} => self.bye(key, now),
             FromClient::Security { to, what } => self.suspect(key, &to, what),
             FromClient::Ping {} => self.send(key, &ToClient::Pong {}, now),
+        }
+    }
+
+    /// Leaves: staff a call, if they are in one, and everybody else the hall.
+    fn bye(&mut self, key: Key, now: Now) {
+        let staff = |member: &super::Member| matches!(member.pass, super::Pass::Staff { .. }) && member.call.is_some();
+        if self.members.get(&key).is_some_and(staff) {
+            self.leave_call(key, Gone::Left, now);
+        } else {
+            self.leave(key, Gone::Left, CloseCode::Normal, now);
         }
     }
 
@@ -108,13 +118,13 @@ impl Hall {
 
     /// Passes a message on as it is.
     fn pass(&mut self, key: Key, to: &str, of: &'static str, now: Now, message: impl FnOnce(String) -> ToClient) {
-        let Some(peer) = self.peer(key, to) else { return self.refuse(key, "no_peer", of, now) };
+        let Some(peer) = self.peer(key, to) else { return self.refuse_to(key, "no_peer", of, Some(to), now) };
         let Some(from) = self.members.get(&key).map(|member| member.id.as_str().to_owned()) else { return };
         self.send(peer, &message(from), now);
     }
 
     fn describe(&mut self, key: Key, to: &str, desc: Desc, now: Now) {
-        let Some(peer) = self.peer(key, to) else { return self.refuse(key, "no_peer", "sdp", now) };
+        let Some(peer) = self.peer(key, to) else { return self.refuse_to(key, "no_peer", "sdp", Some(to), now) };
         let kind = match desc.kind {
             DescKind::Offer => sdp::Kind::Offer,
             DescKind::Answer => sdp::Kind::Answer,
@@ -126,12 +136,12 @@ impl Hall {
         let taken = read.and_then(|read| member.sessions.entry(peer).or_default().description(&read));
         match taken {
             Ok(()) => self.pass(key, to, "sdp", now, |from| ToClient::Sdp { from, desc }),
-            Err(why) => self.stopped(key, why, "sdp", now),
+            Err(why) => self.stopped(key, to, (why, "sdp"), now),
         }
     }
 
     fn trickle(&mut self, key: Key, to: &str, trickled: Trickled, now: Now) {
-        let Some(peer) = self.peer(key, to) else { return self.refuse(key, "no_peer", "ice", now) };
+        let Some(peer) = self.peer(key, to) else { return self.refuse_to(key, "no_peer", "ice", Some(to), now) };
         let word = |text: &Option<String>, most: usize| {
             text.as_ref().is_none_or(|text| text.len() <= most && text.bytes().all(|byte| byte.is_ascii_graphic()))
         };
@@ -145,13 +155,13 @@ impl Hall {
         let taken = read.and_then(|()| member.sessions.entry(peer).or_default().candidate());
         match taken {
             Ok(()) => self.pass(key, to, "ice", now, |from| ToClient::Ice { from, candidate: trickled }),
-            Err(why) => self.stopped(key, why, "ice", now),
+            Err(why) => self.stopped(key, to, (why, "ice"), now),
         }
     }
 
     /// The filter has stopped something: whoever said it hears the rule, and what looks like an attack is recorded.
-    fn stopped(&mut self, key: Key, why: Refusal, of: &'static str, now: Now) {
-        self.refuse(key, why.code(), of, now);
+    fn stopped(&mut self, key: Key, to: &str, (why, of): (Refusal, &'static str), now: Now) {
+        self.refuse_to(key, why.code(), of, Some(to), now);
         let downgrade = matches!(
             why,
             Refusal::FingerprintChanged

@@ -1,0 +1,37 @@
+//! The routes of signaling, for whatever leads to them.
+
+mod answer;
+mod appointments;
+mod guard;
+mod socket;
+mod visit;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{delete, get, post};
+
+use super::service::Signal;
+
+pub use answer::Problem;
+
+/// Bytes of a request's body: an appointment of sixteen people has less than one.
+const LARGEST_BODY: usize = 4096;
+
+/// Every route of signaling. Requests bear who asks as `ConnectInfo<ClientAddr>` or `ConnectInfo<SocketAddr>`.
+#[must_use]
+pub fn router(signal: Arc<Signal>) -> Router {
+    Router::new()
+        .route("/v1/visit/look", post(visit::look))
+        .route("/v1/visit/join", post(visit::join))
+        .route("/v1/visit/rating", post(visit::rating))
+        .route("/v1/check", post(visit::check))
+        .route("/v1/appointments", get(appointments::list).post(appointments::make))
+        .route("/v1/appointments/{id}", delete(appointments::end))
+        .route("/v1/appointments/{id}/people", post(appointments::add))
+        .route("/v1/appointments/{id}/people/{person}/release", post(appointments::release))
+        .route("/v1/signal", get(socket::upgrade))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .with_state(signal)
+}

@@ -1,0 +1,32 @@
+//! What signaling needs of the relay around it.
+
+use zeroize::Zeroizing;
+
+use super::hall::{Deed, PersonId, RoomId};
+use super::message::Turn;
+use crate::store::Shelf;
+use crate::time::{Now, UnixTime};
+
+/// The relay around it. [`Outside::end_call`] and [`Outside::keep`] may block.
+pub trait Outside: Send + Sync + 'static {
+    /// What time it is.
+    fn now(&self) -> Now;
+
+    /// Credentials of a party of a call: nothing begins with them at `expires` or later, nothing goes on after `end`.
+    fn turn(&self, call: &RoomId, party: &PersonId, expires: UnixTime, end: UnixTime) -> Option<Turn>;
+
+    /// Revokes all credentials of a call until a time, and ends its allocations.
+    fn end_call(&self, call: &RoomId, until: UnixTime);
+
+    /// Keeps what must survive a restart.
+    ///
+    /// # Errors
+    /// What the disk says; nothing is kept.
+    fn keep(&self, shelf: Shelf, things: &[(String, Option<Vec<u8>>)]) -> Result<(), String>;
+
+    /// Whose API key this is, if it may make appointments.
+    fn key(&self, shown: &Zeroizing<String>) -> Option<String>;
+
+    /// Puts something on record.
+    fn record(&self, deed: &Deed);
+}
