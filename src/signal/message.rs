@@ -418,7 +418,7 @@ pub struct ListedPerson {
     /// Whether they are connected now.
     pub here: bool,
     /// Whether they are in the call.
-    pub state: Stage,
+    pub inside: bool,
 }
 
 /// A message with its number.

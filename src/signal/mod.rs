@@ -9,6 +9,7 @@ mod http;
 pub mod message;
 mod outside;
 mod role;
+mod roster;
 mod secret;
 mod service;
 
@@ -22,5 +23,8 @@ pub use hall::{
 pub use http::{Problem, router};
 pub use outside::Outside;
 pub use role::{Action, NoRole, Role};
+pub use roster::{
+    Account, FAILURES, IDLE, Issued, LOCKED, LONGEST_NAME, NotEnrolled, NotSignedIn, PasswordHash, Roster, SESSION,
+};
 pub use secret::{NoRandomness, SECRET_LENGTH, SecretHash, is_encoded, random, secret};
 pub use service::{MOST_SOCKETS, Signal};

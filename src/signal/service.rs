@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use tokio::time::{Duration, MissedTickBehavior, interval};
 
@@ -11,6 +12,7 @@ use super::hall::{Counts, Deed, Hall, Minting, Out, Pass, PersonId, RoomId, Sett
 use super::message::{CloseCode, Ended, Turn};
 use super::outside::Outside;
 use super::role::Role;
+use super::roster::Roster;
 use super::secret::{NoRandomness, random};
 use crate::addr::ClientAddr;
 use crate::policy::AttemptBudget;
@@ -29,6 +31,8 @@ const CREDENTIALS: u64 = 3600;
 const GRACE: u64 = 30;
 /// Seconds for which throw-away credentials of a device check are good.
 const CHECK: u64 = 60;
+/// Passwords that are tried at once: each takes 19 MiB and a processor for some tens of milliseconds.
+const TRIALS: usize = 2;
 /// Links that a source may guess wrongly in a minute.
 const GUESSES: u32 = 10;
 /// Device checks that a source may make in a minute: a waiting room of phones behind one address.
@@ -62,6 +66,9 @@ pub struct Signal {
     settings: RwLock<Arc<Settings>>,
     hub: Mutex<Hub>,
     book: Mutex<Book>,
+    roster: Mutex<Roster>,
+    /// Passwords that are tried at once.
+    pub(super) trials: Semaphore,
     /// Held while changes are written, so that the last state is the one that stays.
     writing: Mutex<()>,
     budgets: Mutex<Budgets>,
@@ -83,11 +90,16 @@ impl Minting for Mint<'_> {
 }
 
 impl Signal {
-    /// Signaling with a book of what was kept.
+    /// Signaling with a book and a roster of what was kept.
     ///
     /// # Errors
     /// The system has no randomness.
-    pub fn new(outside: Arc<dyn Outside>, settings: Settings, book: Book) -> Result<Arc<Self>, NoRandomness> {
+    pub fn new(
+        outside: Arc<dyn Outside>,
+        settings: Settings,
+        book: Book,
+        roster: Roster,
+    ) -> Result<Arc<Self>, NoRandomness> {
         let (mut seed, mut guesses, mut checks) = ([0; 32], [0; 32], [0; 32]);
         random(&mut seed)?;
         random(&mut guesses)?;
@@ -100,6 +112,8 @@ impl Signal {
             settings: RwLock::new(Arc::new(settings)),
             hub: Mutex::new(Hub { hall, sockets: HashMap::new(), next: 0 }),
             book: Mutex::new(book),
+            roster: Mutex::new(roster),
+            trials: Semaphore::new(TRIALS),
             writing: Mutex::default(),
             budgets: Mutex::new(budgets),
             counted: Mutex::default(),
@@ -150,6 +164,10 @@ impl Signal {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn roster(&self) -> MutexGuard<'_, Roster> {
+        self.roster.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn now(&self) -> Now {
         self.outside.now()
     }
@@ -166,6 +184,7 @@ impl Signal {
             number = number.wrapping_add(1);
             if number.is_multiple_of(FORGET) {
                 self.book().forget(now.unix);
+                self.roster().forget(now.unix);
                 self.write_soon();
             }
         }
@@ -212,9 +231,14 @@ impl Signal {
         let signal = Arc::clone(self);
         let now = self.now().unix;
         tracing::debug!(why = why.label(), "a visit is over");
+        // Its links are good no more before anybody hears that it is over.
+        let ends = {
+            let mut book = self.book();
+            let ends = book.get(&room).map_or(now, |one| one.ends);
+            book.end(&room, now);
+            ends
+        };
         blocking(move || {
-            let ends = signal.book().get(&room).map_or(now, |one| one.ends);
-            signal.book().end(&room, now);
             signal.outside.end_call(&room, ends.max(now).plus_secs(CREDENTIALS));
             signal.write();
         });
@@ -227,6 +251,17 @@ impl Signal {
         let kept = self.outside.keep(Shelf::Appointments, &changes);
         if let Err(why) = &kept {
             tracing::error!("appointments could not be written and are forgotten with the next restart: {why}");
+        }
+        kept.is_ok()
+    }
+
+    /// Writes what has changed in the roster, now.
+    pub(super) fn write_roster(&self) -> bool {
+        let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = self.roster().changes();
+        let kept = self.outside.keep(Shelf::Staff, &changes);
+        if let Err(why) = &kept {
+            tracing::error!("accounts of staff could not be written and are forgotten with the next restart: {why}");
         }
         kept.is_ok()
     }
@@ -319,9 +354,19 @@ impl Signal {
         rated
     }
 
+    /// Puts on record what one of the staff did that is about no visit.
+    pub(super) fn staff_deed(&self, action: &str, actor: &str) {
+        self.outside.record(&Deed {
+            action: action.to_owned(),
+            room: None,
+            role: Role::Clinician,
+            actor: actor.to_owned(),
+        });
+    }
+
     /// Puts on record what somebody did outside a room.
     pub(super) fn record(&self, action: &str, room: RoomId, (role, actor): (Role, &str)) {
-        self.outside.record(&Deed { action: action.to_owned(), room, role, actor: actor.to_owned() });
+        self.outside.record(&Deed { action: action.to_owned(), room: Some(room), role, actor: actor.to_owned() });
     }
 }
 

@@ -36,7 +36,7 @@ fn a_patient_waits_is_admitted_and_hears_of_the_clinician() {
     let list = &heard.last().unwrap()["rooms"];
     assert_eq!(list[0]["label"], "label-room-1");
     let person =
-        json!({"id": "p1", "role": "patient", "since": START, "ready": ready(), "here": true, "state": "waiting"});
+        json!({"id": "p1", "role": "patient", "since": START, "ready": ready(), "here": true, "inside": false});
     assert_eq!(list[0]["people"], json!([person]));
 
     world.say(clinician, json!({"t": "admit", "room": "room-1"}));

@@ -18,3 +18,5 @@ mod hall_world;
 mod sdp;
 #[path = "served.rs"]
 mod served;
+#[path = "staff.rs"]
+mod staff;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use hilum::clock::SystemClock;
 use hilum::signal::message::Turn;
-use hilum::signal::{Book, Deed, Outside, PersonId, RoomId, Settings, Signal, router};
+use hilum::signal::{Book, Deed, Outside, PersonId, RoomId, Roster, Settings, Signal, router};
 use hilum::store::Shelf;
 use hilum::time::{Now, UnixTime};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ use crate::hall_world::clinic;
 
 /// Far more than anything here takes.
 const AT_LAST: Duration = Duration::from_secs(30);
-const ORIGIN: &str = "https://visit.clinic.example";
+pub const ORIGIN: &str = "https://visit.clinic.example";
 const KEY: &str = "hk_of_the_hospital";
 
 /// The relay around it, as far as the test looks.
@@ -54,8 +54,9 @@ impl Outside for Puppet {
     }
 
     fn keep(&self, shelf: Shelf, things: &[(String, Option<Vec<u8>>)]) -> Result<(), String> {
-        assert_eq!(shelf, Shelf::Appointments);
-        self.kept.lock().unwrap().extend_from_slice(things);
+        if shelf == Shelf::Appointments {
+            self.kept.lock().unwrap().extend_from_slice(things);
+        }
         Ok(())
     }
 
@@ -75,6 +76,10 @@ pub struct Served {
 }
 
 pub async fn serve() -> Served {
+    serve_with(Roster::default()).await
+}
+
+pub async fn serve_with(roster: Roster) -> Served {
     let puppet = Arc::new(Puppet {
         clock: SystemClock::start(),
         ended: Mutex::default(),
@@ -89,7 +94,7 @@ pub async fn serve() -> Served {
         relays: vec!["127.0.0.1".parse().unwrap()],
         ..Settings::default()
     };
-    let signal = Signal::new(Arc::clone(&puppet) as Arc<dyn Outside>, settings, Book::default()).unwrap();
+    let signal = Signal::new(Arc::clone(&puppet) as Arc<dyn Outside>, settings, Book::default(), roster).unwrap();
     tokio::spawn(Arc::clone(&signal).run());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -101,7 +106,10 @@ pub async fn serve() -> Served {
 /// The status, the head and the body of an answer.
 pub struct Answer {
     pub status: u16,
+    /// In lower case.
     pub head: String,
+    /// As it came.
+    pub raw: String,
     pub body: Value,
 }
 
@@ -118,7 +126,13 @@ impl Served {
         timeout(AT_LAST, stream.read_to_string(&mut text)).await.unwrap().unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer { status, head: head.to_ascii_lowercase(), body: serde_json::from_str(body).unwrap_or(Value::Null) }
+        let raw = head.to_owned();
+        Answer { status, head: head.to_ascii_lowercase(), raw, body: serde_json::from_str(body).unwrap_or(Value::Null) }
+    }
+
+    /// What time it is, in seconds since 1970.
+    pub fn now(&self) -> u64 {
+        self.puppet.now().unix.as_secs()
     }
 
     /// Asks as a page of ours does.

@@ -3,7 +3,7 @@
 use super::super::message::{
     CloseCode, Ended, Gone, Joined, ListedPerson, ListedRoom, NoteCode, Peer, Stage, ToClient, Turn,
 };
-use super::{ClinicId, Hall, Key, MOST_IN_CALL, Minting, Pass, RoomId};
+use super::{ClinicId, Hall, Key, MOST_IN_CALL, Minting, RoomId};
 use crate::time::{Now, UnixTime};
 
 /// Nanoseconds between two lists: five a second.
@@ -193,17 +193,14 @@ impl Hall {
     fn list(&self, clinic: ClinicId) -> Vec<ListedRoom> {
         let mut listed: Vec<(UnixTime, ListedRoom)> = Vec::new();
         for (id, room) in self.rooms.iter().filter(|(_, room)| room.clinic == clinic) {
-            let members =
-                room.people.values().chain(room.call.iter().filter(|key| {
-                    self.members.get(key).is_some_and(|member| matches!(member.pass, Pass::Staff { .. }))
-                }));
+            let members = room.people.values();
             let people = members.filter_map(|key| self.members.get(key)).map(|member| ListedPerson {
                 id: member.id.as_str().to_owned(),
                 role: member.pass.role(),
                 since: member.since.as_secs(),
                 ready: member.ready,
                 here: member.socket.is_some(),
-                state: if member.call.is_some() { Stage::Call } else { Stage::Waiting },
+                inside: member.call.is_some(),
             });
             let people: Vec<ListedPerson> = people.collect();
             let since = people.iter().map(|person| person.since).min().unwrap_or_default();

@@ -199,6 +199,16 @@ impl Hall {
         self.send_lists(now);
     }
 
+    /// One of the staff is no more, or has another role: whoever came in by that name goes, and may come in again.
+    pub fn dismiss(&mut self, name: &str, now: Now) {
+        let named = |member: &Member| matches!(&member.pass, Pass::Staff { name: other, .. } if other == name);
+        let keys: Vec<Key> = self.members.iter().filter(|(_, member)| named(member)).map(|(key, _)| *key).collect();
+        for key in keys {
+            self.leave(key, Gone::Left, CloseCode::NotAllowed, now);
+        }
+        self.send_lists(now);
+    }
+
     /// The server stops: everybody is told to come back.
     pub fn stop(&mut self) {
         let sockets: Vec<SocketId> = self.sockets.keys().copied().collect();

@@ -129,8 +129,8 @@ pub enum Out {
 pub struct Deed {
     /// What: `visit.admit`.
     pub action: String,
-    /// In which room.
-    pub room: RoomId,
+    /// In which room, if in one.
+    pub room: Option<RoomId>,
     /// In which role.
     pub role: Role,
     /// By whom: a name of the staff, or a number of the room.
@@ -369,7 +369,7 @@ impl Hall {
     fn deed(&mut self, action: impl Into<String>, room: RoomId, key: Key) {
         let Some(member) = self.members.get(&key) else { return };
         let (role, actor) = (member.pass.role(), member.actor());
-        self.out.push(Out::Deed(Deed { action: action.into(), room, role, actor }));
+        self.out.push(Out::Deed(Deed { action: action.into(), room: Some(room), role, actor }));
     }
 
     fn stale(&mut self, clinic: ClinicId) {

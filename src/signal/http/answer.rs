@@ -87,6 +87,12 @@ problems! {
     OVER = FORBIDDEN, "over", "this appointment has ended";
     /// Another browser has it.
     IN_USE = CONFLICT, "in_use", "another browser has used this link; the clinic can release it";
+    /// Not the name, the password or the code.
+    WRONG = UNAUTHORIZED, "wrong", "the name, the password or the code is wrong";
+    /// The password is right.
+    CODE_NEEDED = UNAUTHORIZED, "code_needed", "enter the code of your authenticator as well";
+    /// Too many failures of this name.
+    LOCKED = TOO_MANY_REQUESTS, "locked", "too many attempts failed; wait until then";
     /// Too many wrong ones.
     TOO_MANY = TOO_MANY_REQUESTS, "too_many", "too many attempts came from your network; wait a minute";
     /// Not the subprotocol, or no WebSocket.
@@ -96,6 +102,11 @@ problems! {
 }
 
 impl Problem {
+    /// [`Problem::LOCKED`] until a time.
+    pub(super) const fn locked(until: u64) -> Self {
+        Self { until: Some(until), ..Self::LOCKED }
+    }
+
     /// The word for machines, as a metric label as well.
     pub(super) const fn error(&self) -> &'static str {
         self.error

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::answer::{self, Problem};
 use super::guard::{self, Chance};
+use super::staff;
 use super::visit::finish;
 use crate::signal::book::{Appointment, Link, NotMade, Window};
 use crate::signal::hall::{ClinicId, PersonId, RoomId};
@@ -36,9 +37,15 @@ impl Maker {
     }
 }
 
-/// Whoever has an API key, or is signed in on a page of ours.
-fn maker(signal: &Signal, headers: &HeaderMap) -> Result<Maker, Problem> {
-    let Some(shown) = headers.get(AUTHORIZATION) else { return Err(Problem::SIGN_IN) };
+/// Whoever has an API key, or is signed in on a page of ours. What changes something has to come from such a page.
+fn maker(signal: &Signal, headers: &HeaderMap, changes: bool) -> Result<Maker, Problem> {
+    let Some(shown) = headers.get(AUTHORIZATION) else {
+        let account = staff::account(signal, headers)?;
+        if changes {
+            guard::same_origin(signal, headers)?;
+        }
+        return Ok(Maker { name: account.name, role: account.role, clinics: Some(account.clinics) });
+    };
     let key = shown.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
     let name = key.and_then(|key| signal.outside.key(&Zeroizing::new(key.to_owned())));
     let name = name.ok_or(Problem::SIGN_IN)?;
@@ -106,7 +113,7 @@ pub(super) async fn make(State(signal): State<Arc<Signal>>, request: Request) ->
 }
 
 async fn made(signal: &Arc<Signal>, request: Request) -> Result<Response, Problem> {
-    let maker = maker(signal, request.headers())?;
+    let maker = maker(signal, request.headers(), true)?;
     let Make { clinic, label, starts, minutes, people } = guard::body(request).await?;
     let clinic: ClinicId = clinic.parse().map_err(|_| Problem::CLINIC)?;
     let settings = signal.settings();
@@ -152,7 +159,7 @@ pub(super) async fn add(State(signal): State<Arc<Signal>>, Path(id): Path<String
 }
 
 async fn added(signal: &Arc<Signal>, id: &str, request: Request) -> Result<Response, Problem> {
-    let maker = maker(signal, request.headers())?;
+    let maker = maker(signal, request.headers(), true)?;
     let One { role } = guard::body(request).await?;
     let (id, clinic) = mine(signal, &maker, id)?;
     let mut chance = Chance { failed: false };
@@ -178,7 +185,7 @@ pub(super) async fn release(
 }
 
 async fn released(signal: &Arc<Signal>, id: &str, person: &str, headers: &HeaderMap) -> Result<Response, Problem> {
-    let maker = maker(signal, headers)?;
+    let maker = maker(signal, headers, true)?;
     let (id, _) = mine(signal, &maker, id)?;
     let person: PersonId = person.parse().map_err(|_| Problem::NOT_FOUND)?;
     signal.book().release(&id, &person).map_err(not_made)?;
@@ -196,7 +203,7 @@ pub(super) async fn end(State(signal): State<Arc<Signal>>, Path(id): Path<String
 }
 
 fn ended(signal: &Arc<Signal>, id: &str, headers: &HeaderMap) -> Result<Response, Problem> {
-    let maker = maker(signal, headers)?;
+    let maker = maker(signal, headers, true)?;
     let (id, _) = mine(signal, &maker, id)?;
     signal.end(&id);
     signal.record("appointment.end", id, (maker.role, &maker.name));
@@ -234,7 +241,7 @@ pub(super) async fn list(State(signal): State<Arc<Signal>>, RawQuery(query): Raw
 }
 
 fn listed(signal: &Signal, clinic: &str, headers: &HeaderMap) -> Result<Response, Problem> {
-    let maker = maker(signal, headers)?;
+    let maker = maker(signal, headers, false)?;
     let clinic: ClinicId = clinic.parse().map_err(|_| Problem::CLINIC)?;
     maker.may(&clinic)?;
     let now = signal.now().unix;

@@ -4,6 +4,7 @@ mod answer;
 mod appointments;
 mod guard;
 mod socket;
+mod staff;
 mod visit;
 
 use std::sync::Arc;
@@ -31,6 +32,10 @@ pub fn router(signal: Arc<Signal>) -> Router {
         .route("/v1/appointments/{id}", delete(appointments::end))
         .route("/v1/appointments/{id}/people", post(appointments::add))
         .route("/v1/appointments/{id}/people/{person}/release", post(appointments::release))
+        .route("/v1/staff/signin", post(staff::sign_in))
+        .route("/v1/staff/signout", post(staff::sign_out))
+        .route("/v1/staff/me", get(staff::me))
+        .route("/v1/staff/ticket", post(staff::ticket))
         .route("/v1/signal", get(socket::upgrade))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(signal)

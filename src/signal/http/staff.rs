@@ -1,0 +1,177 @@
+//! Signing in and out, and the way of staff to a waiting list.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::answer::{self, Problem};
+use super::guard::{self, Chance};
+use super::visit::finish;
+use crate::signal::hall::{ClinicId, Pass, Settings};
+use crate::signal::role::{Action, Role};
+use crate::signal::roster::{Account, NotSignedIn};
+use crate::signal::service::Signal;
+
+/// The name of the cookie: browsers take it over TLS only, for this host and all of its paths.
+const NAME: &str = "__Host-hilum";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignIn {
+    name: String,
+    password: String,
+    code: Option<String>,
+}
+
+#[derive(Serialize)]
+struct SignedIn {
+    staff: Staff,
+}
+
+#[derive(Serialize)]
+struct Staff {
+    name: String,
+    role: Role,
+    clinics: Vec<Named>,
+}
+
+#[derive(Serialize)]
+struct Named {
+    id: String,
+    name: String,
+}
+
+impl Staff {
+    fn of(account: &Account, settings: &Settings) -> Self {
+        // A clinic that the configuration no longer has is none to go to.
+        let named = |id: &ClinicId| {
+            let name = settings.clinics.get(id)?.name.clone();
+            Some(Named { id: id.as_str().to_owned(), name })
+        };
+        let clinics = account.clinics.iter().filter_map(named).collect();
+        Self { name: account.name.clone(), role: account.role, clinics }
+    }
+}
+
+/// The secret of the session that a request shows.
+pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == NAME).map(|(_, value)| value)
+}
+
+/// Whoever is signed in.
+pub(super) fn account(signal: &Signal, headers: &HeaderMap) -> Result<Account, Problem> {
+    let shown = cookie(headers).ok_or(Problem::SIGN_IN)?;
+    let now = signal.now().unix;
+    signal.roster().session(shown, now).cloned().ok_or(Problem::SIGN_IN)
+}
+
+/// `POST /v1/staff/signin`.
+pub(super) async fn sign_in(State(signal): State<Arc<Signal>>, request: Request) -> Response {
+    let signed_in = signed_in(&signal, request).await;
+    finish(&signal, "signin", signed_in)
+}
+
+async fn signed_in(signal: &Arc<Signal>, request: Request) -> Result<Response, Problem> {
+    guard::same_origin(signal, request.headers())?;
+    let client = guard::client(request.extensions());
+    if !signal.may_guess(client) {
+        return Err(Problem::TOO_MANY);
+    }
+    let SignIn { name, password, code } = guard::body(request).await?;
+    let password = Zeroizing::new(password);
+    let problem = |why: NotSignedIn| match why {
+        NotSignedIn::Wrong => Problem::WRONG,
+        NotSignedIn::CodeNeeded => Problem::CODE_NEEDED,
+        NotSignedIn::Locked(until) => Problem::locked(until.as_secs()),
+    };
+    let now = signal.now().unix;
+    let kept = signal.roster().begin(&name, now).map_err(problem)?;
+    // Each trial takes 19 MiB and a processor: a few at a time, whoever asks.
+    let place = signal.trials.acquire().await.map_err(|_| Problem::UNAVAILABLE)?;
+    let right = guard::blocking(move || kept.fits(&password)).await?;
+    drop(place);
+    let mut chance = Chance { failed: false };
+    let random = chance.draw();
+    if chance.failed {
+        return Err(Problem::UNAVAILABLE);
+    }
+    let finished = signal.roster().finish(&name, (right, code.as_deref()), now, random);
+    let secret = finished.map_err(|why| {
+        if why == NotSignedIn::Wrong {
+            signal.guessed(client);
+            signal.staff_deed("staff.signin.failed", "none");
+        }
+        problem(why)
+    })?;
+    signal.staff_deed("staff.signin", &name);
+    let writer = Arc::clone(signal);
+    guard::blocking(move || writer.write_roster()).await?;
+    let settings = signal.settings();
+    let staff = signal.roster().session(&secret, now).map(|account| Staff::of(account, &settings));
+    let staff = staff.ok_or(Problem::WRONG)?;
+    let mut response = answer::json(StatusCode::OK, &SignedIn { staff });
+    let cookie = format!("{NAME}={}; Path=/; Secure; HttpOnly; SameSite=Strict", secret.as_str());
+    let mut cookie = HeaderValue::from_str(&cookie).map_err(|_| Problem::UNAVAILABLE)?;
+    cookie.set_sensitive(true);
+    response.headers_mut().insert(SET_COOKIE, cookie);
+    Ok(response)
+}
+
+/// `POST /v1/staff/signout`.
+pub(super) async fn sign_out(State(signal): State<Arc<Signal>>, headers: HeaderMap) -> Response {
+    let signed_out = guard::same_origin(&signal, &headers).map(|()| {
+        if let Some(shown) = cookie(&headers) {
+            signal.roster().sign_out(shown);
+        }
+        let mut response = answer::done();
+        let gone = HeaderValue::from_static("__Host-hilum=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0");
+        response.headers_mut().insert(SET_COOKIE, gone);
+        response
+    });
+    finish(&signal, "signout", signed_out)
+}
+
+/// `GET /v1/staff/me`.
+pub(super) async fn me(State(signal): State<Arc<Signal>>, headers: HeaderMap) -> Response {
+    let settings = signal.settings();
+    let me = account(&signal, &headers)
+        .map(|account| answer::json(StatusCode::OK, &SignedIn { staff: Staff::of(&account, &settings) }));
+    finish(&signal, "me", me)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ticket {
+    clinic: String,
+}
+
+#[derive(Serialize)]
+struct Ticketed {
+    ticket: String,
+}
+
+/// `POST /v1/staff/ticket`: for the waiting list of a clinic.
+pub(super) async fn ticket(State(signal): State<Arc<Signal>>, request: Request) -> Response {
+    let ticketed = ticketed(&signal, request).await;
+    finish(&signal, "ticket", ticketed)
+}
+
+async fn ticketed(signal: &Signal, request: Request) -> Result<Response, Problem> {
+    guard::same_origin(signal, request.headers())?;
+    let account = account(signal, request.headers())?;
+    let Ticket { clinic } = guard::body(request).await?;
+    let clinic: ClinicId = clinic.parse().map_err(|_| Problem::CLINIC)?;
+    if !account.role.may(Action::Receive) || !account.clinics.contains(&clinic) {
+        return Err(Problem::NOT_ALLOWED);
+    }
+    let pass = Pass::Staff { name: account.name, role: account.role, clinic };
+    let ticket = signal.ticket(pass).ok_or(Problem::UNAVAILABLE)?;
+    Ok(answer::json(StatusCode::OK, &Ticketed { ticket }))
+}

@@ -1,0 +1,423 @@
+//! The roster: accounts of staff, who is signed in, and who has failed too often. Without clock, chance or disk of its own.
+//!
+//! A password is kept as Argon2id makes it; the second factor is a time-based code (RFC 6238), each good once. Nobody
+//! learns from an answer whether a name exists.
+
+use std::collections::{BTreeMap, HashMap};
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
+use totp_rs::TOTP;
+use zeroize::Zeroizing;
+
+use super::hall::ClinicId;
+use super::role::Role;
+use super::secret::{SecretHash, secret};
+use crate::time::UnixTime;
+
+/// Accounts at once.
+pub const MOST_ACCOUNTS: usize = 10_000;
+/// Characters of a name: letters, digits, `.`, `-`, `_` and `@`.
+pub const LONGEST_NAME: usize = 48;
+/// Failures in a row after which a name is locked.
+pub const FAILURES: u8 = 5;
+/// Seconds for which it is.
+pub const LOCKED: u64 = 900;
+/// Seconds without a request after which somebody is signed out.
+pub const IDLE: u64 = 2 * 3600;
+/// Seconds after which somebody is signed out whatever they do: a working day.
+pub const SESSION: u64 = 12 * 3600;
+/// Sessions at once.
+const MOST_SESSIONS: usize = 20_000;
+/// Names without an account whose failures are remembered: with one budget for each source it takes hours to fill.
+const MOST_STRANGERS: usize = 4096;
+/// Seconds of one code, and codes of so many steps to either side are taken, for clocks that are apart.
+const STEP: u64 = 30;
+const SKEW: u64 = 1;
+/// Argon2id: 19 MiB, twice, one lane, as OWASP asks at least.
+const MEMORY: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+
+/// A password as it is kept.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordHash {
+    salt: [u8; 16],
+    hash: [u8; 32],
+    memory: u32,
+    passes: u32,
+}
+
+impl core::fmt::Debug for PasswordHash {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.write_str("PasswordHash(redacted)")
+    }
+}
+
+impl PasswordHash {
+    fn of(password: &str, salt: [u8; 16]) -> Option<Self> {
+        let hash = stretch(password, &salt, (MEMORY, PASSES))?;
+        Some(Self { salt, hash, memory: MEMORY, passes: PASSES })
+    }
+
+    /// One that nothing fits, and that takes as long to try.
+    fn of_nobody() -> Self {
+        Self { salt: [0; 16], hash: [0; 32], memory: MEMORY, passes: PASSES }
+    }
+
+    /// Whether a password is this one. It takes some tens of milliseconds and 19 MiB.
+    #[must_use]
+    pub fn fits(&self, password: &str) -> bool {
+        let found = stretch(password, &self.salt, (self.memory, self.passes));
+        found.is_some_and(|found| found.ct_eq(&self.hash).into())
+    }
+}
+
+fn stretch(password: &str, salt: &[u8; 16], (memory, passes): (u32, u32)) -> Option<[u8; 32]> {
+    let params = Params::new(memory, passes, 1, Some(32)).ok()?;
+    let mut hash = [0; 32];
+    let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    argon.hash_password_into(password.as_bytes(), salt, &mut hash).ok()?;
+    Some(hash)
+}
+
+/// One of the staff.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// What they sign in with, and what the audit log calls them.
+    pub name: String,
+    /// Operator, admin or clinician.
+    pub role: Role,
+    /// Whose patients they receive; an operator has none.
+    pub clinics: Vec<ClinicId>,
+    /// When the account was made.
+    pub created: UnixTime,
+    /// Who gave it this role.
+    pub granted_by: String,
+    /// When they last signed in.
+    pub used: Option<UnixTime>,
+    password: PasswordHash,
+    factor: Vec<u8>,
+    /// The step of the last code: each is good once.
+    step: u64,
+    failures: u8,
+    locked: Option<UnixTime>,
+}
+
+/// What a new account is given, shown once.
+#[derive(Debug)]
+pub struct Issued {
+    /// The password.
+    pub password: Zeroizing<String>,
+    /// The secret of the second factor, in base32, as authenticators take it.
+    pub factor: Zeroizing<String>,
+}
+
+struct Session {
+    name: String,
+    began: UnixTime,
+    seen: UnixTime,
+}
+
+/// Why somebody is not signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotSignedIn {
+    /// The name, the password or the code is wrong.
+    Wrong,
+    /// The password is right, and the code is missing.
+    CodeNeeded,
+    /// There were too many failures.
+    Locked(UnixTime),
+}
+
+/// Why an account is not made or changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotEnrolled {
+    /// The name is out of form.
+    Name,
+    /// There is one of this name.
+    Taken,
+    /// There is none.
+    Unknown,
+    /// No role of staff, or clinics that do not go with it.
+    Role,
+    /// There are too many, or no password could be made.
+    Full,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Roster {
+    accounts: BTreeMap<String, Account>,
+    strangers: HashMap<String, (u8, Option<UnixTime>)>,
+    sessions: HashMap<SecretHash, Session>,
+    changed: Vec<String>,
+}
+
+impl core::fmt::Debug for Roster {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(formatter, "Roster({} accounts)", self.accounts.len())
+    }
+}
+
+impl Roster {
+    /// A roster of what was kept.
+    ///
+    /// # Errors
+    /// An account cannot be read; its number, because names stay out of logs.
+    pub fn read(kept: &[(String, Vec<u8>)]) -> Result<Self, usize> {
+        let mut accounts = BTreeMap::new();
+        for (number, (name, bytes)) in kept.iter().enumerate() {
+            accounts.insert(name.clone(), decode(name, bytes).ok_or(number)?);
+        }
+        Ok(Self { accounts, ..Self::default() })
+    }
+
+    /// What has changed since the last time, as it is to be kept; `None` for what is no more.
+    pub fn changes(&mut self) -> Vec<(String, Option<Vec<u8>>)> {
+        let changed = core::mem::take(&mut self.changed);
+        let entry = |name: String| {
+            let bytes = self.accounts.get(&name).map(encode);
+            (name, bytes)
+        };
+        changed.into_iter().map(entry).collect()
+    }
+
+    /// Makes an account, with a password and a second factor of these random bytes. It takes some tens of milliseconds.
+    ///
+    /// # Errors
+    /// [`NotEnrolled`]: nothing has changed.
+    pub fn add(
+        &mut self,
+        name: &str,
+        (role, clinics): (Role, Vec<ClinicId>),
+        (by, now): (&str, UnixTime),
+        random: &mut dyn FnMut() -> [u8; 16],
+    ) -> Result<Issued, NotEnrolled> {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-_@".contains(&byte);
+        if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(fits) {
+            return Err(NotEnrolled::Name);
+        }
+        if self.accounts.contains_key(name) {
+            return Err(NotEnrolled::Taken);
+        }
+        if self.accounts.len() >= MOST_ACCOUNTS {
+            return Err(NotEnrolled::Full);
+        }
+        suits(role, &clinics)?;
+        let (password, _) = secret(random());
+        let hash = PasswordHash::of(&password, random()).ok_or(NotEnrolled::Full)?;
+        // 160 bits, as RFC 4226 §4 recommends.
+        let factor: Vec<u8> = random().into_iter().chain(random().into_iter().take(4)).collect();
+        let shown = code(&factor).ok_or(NotEnrolled::Full)?.get_secret_base32();
+        let account = Account {
+            name: name.to_owned(),
+            role,
+            clinics,
+            created: now,
+            granted_by: by.to_owned(),
+            used: None,
+            password: hash,
+            factor,
+            step: 0,
+            failures: 0,
+            locked: None,
+        };
+        self.accounts.insert(name.to_owned(), account);
+        self.changed.push(name.to_owned());
+        Ok(Issued { password, factor: Zeroizing::new(shown) })
+    }
+
+    /// Gives an account another role and other clinics; whoever is signed in with it has them at once.
+    ///
+    /// # Errors
+    /// [`NotEnrolled`]: nothing has changed.
+    pub fn role(&mut self, name: &str, role: Role, clinics: Vec<ClinicId>, by: &str) -> Result<(), NotEnrolled> {
+        suits(role, &clinics)?;
+        let account = self.accounts.get_mut(name).ok_or(NotEnrolled::Unknown)?;
+        (account.role, account.clinics, account.granted_by) = (role, clinics, by.to_owned());
+        self.changed.push(name.to_owned());
+        Ok(())
+    }
+
+    /// Removes an account, and signs it out everywhere.
+    ///
+    /// # Errors
+    /// [`NotEnrolled::Unknown`].
+    pub fn remove(&mut self, name: &str) -> Result<(), NotEnrolled> {
+        self.accounts.remove(name).ok_or(NotEnrolled::Unknown)?;
+        self.sessions.retain(|_, session| session.name != name);
+        self.changed.push(name.to_owned());
+        Ok(())
+    }
+
+    /// All accounts, by name.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values()
+    }
+
+    /// The first half of signing in: what the password is to be tried against, away from whoever else waits.
+    ///
+    /// # Errors
+    /// [`NotSignedIn::Locked`].
+    pub fn begin(&self, name: &str, now: UnixTime) -> Result<PasswordHash, NotSignedIn> {
+        let account = self.accounts.get(name);
+        let stranger = || self.strangers.get(name).and_then(|(_, locked)| *locked);
+        let locked = account.map_or_else(stranger, |account| account.locked);
+        match locked.filter(|until| now < *until) {
+            Some(until) => Err(NotSignedIn::Locked(until)),
+            None => Ok(account.map_or_else(PasswordHash::of_nobody, |account| account.password.clone())),
+        }
+    }
+
+    /// The second half: whether the password was right, and the code. The secret of the session.
+    ///
+    /// # Errors
+    /// [`NotSignedIn`].
+    pub fn finish(
+        &mut self,
+        name: &str,
+        (right, shown): (bool, Option<&str>),
+        now: UnixTime,
+        random: [u8; 16],
+    ) -> Result<Zeroizing<String>, NotSignedIn> {
+        let Some(account) = self.accounts.get_mut(name) else {
+            let room = self.strangers.len() < MOST_STRANGERS;
+            if !room {
+                self.strangers.retain(|_, (_, locked)| locked.is_some_and(|until| now < until));
+            }
+            if room || self.strangers.contains_key(name) {
+                let (failures, locked) = self.strangers.entry(name.to_owned()).or_default();
+                fail(failures, locked, now);
+            }
+            return Err(NotSignedIn::Wrong);
+        };
+        if let Some(until) = account.locked.filter(|until| now < *until) {
+            return Err(NotSignedIn::Locked(until));
+        }
+        if right && shown.is_none() {
+            return Err(NotSignedIn::CodeNeeded);
+        }
+        let step = shown.filter(|_| right).and_then(|shown| matching(&account.factor, shown, account.step, now));
+        let Some(step) = step else {
+            fail(&mut account.failures, &mut account.locked, now);
+            return Err(NotSignedIn::Wrong);
+        };
+        (account.step, account.failures, account.locked, account.used) = (step, 0, None, Some(now));
+        self.changed.push(name.to_owned());
+        if self.sessions.len() >= MOST_SESSIONS {
+            self.sessions.retain(|_, session| alive(session, now));
+        }
+        if self.sessions.len() >= MOST_SESSIONS {
+            return Err(NotSignedIn::Wrong);
+        }
+        let (text, hash) = secret(random);
+        self.sessions.insert(hash, Session { name: name.to_owned(), began: now, seen: now });
+        Ok(text)
+    }
+
+    /// Whoever is signed in with this secret.
+    pub fn session(&mut self, shown: &str, now: UnixTime) -> Option<&Account> {
+        let hash = SecretHash::of(shown);
+        let session = self.sessions.get_mut(&hash)?;
+        if !alive(session, now) {
+            self.sessions.remove(&hash);
+            return None;
+        }
+        session.seen = now;
+        self.accounts.get(&session.name)
+    }
+
+    /// Signs out.
+    pub fn sign_out(&mut self, shown: &str) {
+        self.sessions.remove(&SecretHash::of(shown));
+    }
+
+    /// Forgets sessions that are over. To be called now and then.
+    pub fn forget(&mut self, now: UnixTime) {
+        self.sessions.retain(|_, session| alive(session, now));
+        self.strangers.retain(|_, (_, locked)| locked.is_none_or(|until| now < until));
+    }
+}
+
+fn suits(role: Role, clinics: &[ClinicId]) -> Result<(), NotEnrolled> {
+    let suits = match role {
+        Role::Operator => clinics.is_empty(),
+        Role::Admin | Role::Clinician => !clinics.is_empty() && clinics.len() <= 64,
+        Role::Patient | Role::Guest | Role::Captioner => false,
+    };
+    if suits { Ok(()) } else { Err(NotEnrolled::Role) }
+}
+
+fn alive(session: &Session, now: UnixTime) -> bool {
+    now < session.began.plus_secs(SESSION) && now < session.seen.plus_secs(IDLE)
+}
+
+fn fail(failures: &mut u8, locked: &mut Option<UnixTime>, now: UnixTime) {
+    *failures = failures.saturating_add(1);
+    if *failures >= FAILURES {
+        *failures = 0;
+        *locked = Some(now.plus_secs(LOCKED));
+    }
+}
+
+fn code(factor: &[u8]) -> Option<TOTP> {
+    TOTP::new(totp_rs::Algorithm::SHA1, 6, 1, STEP, factor.to_vec()).ok()
+}
+
+/// The step whose code this is, if it is one after the last that was used.
+fn matching(factor: &[u8], shown: &str, last: u64, now: UnixTime) -> Option<u64> {
+    let code = code(factor)?;
+    let step = now.as_secs() / STEP;
+    let fits = |step: &u64| bool::from(code.generate(step.saturating_mul(STEP)).as_bytes().ct_eq(shown.as_bytes()));
+    (step.saturating_sub(SKEW)..=step.saturating_add(SKEW)).filter(|step| *step > last).find(fits)
+}
+
+/// How an account is kept.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    v: u8,
+    role: Role,
+    clinics: Vec<String>,
+    created: u64,
+    granted_by: String,
+    used: Option<u64>,
+    password: PasswordHash,
+    factor: Vec<u8>,
+    step: u64,
+}
+
+fn encode(account: &Account) -> Vec<u8> {
+    let kept = Kept {
+        v: 1,
+        role: account.role,
+        clinics: account.clinics.iter().map(|clinic| clinic.as_str().to_owned()).collect(),
+        created: account.created.as_secs(),
+        granted_by: account.granted_by.clone(),
+        used: account.used.map(UnixTime::as_secs),
+        password: account.password.clone(),
+        factor: account.factor.clone(),
+        step: account.step,
+    };
+    // Nothing here has a form that JSON lacks.
+    serde_json::to_vec(&kept).unwrap_or_default()
+}
+
+fn decode(name: &str, bytes: &[u8]) -> Option<Account> {
+    let kept: Kept = serde_json::from_slice(bytes).ok().filter(|kept: &Kept| kept.v == 1)?;
+    Some(Account {
+        name: name.to_owned(),
+        role: kept.role,
+        clinics: kept.clinics.iter().map(|clinic| clinic.parse().ok()).collect::<Option<_>>()?,
+        created: UnixTime::from_secs(kept.created),
+        granted_by: kept.granted_by,
+        used: kept.used.map(UnixTime::from_secs),
+        password: kept.password,
+        factor: kept.factor,
+        step: kept.step,
+        failures: 0,
+        locked: None,
+    })
+}
