@@ -1,0 +1,1 @@
+import{a}from"./chunk-JPNBYL37.js";export{a as en};
