@@ -1,0 +1,124 @@
+"""The relay in the machine: installed by the commands of docs/operating.md, configured for calls on loopback."""
+
+import pathlib
+import re
+import shutil
+import subprocess
+
+from machine import Machine
+
+# Where the machine sees the tree that the documents install from.
+TREE = "/src"
+SERVER, PEERS, ADMIN = "127.0.0.1:3478", "127.0.0.2", "127.0.0.1:9478"
+CONFIGURATION = "/etc/hilum/hilum.toml"
+# As benches/compare/issuer.rs mints.
+CLUSTER = "bench"
+# What the documents say, but for what a new Debian does not have: everything here is root's, and the program is built.
+NOT_HERE = ("cargo build ",)
+
+
+def tree(root: pathlib.Path, folder: pathlib.Path, binary: pathlib.Path) -> pathlib.Path:
+    """What the documents install from, and nothing else of the project."""
+    made = folder / "tree"
+    (made / "target/release").mkdir(parents=True)
+    for name in ("systemd", "config"):
+        shutil.copytree(root / name, made / name)
+    shutil.copy2(binary, made / "target/release/hilum")
+    return made
+
+
+def commands(text: str, heading: str) -> list[str]:
+    """The commands that a document shows under a heading."""
+    part = text.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    blocks = re.findall(r"^```console\n(.*?)^```", part, re.MULTILINE | re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    return [line[2:].replace("sudo ", "") for line in lines if line.startswith("$ ")]
+
+
+class Relay:
+    """hilum.service of a machine."""
+
+    def __init__(self, machine: Machine, root: pathlib.Path, folder: pathlib.Path):
+        self.machine, self.folder = machine, folder
+        self.documents = (root / "docs/operating.md").read_text()
+
+    def install(self) -> str:
+        said = commands(self.documents, "Install")
+        here = [command for command in said if not command.startswith(NOT_HERE)]
+        if len(here) < 5:
+            raise AssertionError(f"the documents do not say how to install: {said}")
+        for command in here:
+            self.machine.run(f"cd {TREE} && {command}")
+        shutil.copy(self.folder / "keyring.toml", self.machine.path("/etc/hilum/keyring.toml"))
+        self.machine.run("chgrp hilum /etc/hilum/keyring.toml && chmod 640 /etc/hilum/keyring.toml")
+        self.configure(
+            f"""
+[server]
+shards = 2
+
+[listen]
+udp = ["{SERVER}"]
+tcp = ["{SERVER}"]
+
+[relay]
+addresses = ["127.0.0.1"]
+
+[tokens]
+keyring = "keyring.toml"
+cluster = "{CLUSTER}"
+outside = true
+
+[peers]
+allow = ["{PEERS}"]
+
+[limits]
+allocations_per_user = 4
+
+[operator]
+socket = "/run/hilum/operator.sock"
+
+[admin]
+listen = "{ADMIN}"
+
+[audit]
+directory = "/var/lib/hilum/audit"
+
+[log]
+level = "info"
+"""
+        )
+        self.machine.run("systemctl daemon-reload")
+        return f"{len(here)} commands"
+
+    def configure(self, text: str) -> None:
+        # In place: owner and mode stay as they were installed.
+        self.machine.path(CONFIGURATION).write_text(text)
+
+    def configuration(self) -> str:
+        return self.machine.path(CONFIGURATION).read_text()
+
+    def state(self) -> str:
+        return self.machine.show("hilum", "ActiveState")
+
+    def pid(self) -> int:
+        pid = int(self.machine.show("hilum", "MainPID"))
+        # Zero means, to kill, whoever asks.
+        if pid == 0:
+            raise AssertionError("the relay does not run")
+        return pid
+
+    def restarts(self) -> int:
+        """How often systemd has started it anew by itself."""
+        return int(self.machine.show("hilum", "NRestarts"))
+
+    def journal(self) -> str:
+        return self.machine.journal("hilum")
+
+    def metric(self, name: str) -> int:
+        """The sum over all lines of a metric."""
+        command = self.machine.at_its_network("curl", "--silent", "--show-error", "--max-time", "5", f"http://{ADMIN}/metrics")
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+        lines = [line for line in done.stdout.splitlines() if re.match(rf"{name}[{{ ]", line)]
+        if not lines:
+            raise AssertionError(f"there is no metric {name}: {done.stderr}")
+        return int(sum(float(line.rsplit(" ", 1)[1]) for line in lines))
