@@ -36,7 +36,7 @@ impl Sim {
             }
             (Inside::Lost | Inside::OtherShard { perhaps: true }, Verdict::Discard(reason)) => {
                 self.tell(format!("  {reason:?}"));
-                self.counted[shard].discards[reason as usize] += 1;
+                *self.counted[shard].discards.entry(reason).or_default() += 1;
             }
             (way, verdict) => panic!("{way:?}, and not {verdict:?}"),
         }
@@ -80,7 +80,7 @@ impl Sim {
             }
             (Expected::Nothing | Expected::ToClient { perhaps: true, .. }, Verdict::Discard(reason)) => {
                 self.tell(format!("  {reason:?}"));
-                self.counted[shard].discards[reason as usize] += 1;
+                *self.counted[shard].discards.entry(reason).or_default() += 1;
                 // It was heard, and its sender turned out to be gone.
                 if [Discard::PeerForbidden, Discard::OtherCall].contains(&reason) {
                     let transport = receiver.expect("a receiver");
@@ -118,7 +118,7 @@ impl Sim {
             }
             (Expected::Nothing | Expected::ToClient { perhaps: true, .. }, Verdict::Discard(reason)) => {
                 self.tell(format!("  {reason:?}"));
-                self.counted[shard].discards[reason as usize] += 1;
+                *self.counted[shard].discards.entry(reason).or_default() += 1;
                 // It was heard, and bears the address of somebody who sends nothing through a socket.
                 if [Discard::PeerForbidden, Discard::OtherCall].contains(&reason) {
                     let transport = receiver.expect("a receiver");
