@@ -4,7 +4,7 @@
 
 #[allow(dead_code, reason = "the target needs a part of it")]
 #[path = "../scenarios/issuer.rs"]
-mod issuer;
+pub mod issuer;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -3,30 +3,33 @@
 //! another relay takes all of that in.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 
 use hilum::addr::{FiveTuple, PeerAddr, RelayedAddr};
-use hilum::auth::Authenticator;
+use hilum::auth::{Authenticator, CallTokens, Credentials, NonceKey};
 use hilum::policy::{PeerRules, Policy, Quota, RateLimit, seal};
-use hilum::time::{Lifetime, Moment, Now};
+use hilum::time::{Lifetime, Moment, Now, UnixTime};
 use hilum::turn::{
     Common, EndCause, Event, NotRestored, Origin, Port, PortKey, RecordKey, Relay, Restored, Settings, Slot,
 };
 use hilum::wire::{ChannelNumber, write_channel_header};
-use world::{RELAY_V4, RELAY_V6, START};
 
-#[allow(dead_code, unused_imports, clippy::wrong_self_convention, reason = "the target needs a part of it")]
-#[path = "../scenarios/world.rs"]
-mod world;
+use super::relay::world::{RELAY_V4, RELAY_V6};
+use super::relay_calls::issuer::rules;
 
 const QUOTA: Quota = Quota { total: 8, per_subject: 8 };
 /// Records of one input that are read.
 const MOST: usize = 24;
 
+const START: UnixTime = UnixTime::from_secs(1_700_000_000);
+
 /// Made once: it costs more than most inputs.
-static AUTHENTICATOR: LazyLock<Arc<Authenticator>> =
-    LazyLock::new(|| Arc::new(world::authenticator(Lifetime::from_secs(600))));
+static AUTHENTICATOR: LazyLock<Arc<Authenticator>> = LazyLock::new(|| {
+    let nobody = Credentials::new(Vec::new(), Vec::new()).expect("nobody has to be sound");
+    let authenticator = Authenticator::new("hilum", nobody, NonceKey::new([7; 32]), Lifetime::from_secs(600));
+    Arc::new(authenticator.with_tokens(Some(Arc::new(CallTokens::new(rules()).reaching_outside(true)))))
+});
 
 /// A relay, and the sockets that it was given.
 struct Restarted {
@@ -39,7 +42,7 @@ struct Restarted {
 
 impl Restarted {
     fn new() -> Self {
-        let own = [RELAY_V4, RELAY_V6].map(|text| text.parse::<IpAddr>().expect("an address"));
+        let own = [RELAY_V4, RELAY_V6];
         let allow = ["203.0.113.0/24", "2001:db8::/32"].map(|text| text.parse().expect("a network"));
         let policy = Policy {
             peers: PeerRules::new(allow.to_vec(), Vec::new(), 1024, own.to_vec()),

@@ -129,7 +129,8 @@ fn stream_clients_reconnect() {
     world.allocate(&client);
     let mut fresh = World::default();
     for record in world.records().values() {
-        let _ = fresh.relay.restore(record, fresh.now, |_| panic!("nobody asks for its port"));
+        let restored = fresh.relay.restore(record, fresh.now, |_| panic!("nobody asks for its port"));
+        assert!(matches!(restored, Ok(Restored::Seal) | Err(NotRestored::Stream)), "{restored:?}");
     }
     let restorations = world.restart();
     assert_eq!(outcome(&restorations, &mut world), (vec![NotRestored::Stream], vec![EndCause::Disconnected]));
@@ -176,7 +177,8 @@ fn without_its_port_an_allocation_ends_and_another_port_is_given_back() {
     let other = hilum::addr::RelayedAddr::new("198.51.100.1:7".parse().unwrap());
     let mut fresh = World::default();
     for record in records.values() {
-        let _ = fresh.relay.restore(record, fresh.now, |_| Some(Port::new(PortKey(9999), other)));
+        let restored = fresh.relay.restore(record, fresh.now, |_| Some(Port::new(PortKey(9999), other)));
+        assert!(matches!(restored, Ok(Restored::Seal) | Err(NotRestored::Port)), "{restored:?}");
     }
     assert_eq!(fresh.relay.take_closed().map(|port| port.relayed()), Some(other));
     assert_eq!((fresh.relay.allocations(), fresh.common.ledger().live()), (0, 0));
@@ -289,7 +291,8 @@ fn every_change_is_handed_out_and_nothing_else() {
     let noise = |world: &mut World| {
         assert!(matches!(world.from_client(&client, b"\xffnoise"), Outcome::Discarded(_)));
     };
-    let acts: [(usize, &dyn Fn(&mut World)); 9] = [
+    type Act<'a> = &'a dyn Fn(&mut World);
+    let acts: [(usize, Act<'_>); 9] = [
         (1, &|world| assert!(world.allocate(&client).is_ipv4())),
         (1, &|world| assert!(world.allocate(&party).is_ipv4())),
         (1, &|world| world.permit(&client, &[PEER])),

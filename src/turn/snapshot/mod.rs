@@ -135,15 +135,19 @@ impl Relay {
             RecordKey::Reservation(place) => RecordKey::Reservation(place.saturating_add(1)),
             RecordKey::Allocation(place) => RecordKey::Allocation(place.saturating_add(1)),
         };
-        Some(match next {
-            RecordKey::Conversation(place) if shares && place < conversations() => next,
+        let is_there = match next {
+            RecordKey::Seal => false,
+            RecordKey::Conversation(place) => shares && place < conversations(),
+            RecordKey::Reservation(place) => shares && place < reserved(),
+            RecordKey::Allocation(place) => place < self.table.places(),
+        };
+        let first_of_next_kind = match next {
             RecordKey::Seal | RecordKey::Conversation(_) if shares && reserved() > 0 => RecordKey::Reservation(0),
-            RecordKey::Reservation(place) if shares && place < reserved() => next,
-            RecordKey::Allocation(place) if place < self.table.places() => next,
-            RecordKey::Allocation(_) => return None,
-            _ if self.table.places() > 0 => RecordKey::Allocation(0),
-            _ => return None,
-        })
+            RecordKey::Seal | RecordKey::Conversation(_) | RecordKey::Reservation(_) => RecordKey::Allocation(0),
+            RecordKey::Allocation(_) => return is_there.then_some(next),
+        };
+        let any = first_of_next_kind != RecordKey::Allocation(0) || self.table.places() > 0;
+        if is_there { Some(next) } else { any.then_some(first_of_next_kind) }
     }
 
     /// Writes the record of a key; false when there is nothing.

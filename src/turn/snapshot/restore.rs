@@ -16,6 +16,11 @@ use super::allocation::{Credential, Kept, KeptRelayed};
 use super::held::HeldAs;
 use super::{NotRestored, RECORD_VERSION, RecordKey, Restored};
 
+/// A relayed address that has been taken again, and which use of it this is.
+type Taken = (Relayed, u32);
+/// Why an allocation does not go on, and what has ended it.
+type Over = (NotRestored, EndCause);
+
 impl Relay {
     /// Takes in a record of another process, by the rules of this one: what they do not allow any more is left out, as
     /// [`Relay::reload`] does it. To be called before the first datagram is judged, with records in the order of their
@@ -107,12 +112,7 @@ impl Relay {
     }
 
     /// Lets an allocation go on here, or says why not and what has ended it.
-    fn go_on(
-        &mut self,
-        kept: Kept,
-        now: Now,
-        port: &mut impl FnMut(RelayedAddr) -> Option<Port>,
-    ) -> Result<(), (NotRestored, EndCause)> {
+    fn go_on(&mut self, kept: Kept, now: Now, port: &mut impl FnMut(RelayedAddr) -> Option<Port>) -> Result<(), Over> {
         if kept.client.link.transport().is_stream() {
             return Err((NotRestored::Stream, EndCause::Disconnected));
         }
@@ -135,7 +135,7 @@ impl Relay {
         kept: [Option<KeptRelayed>; 2],
         now: Moment,
         port: &mut impl FnMut(RelayedAddr) -> Option<Port>,
-    ) -> Result<[Option<(Relayed, u32)>; 2], (NotRestored, EndCause)> {
+    ) -> Result<[Option<Taken>; 2], Over> {
         let mut why = (NotRestored::Malformed, EndCause::Stopped);
         let taken = kept.map(|kept| {
             let KeptRelayed { held, expires, cause, serial } = kept?;
@@ -157,10 +157,10 @@ impl Relay {
     fn settle(
         &mut self,
         kept: Kept,
-        [v4, v6]: [Option<(Relayed, u32)>; 2],
+        [v4, v6]: [Option<Taken>; 2],
         reservation: Reservation,
         now: Now,
-    ) -> Result<(), (NotRestored, EndCause)> {
+    ) -> Result<(), Over> {
         let Kept { client, credential, transaction, mut answer, begun, permissions, channels, .. } = kept;
         let Credential { subject, party, until, destinations, call } = credential;
         let rate = Rate::new(self.settings.rate_limit(call.as_ref()), reservation.account());
