@@ -50,9 +50,13 @@ pub mod config;
 #[cfg(feature = "server")]
 pub mod explain;
 #[cfg(feature = "server")]
+pub mod journal;
+#[cfg(feature = "server")]
 pub mod listen;
 #[cfg(feature = "server")]
 pub mod log;
+#[cfg(feature = "server")]
+pub mod manager;
 #[cfg(feature = "server")]
 pub mod mint;
 #[cfg(feature = "server")]

@@ -1,4 +1,4 @@
-//! Two clocks that never mix: [`Moment`] counts up from the start of the process and never steps, [`UnixTime`] is what
+//! Two clocks that never mix: [`Moment`] counts up from the start of the system and never steps, [`UnixTime`] is what
 //! the wall shows and may step. Allocations live by the first, credentials by the second; only [`Now`] holds both.
 //!
 //! Nothing here asks a system for the time: a [`Now`] always comes in from outside.
@@ -8,7 +8,7 @@ pub mod date;
 use core::ops::{Add, Sub};
 use core::time::Duration;
 
-/// A point on the monotonic clock, in nanoseconds since an arbitrary origin (the start of the process).
+/// A point on the monotonic clock, in nanoseconds since an arbitrary origin (the start of the system).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Moment(u64);
 

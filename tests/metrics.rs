@@ -16,7 +16,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hilum::addr::Transport;
-use hilum::admin::{self, CertificateReading, DoorReading, Health, KeyReading, Metrics, ShardReading, Source};
+use hilum::admin::{
+    self, CertificateReading, DoorReading, Health, KeyReading, Metrics, ShardReading, Source, SuccessionReading,
+};
 use hilum::audit::{Alarm, AuditState, Digest};
 use hilum::auth::token::{Algorithm, PasswordKey};
 use hilum::auth::{Key, Keyring, PublicKey, Validity};
@@ -72,6 +74,11 @@ impl Source for View {
 
     fn connections_refused(&self) -> u64 {
         3
+    }
+
+    fn succession(&self) -> Option<SuccessionReading> {
+        let lost = vec![("stream", 2), ("port", 0)];
+        Some(SuccessionReading { start: "resumed", resumed: 5, lost, journal_failing: false, journal_bytes: 700 })
     }
 
     fn handshakes_failed(&self) -> u64 {

@@ -10,6 +10,7 @@ use prometheus::{
 
 use super::keys::KeyReading;
 use super::names::{self, Name};
+use super::succession::SuccessionReading;
 use crate::addr::Transport;
 use crate::audit::AuditState;
 use crate::auth::token::TokenRefusal;
@@ -73,6 +74,8 @@ pub trait Source: Send + Sync {
     fn seal_mode(&self) -> Mode;
     /// How the audit log does; `None` without one.
     fn audit(&self) -> Option<AuditState>;
+    /// How this process began, and how its journal does; `None` without one.
+    fn succession(&self) -> Option<SuccessionReading>;
     /// Entries in the memory of conversations.
     fn conversations(&self) -> u64;
     /// The keys of call tokens.
@@ -228,6 +231,11 @@ impl Readings {
         names::AUDIT_LOST,
         names::AUDIT_SYSLOG_CONNECTED,
         names::AUDIT_SYSLOG_LOST,
+        names::START,
+        names::RESTORED,
+        names::NOT_RESTORED,
+        names::JOURNAL_FAILING,
+        names::JOURNAL_BYTES,
     ];
 
     fn new(source: Arc<dyn Source>) -> Result<Self, prometheus::Error> {
@@ -302,6 +310,9 @@ impl Readings {
         if let Some(state) = self.source.audit() {
             page.audit(&state)?;
         }
+        if let Some(succession) = self.source.succession() {
+            succession.write(&mut page)?;
+        }
         Ok(page.families)
     }
 
@@ -351,7 +362,7 @@ impl Readings {
 
 /// Metric families in the making.
 #[derive(Default)]
-struct Page {
+pub(super) struct Page {
     families: Vec<MetricFamily>,
 }
 
@@ -380,7 +391,7 @@ impl Page {
         Ok(())
     }
 
-    fn gauges(
+    pub(super) fn gauges(
         &mut self,
         name: Name,
         values: impl IntoIterator<Item = (Vec<String>, u64)>,

@@ -6,8 +6,10 @@ mod http;
 mod keys;
 mod metrics;
 mod names;
+mod succession;
 
 pub use health::Health;
 pub use http::{bind, serve};
 pub use keys::KeyReading;
 pub use metrics::{CertificateReading, DoorReading, Metrics, ShardReading, Source};
+pub use succession::SuccessionReading;

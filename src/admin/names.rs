@@ -58,6 +58,11 @@ names! {
     ACME_ORDERS = "hilum_acme_orders_total", ["result"], "Orders of certificates from an authority with ACME, by result.";
     CONFIG_RELOADS = "hilum_config_reloads_total", ["result"], "Reloads of the configuration, by result.";
     START_TIME = "hilum_start_time_seconds", [], "When the relay started, in Unix time.";
+    START = "hilum_start", ["how"], "1 with how this process began: resumed, or why it was a clean start.";
+    RESTORED = "hilum_restored_allocations", [], "Allocations that went on from the process before at the start.";
+    NOT_RESTORED = "hilum_not_restored", ["reason"], "Records of the process before that did not go on at the start, by reason.";
+    JOURNAL_FAILING = "hilum_journal_failing", [], "1 while the journal of what runs cannot be written.";
+    JOURNAL_BYTES = "hilum_journal_bytes", [], "Bytes of the journal of what runs.";
     BUILD_INFO = "hilum_build_info", ["version"], "Always 1; the label tells the version.";
     AUDIT_ALARM = "hilum_audit_alarm", [], "1 while nothing can be recorded in the audit log.";
     AUDIT_RECORDS = "hilum_audit_records_total", [], "The number of the audit log's last record.";

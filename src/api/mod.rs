@@ -69,7 +69,7 @@ pub fn open(
     let mut file = None;
     if let Some(socket) = socket {
         let (listener, kept) = socket.listener()?;
-        file = Some(kept);
+        file = kept;
         let serving = axum::serve(UnixDoor::new(listener), service());
         tasks.spawn(async move { serving.await });
     }

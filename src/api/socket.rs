@@ -21,7 +21,8 @@ const BACKLOG: i32 = 64;
 #[derive(Debug)]
 pub struct OperatorSocket {
     listener: std::os::unix::net::UnixListener,
-    file: File,
+    /// `None`: it is somebody else's, who removes it.
+    file: Option<File>,
 }
 
 /// The file of a socket, which is removed when it is dropped, if it is still the same.
@@ -89,6 +90,12 @@ impl core::error::Error for SocketFault {
 }
 
 impl OperatorSocket {
+    /// One that somebody else has bound: a socket unit, which says who may use it (`SocketMode=`) and removes the file.
+    #[must_use]
+    pub fn given(listener: std::os::unix::net::UnixListener) -> Self {
+        Self { listener, file: None }
+    }
+
     /// Binds. The file that a dead process left behind is replaced.
     ///
     /// # Errors
@@ -106,10 +113,10 @@ impl OperatorSocket {
         let file = File { path: path.to_owned(), identity: (about.dev(), about.ino()) };
         socket.listen(BACKLOG).map_err(fault)?;
         socket.set_nonblocking(true).map_err(fault)?;
-        Ok(Self { listener: std::os::fd::OwnedFd::from(socket).into(), file })
+        Ok(Self { listener: std::os::fd::OwnedFd::from(socket).into(), file: Some(file) })
     }
 
-    pub(super) fn listener(self) -> io::Result<(UnixListener, File)> {
+    pub(super) fn listener(self) -> io::Result<(UnixListener, Option<File>)> {
         Ok((UnixListener::from_std(self.listener)?, self.file))
     }
 }

@@ -3,6 +3,7 @@
 //! A call begins with its first allocation here and is over when none has been live for [`HOLD`]: a browser that makes
 //! new ones before that, after an ICE restart, goes on with the same call, as it does under the same seal.
 
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -152,6 +153,9 @@ impl Recorder {
     /// One that has heard nothing yet. The node has started, and that is on record.
     pub(super) fn new(record: Arc<Record>, view: &Arc<View>, config: &Config, tls: Option<&Tls>) -> Self {
         record.started(config, tls);
+        if let Some(how) = view.legacy.reading(&view.resumed).filter(|how| how.is_of_note()) {
+            record.resumed(&how);
+        }
         let now = record.now();
         Self {
             record,
@@ -307,6 +311,10 @@ impl Recorder {
     /// The shards have stopped: what is left is recorded.
     pub(super) fn finish(mut self, now: Now) {
         self.every_minute(now);
+        if self.view.leaving.load(Ordering::Acquire) {
+            // Their end is the next process's to record.
+            return;
+        }
         let heard: Vec<FiveTuple> = self.allocations.keys().copied().collect();
         for client in heard {
             // The shards end all of theirs; of this one that was lost.

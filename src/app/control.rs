@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::succession::RevocationPen;
 use crate::auth::{InvalidRevocation, Revocation, Revocations, Revoked};
 use crate::clock::SystemClock;
 use crate::plane::{Mail, ShardHandle};
@@ -58,6 +59,8 @@ pub struct Control {
     clock: SystemClock,
     /// Held while something is revoked: what was checked still holds when it is written.
     store: Mutex<Option<Store>>,
+    /// Where revocations go that no store keeps.
+    pen: Option<RevocationPen>,
     /// One survey at a time: shards have few places for letters.
     surveying: Mutex<()>,
     /// Whether the relay is ending. Held while shards are told to drain, so that the last word is the one that holds.
@@ -76,9 +79,16 @@ impl Control {
             revocations,
             clock,
             store: Mutex::new(store),
+            pen: None,
             surveying: Mutex::default(),
             ending: Mutex::default(),
         }
+    }
+
+    /// The same, where the journal keeps what no store does.
+    pub(super) fn with_pen(mut self, pen: Option<RevocationPen>) -> Self {
+        self.pen = pen;
+        self
     }
 
     /// Revokes: first on disk, then for new requests, then for what runs. When this returns, all of it is done.
@@ -94,6 +104,9 @@ impl Control {
         // From here on no request is granted. One that was granted before is in a shard's table before that shard reads
         // the letter: nothing slips in between. A disk that fails is no reason to let a call go on.
         self.revocations.add(revocation, now).map_err(RevokeError::Invalid)?;
+        if let Some(pen) = &self.pen {
+            pen.write(revocation);
+        }
         let (answers, shards) = self.ask(|reply| Mail::Revoke { revocation: *revocation, reply });
         let ended = answers.into_iter().map(|(_, ended)| ended).sum();
         if !shards.is_empty() {

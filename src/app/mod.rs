@@ -8,9 +8,12 @@ mod notes;
 mod office;
 mod record;
 mod refusals;
+mod sockets;
+mod succession;
 mod view;
 
 use core::net::SocketAddr;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::net::IpAddr;
 use std::sync::mpsc::Receiver;
@@ -27,9 +30,9 @@ use crate::auth::{Authenticator, CallTokens, Keyring, NonceKey, Revocations};
 use crate::clock::SystemClock;
 use crate::config::{self, Change, Config};
 use crate::listen::{Listeners, Pages, Renewal, Running, front_page};
+use crate::manager::{self, Sockets};
 use crate::plane::{self, Mail, Plane, ShardHandle};
 use crate::policy::seal;
-use crate::store::Store;
 use crate::turn::{Common, Relay};
 
 pub use control::{Control, Hanging, RevokeError, Revoking};
@@ -38,6 +41,7 @@ pub use record::Record;
 use calls::Recorder;
 use notes::note_facts;
 use office::{Bound, Desk, Office};
+use succession::{Estate, Inheritance};
 use view::View;
 
 /// How long shards may take to stop: they look up once a second.
@@ -60,6 +64,15 @@ pub struct BoundAddresses {
     pub admin: Option<SocketAddr>,
     /// The operator's way in over the network.
     pub api: Vec<SocketAddr>,
+}
+
+impl BoundAddresses {
+    /// Those of clients.
+    fn of(plane: &Plane, listeners: &Listeners) -> Self {
+        let over = |one| listeners.addresses().filter(|(over, _)| *over == one).map(|(_, address)| address).collect();
+        let door = listeners.doors().collect();
+        Self { udp: plane.udp.clone(), tcp: over(Transport::Tcp), tls: over(Transport::Tls), door, ..Self::default() }
+    }
 }
 
 /// A running relay.
@@ -86,28 +99,39 @@ pub struct App {
     record: Option<Arc<Record>>,
     /// Says that all facts were noted.
     noted: Option<Receiver<()>>,
+    /// Where sockets are left for the next process.
+    manager: manager::Store,
 }
 
 /// Starts a relay: everything is bound when this returns, or nothing is. To be called inside a tokio runtime.
 ///
 /// # Errors
 /// What could not be had: an address, a certificate, something of the system.
-pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App> {
+pub async fn start(config: Config, clock: SystemClock) -> anyhow::Result<App> {
+    resume(config, clock, Sockets::default()).await
+}
+
+/// The same, where the service manager may have some of the sockets, and is asked to keep the others.
+///
+/// # Errors
+/// As [`start`].
+pub async fn resume(mut config: Config, clock: SystemClock, mut manager: Sockets) -> anyhow::Result<App> {
     config.turn.spare_ports = spare_ports(&config);
+    let inheritance = Inheritance::take(&config)?;
     let certificates = certificates::open(&config, clock)?;
     let tls = certificates.as_ref().map(|certificates| Arc::clone(certificates.tls()));
-    let listeners = Listeners::bind(&config.listen)?;
-    let admin_listener = bind_admin(&config).await?;
-    let bound = Bound::new(&config).await?;
+    let listeners = Listeners::bind_with(&config.listen, &mut manager)?;
+    let admin_listener = bind_admin(&config, &mut manager).await?;
+    let bound = Bound::new(&config, &mut manager).await?;
     // Once the addresses are ours: another relay that runs already says so in words that are easier to understand.
     let record = Record::open(&config, clock)?;
     let common = common(&config);
-    let nonce_key = plane::seed().context("the system has no randomness")?;
-    let (store, revocations) = kept(&config, clock)?;
+    let Estate { nonce_key, store, revocations, picture, legacy } = inheritance.open(&config, clock)?;
     let authenticator = authenticator(&config, nonce_key, &revocations);
     let policy = Arc::new(config.policy.clone());
     let seeds = seeds(config.shards)?;
-    let mut plane = plane::start(plane_settings(&config, &listeners), clock, |shard| {
+    let succession = plane::Succession { manager: &mut manager, picture: &picture, journal: legacy.journal.as_ref() };
+    let mut plane = plane::resume(plane_settings(&config, &listeners), clock, succession, |shard| {
         let seed = seeds.get(shard).copied().unwrap_or_default();
         let (authenticator, policy) = (Arc::clone(&authenticator), Arc::clone(&policy));
         let relay = Relay::new(config.turn.clone(), authenticator, policy, Arc::clone(&common), seed);
@@ -115,6 +139,7 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
         relay.in_shard(u8::try_from(shard).unwrap_or(u8::MAX))
     })?;
 
+    sockets::settle(&mut manager);
     let view = Arc::new(View {
         shards: plane.handles.clone(),
         common: Arc::clone(&common),
@@ -126,6 +151,9 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
         keyring: ArcSwapOption::from(keyring(&config)),
         clock,
         record: record.clone(),
+        resumed: plane.resumed,
+        legacy,
+        leaving: AtomicBool::new(false),
     });
     let source: Arc<dyn admin::Source> = view.clone();
     let metrics = Arc::new(Metrics::new(source, clock.now().unix)?);
@@ -134,17 +162,14 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
         Arc::new(Health::new(move || clock.now().moment, move || beating.iter().map(ShardHandle::heartbeat).collect()));
     let recorder = record.clone().map(|record| Recorder::new(record, &view, &config, tls.as_deref()));
     let noted = plane.facts.take().map(|facts| note_facts(facts, Arc::clone(&metrics), recorder, clock)).transpose()?;
-    let over = |one| listeners.addresses().filter(|(over, _)| *over == one).map(|(_, address)| address).collect();
     let addresses = BoundAddresses {
-        udp: plane.udp.clone(),
-        tcp: over(Transport::Tcp),
-        tls: over(Transport::Tls),
-        door: listeners.doors().collect(),
         admin: admin_listener.as_ref().and_then(|listener| listener.local_addr().ok()),
         api: bound.addresses(),
+        ..BoundAddresses::of(&plane, &listeners)
     };
     let admin = admin_listener.map(|listener| admin::serve(listener, Arc::clone(&metrics), Arc::clone(&health)));
-    let control = Arc::new(Control::new(plane.handles.clone(), Arc::clone(&revocations), store, clock));
+    let control = Control::new(plane.handles.clone(), Arc::clone(&revocations), store, clock);
+    let control = Arc::new(control.with_pen(view.legacy.pen()));
     let desk = Desk::new(&control, &view, &health, clock, &config);
     let office = bound.open(desk, &config, tls.as_deref())?;
     view.api.set(Arc::clone(&office.api)).ok();
@@ -170,6 +195,7 @@ pub async fn start(mut config: Config, clock: SystemClock) -> anyhow::Result<App
         office,
         record,
         noted,
+        manager: *manager.store(),
     })
 }
 
@@ -312,15 +338,33 @@ impl App {
     }
 
     /// Ends every allocation, closes everything and waits for it.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
+        self.end(false).await;
+    }
+
+    /// Leaves the allocations of datagram clients, and the sockets, to the next process; connections end. Without a
+    /// journal it is a stop.
+    pub async fn leave(self) {
+        let leaves = self.view.legacy.journal.is_some();
+        self.view.leaving.store(leaves, Ordering::Release);
+        self.end(leaves).await;
+    }
+
+    async fn end(mut self, leaves: bool) {
         self.health.set_ready(false);
         // Nobody does anything any more that is to be on record.
         drop(self.office);
         self.listeners.stop().await;
-        let stopped = tokio::task::block_in_place(|| self.plane.stop(STOP_WITHIN));
-        if let Err(error) = stopped {
-            tracing::error!(%error, "stopping");
-        }
+        tokio::task::block_in_place(|| {
+            // From here on nothing is received, until the next process does.
+            let stopped =
+                if leaves { self.plane.leave(STOP_WITHIN) } else { self.plane.stop(STOP_WITHIN).map(|()| vec![]) };
+            let left = stopped.unwrap_or_else(|error| {
+                tracing::error!(%error, "stopping");
+                Vec::new()
+            });
+            self.view.legacy.end(leaves.then_some((left, self.manager)));
+        });
         self.control.close();
         if let Some(record) = self.record.take() {
             tokio::task::block_in_place(|| {
@@ -328,11 +372,13 @@ impl App {
                 if let Some(noted) = self.noted.take() {
                     noted.recv_timeout(STOP_WITHIN).ok();
                 }
-                record.stopped();
+                record.stopped(if leaves { "handed-over" } else { "stopped" });
             });
         }
         if let Some(admin) = self.admin.take() {
             admin.abort();
+            // The next relay may want its address at once.
+            admin.await.ok();
         }
     }
 }
@@ -376,26 +422,9 @@ fn keyring(config: &Config) -> Option<Arc<Keyring>> {
     config.tokens.rules.as_ref().map(|rules| Arc::new(rules.keyring.clone()))
 }
 
-/// The store, if there is a directory for it, and what it says is revoked.
-fn kept(config: &Config, clock: SystemClock) -> anyhow::Result<(Option<Store>, Arc<Revocations>)> {
-    let revocations = Arc::new(Revocations::new());
-    let store = config.state.as_deref().map(Store::open).transpose()?;
-    if let Some(store) = &store {
-        let now = clock.now();
-        let (over, holding): (Vec<_>, Vec<_>) =
-            store.revocations()?.into_iter().partition(|kept| kept.until <= now.unix);
-        store.forget(&over.iter().map(|kept| kept.what).collect::<Vec<_>>())?;
-        for revocation in &holding {
-            revocations.restore(revocation, now)?;
-        }
-        tracing::info!(revocations = holding.len(), forgotten = over.len(), "the store is open");
-    }
-    Ok((store, revocations))
-}
-
-async fn bind_admin(config: &Config) -> anyhow::Result<Option<TcpListener>> {
+async fn bind_admin(config: &Config, manager: &mut Sockets) -> anyhow::Result<Option<TcpListener>> {
     let Some(address) = config.admin else { return Ok(None) };
-    let bound = admin::bind(address).await;
+    let bound = sockets::listener(address, manager).await;
     Ok(Some(bound.with_context(|| format!("cannot listen on {address} for metrics (admin.listen)"))?))
 }
 
@@ -408,9 +437,12 @@ fn spare_ports(config: &Config) -> usize {
 
 fn plane_settings(config: &Config, listeners: &Listeners) -> plane::Settings {
     // A door has one number for everything, also where the system chooses it.
-    let alone = config.udp.iter().copied().filter(|at| !config.listen.door.contains(at));
+    let door = &config.listen.door;
+    let mut chosen = listeners.doors().filter(|at| !door.contains(at) && !at.ip().is_unspecified());
+    let doors = door.iter().filter_map(|at| if at.port() == 0 { chosen.next() } else { Some(*at) });
+    let alone = config.udp.iter().copied().filter(|at| !door.contains(at));
     plane::Settings {
-        udp: alone.chain(listeners.doors()).collect(),
+        udp: alone.chain(doors).collect(),
         relay: config.relay.addresses.clone(),
         ports: config.relay.ports.clone(),
         shards: config.shards,

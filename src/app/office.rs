@@ -9,6 +9,7 @@ use rustls::ServerConfig;
 use tokio::net::TcpListener;
 
 use super::control::{Control, RevokeError, Revoking};
+use super::sockets;
 use super::view::View;
 use crate::admin::Health;
 use crate::api::{self, Api, Caller, Deed, Doors, NotRevoked, OperatorSocket, Status, Unavailable};
@@ -17,6 +18,7 @@ use crate::auth::{Revocation, Revoked};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::listen::Tls;
+use crate::manager::Sockets;
 use crate::plane::ShardHandle;
 use crate::time::UnixTime;
 use crate::turn::AllocationView;
@@ -30,13 +32,13 @@ pub(super) struct Bound {
 
 impl Bound {
     /// Binds what the configuration names.
-    pub(super) async fn new(config: &Config) -> anyhow::Result<Self> {
+    pub(super) async fn new(config: &Config, manager: &mut Sockets) -> anyhow::Result<Self> {
         let mut network = Vec::new();
         for address in &config.api.listen {
-            let bound = TcpListener::bind(address).await;
+            let bound = sockets::listener(*address, manager).await;
             network.push(bound.with_context(|| format!("cannot listen on {address} for operators (api.listen)"))?);
         }
-        Ok(Self { socket: config.api.socket.as_deref().map(OperatorSocket::bind).transpose()?, network })
+        Ok(Self { socket: sockets::operator(config, manager)?, network })
     }
 
     /// Where the network is listened to.

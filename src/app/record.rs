@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use rustls::sign::SingleCertAndKey;
 
+use crate::admin::SuccessionReading;
 use crate::audit::disk::Directory;
 use crate::audit::fact::{
     self, ConfigurationChanged, KeyChange, KeyChanged, NodeStarted, NodeStopped, OperatorAction, Revocable,
@@ -126,6 +127,12 @@ impl Record {
         }
     }
 
+    /// What became of what the process before has left.
+    pub(super) fn resumed(&self, how: &SuccessionReading) {
+        let lost = how.lost.iter().map(|(_, count)| count).sum();
+        self.record(fact::Resumed { how: label(how.start), allocations: how.resumed, lost });
+    }
+
     /// Somebody revoked something, and so many allocations ended.
     pub(super) fn revoked(&self, what: &Revoked, ended: usize, actor: &impl fmt::Display) {
         let (kind, subject, key) = match what {
@@ -195,9 +202,9 @@ impl Record {
     }
 
     /// The node stops: the last record, signed when this returns. Nothing can be recorded afterwards.
-    pub(super) fn stopped(&self) {
+    pub(super) fn stopped(&self, reason: &str) {
         let seconds = self.clock.now().moment.since(self.started).as_secs();
-        self.record(NodeStopped { reason: label("stopped"), seconds });
+        self.record(NodeStopped { reason: label(reason), seconds });
         self.audit.close();
     }
 }

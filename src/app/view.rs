@@ -1,19 +1,21 @@
 //! What the metrics look at.
 
+use core::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::record::Record;
+use super::succession::Legacy;
 use crate::acme;
 use crate::addr::Transport;
-use crate::admin::{self, CertificateReading, DoorReading, KeyReading, ShardReading};
+use crate::admin::{self, CertificateReading, DoorReading, KeyReading, ShardReading, SuccessionReading};
 use crate::api;
 use crate::audit::AuditState;
 use crate::auth::Keyring;
 use crate::clock::SystemClock;
 use crate::listen;
-use crate::plane::ShardHandle;
+use crate::plane::{Resumed, ShardHandle};
 use crate::policy::seal;
 use crate::turn::Common;
 
@@ -30,6 +32,11 @@ pub(super) struct View {
     pub(super) keyring: ArcSwapOption<Keyring>,
     pub(super) clock: SystemClock,
     pub(super) record: Option<Arc<Record>>,
+    /// What goes on from the process before, and what this one leaves to the next.
+    pub(super) resumed: Resumed,
+    pub(super) legacy: Legacy,
+    /// This process ends, and its calls go on in the next one.
+    pub(super) leaving: AtomicBool,
 }
 
 impl View {
@@ -57,6 +64,10 @@ impl admin::Source for View {
             arrivals: arrivals.to_vec(),
             answers: connections.door().answers().to_vec(),
         }
+    }
+
+    fn succession(&self) -> Option<SuccessionReading> {
+        self.legacy.reading(&self.resumed)
     }
 
     fn connections_refused(&self) -> u64 {

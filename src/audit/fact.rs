@@ -66,6 +66,8 @@ facts! {
     NodeStarted = "node-started",
     /// The node ended as it should.
     NodeStopped = "node-stopped",
+    /// What ran in the process before goes on in this one, or why it does not.
+    Resumed = "resumed",
     /// The configuration was read again and applied.
     ConfigurationChanged = "configuration-changed",
     /// A key came, went or took over.
@@ -107,6 +109,7 @@ impl Fact {
             | Self::Unbound(Unbound { region, .. })
             | Self::Refusals(Refusals { region, .. }) => Some(region),
             Self::NodeStopped(_)
+            | Self::Resumed(_)
             | Self::ConfigurationChanged(_)
             | Self::KeyChanged(_)
             | Self::Revoked(_)
@@ -135,6 +138,7 @@ impl Fact {
             Self::OperatorAction(OperatorAction { subject, .. }) => *subject,
             Self::NodeStarted(_)
             | Self::NodeStopped(_)
+            | Self::Resumed(_)
             | Self::ConfigurationChanged(_)
             | Self::KeyChanged(_)
             | Self::Unbound(_)
@@ -169,6 +173,17 @@ pub struct NodeStopped {
     pub reason: Label,
     /// How long it ran, in seconds.
     pub seconds: u64,
+}
+
+/// What ran in the process before goes on in this one, or why it does not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// `resumed`, or why this was a clean start.
+    pub how: Label,
+    /// Allocations that go on.
+    pub allocations: u64,
+    /// Records that do not.
+    pub lost: u64,
 }
 
 /// The configuration was read again and applied.

@@ -98,6 +98,12 @@ fn words(fact: &Fact) -> Option<String> {
     Some(match fact {
         Fact::NodeStarted(body) => format!("node {} started in {}, version {}", body.node, body.region, body.version),
         Fact::NodeStopped(body) => format!("node stopped after {} s: {}", body.seconds, body.reason),
+        Fact::Resumed(body) => {
+            format!(
+                "{} allocations of the process before go on ({}), {} records do not",
+                body.allocations, body.how, body.lost
+            )
+        }
         Fact::ConfigurationChanged(body) => {
             let keys: Vec<&str> = body.keys.iter().map(Label::as_str).collect();
             format!("configuration changed by {}: {}", body.actor, keys.join(", "))

@@ -255,6 +255,7 @@ impl<'e> Verifier<'e> {
             },
             Fact::NodeStarted(_)
             | Fact::NodeStopped(_)
+            | Fact::Resumed(_)
             | Fact::ConfigurationChanged(_)
             | Fact::KeyChanged(_)
             | Fact::CallBegun(_)

@@ -17,6 +17,7 @@ mod terms;
 mod tests;
 pub mod token;
 mod users;
+pub mod written;
 
 pub use authenticator::Authenticator;
 pub use call::{CallGrant, CallId, CallTokens};

@@ -13,6 +13,8 @@ use crate::app::{self, App};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, DEFAULT_PATH, Effect};
 use crate::log;
+use crate::manager::{Sockets, Store};
+use crate::plane;
 use crate::policy::seal::Mode;
 
 /// Threads for TCP, TLS and HTTP; datagrams have their own.
@@ -31,11 +33,14 @@ pub struct ServeArgs {
 /// # Errors
 /// The configuration is wrong, or the relay cannot be started.
 pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
+    // Before the runtime, whose threads would have opened descriptors of their own.
+    let inherited = plane::inherited().context("what the service manager has handed over cannot be taken")?;
     let config = config::read(&args.config)?;
     log::start(config.log)?;
     end_on_panic();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(EDGE_THREADS).enable_all().build()?;
-    runtime.block_on(serve(config, &args.config))
+    let sockets = Sockets::new(inherited, Store::of_this_process());
+    runtime.block_on(serve(config, sockets, &args.config))
 }
 
 /// A relay with a dead shard would look alive and serve nobody: a panic anywhere ends the process, and its supervisor
@@ -48,22 +53,28 @@ fn end_on_panic() {
     }));
 }
 
-async fn serve(config: Config, file: &Path) -> anyhow::Result<ExitCode> {
+async fn serve(config: Config, sockets: Sockets, file: &Path) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new().context("the system takes no signal handlers")?;
     let shards = config.shards;
-    let mut app = app::start(config, SystemClock::start()).await?;
+    let mut app = app::resume(config, SystemClock::start(), sockets).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), shards, "serving");
     say_seal(app.seal_mode());
     notify(&[NotifyState::Ready]);
     let mut watchdog = Watchdog::new();
-    loop {
+    let restarts = loop {
         tokio::select! {
             () = watchdog.wait() => watchdog.feed(&app),
             _ = signals.reload.recv() => reload(&mut app, file),
-            () = stopped(&mut signals.terminate, &mut signals.interrupt) => break,
+            _ = signals.restart.recv() => break true,
+            () = stopped(&mut signals.terminate, &mut signals.interrupt) => break false,
         }
-    }
+    };
     notify(&[NotifyState::Stopping]);
+    if restarts {
+        tracing::info!("handing over to the next process");
+        app.leave().await;
+        return Ok(ExitCode::SUCCESS);
+    }
     let grace = app.grace();
     tracing::info!("stopping: no new allocations; running ones have {} s", grace.as_secs());
     let left = {
@@ -116,6 +127,8 @@ fn say_seal(mode: Mode) {
 
 struct Signals {
     reload: Signal,
+    /// The next process is about to start.
+    restart: Signal,
     terminate: Signal,
     interrupt: Signal,
 }
@@ -124,6 +137,7 @@ impl Signals {
     fn new() -> std::io::Result<Self> {
         Ok(Self {
             reload: signal(SignalKind::hangup())?,
+            restart: signal(SignalKind::user_defined2())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })

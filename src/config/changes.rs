@@ -55,6 +55,7 @@ fn doors(old: &Config, new: &Config) -> Vec<Compared> {
         "server.drain" Applied drain;
         "server.alternate" Applied turn.alternate;
         "server.state" NeedsRestart state;
+        "server.runtime" NeedsRestart runtime;
         "listen.tcp" NeedsRestart listen.tcp;
         "listen.tls" NeedsRestart listen.tls;
         "listen.door" NeedsRestart listen.door;

@@ -97,6 +97,8 @@ pub struct Config {
     pub drain: Duration,
     /// The directory of what must survive a restart; `None` keeps nothing.
     pub state: Option<PathBuf>,
+    /// The directory of the journal, from which the next process goes on; `None`: nothing goes on.
+    pub runtime: Option<PathBuf>,
     /// Where clients are listened to over UDP, the door among it: concrete addresses, no wildcards.
     pub udp: Vec<SocketAddr>,
     /// Where and how clients are listened to over TCP and TLS.
@@ -238,6 +240,7 @@ impl<'d> Reader<'d> {
             tuning: server.tuning,
             drain: server.drain,
             state: server.state,
+            runtime: server.runtime,
             udp,
             listen: listen.settings,
             tls,

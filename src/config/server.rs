@@ -14,7 +14,7 @@ use super::{Reader, listen};
 use crate::log::{Format, Settings};
 use crate::plane::Tuning;
 
-pub(super) const SERVER: [&str; 7] = ["realm", "shards", "pin", "busy_poll", "drain", "alternate", "state"];
+pub(super) const SERVER: [&str; 8] = ["realm", "shards", "pin", "busy_poll", "drain", "alternate", "state", "runtime"];
 pub(super) const ADMIN: [&str; 1] = ["listen"];
 pub(super) const LOG: [&str; 2] = ["format", "level"];
 
@@ -33,6 +33,7 @@ pub(super) struct Server {
     pub(super) drain: Duration,
     pub(super) alternate: Vec<SocketAddr>,
     pub(super) state: Option<PathBuf>,
+    pub(super) runtime: Option<PathBuf>,
 }
 
 pub(super) fn server(reader: &Reader<'_>, section: &Section<'_>, host: &Host) -> Server {
@@ -64,7 +65,8 @@ pub(super) fn server(reader: &Reader<'_>, section: &Section<'_>, host: &Host) ->
         tuning,
         drain,
         alternate: alternate(section),
-        state: state(reader, section),
+        state: directory(reader, section, "state", "STATE_DIRECTORY"),
+        runtime: directory(reader, section, "runtime", "RUNTIME_DIRECTORY"),
     }
 }
 
@@ -85,13 +87,13 @@ fn tuning(section: &Section<'_>, host: &Host, shards: usize) -> Tuning {
     Tuning { cores, busy_poll }
 }
 
-/// Where what must survive a restart is kept: the directory that is named, else the one that systemd gives the service
-/// (`StateDirectory=`), else nowhere.
-fn state(reader: &Reader<'_>, section: &Section<'_>) -> Option<PathBuf> {
-    if let Some(Item { value, .. }) = section.text("state").filter(|text| !text.value.is_empty()) {
+/// Where what must survive a restart is kept, or a process: the directory that is named, else the one that systemd gives the
+/// service (`StateDirectory=`, `RuntimeDirectory=`), else nowhere.
+fn directory(reader: &Reader<'_>, section: &Section<'_>, key: &'static str, variable: &'static str) -> Option<PathBuf> {
+    if let Some(Item { value, .. }) = section.text(key).filter(|text| !text.value.is_empty()) {
         return Some(reader.path(value));
     }
-    let given = reader.environment.variable("STATE_DIRECTORY")?;
+    let given = reader.environment.variable(variable)?;
     // Several directories of a unit are told with colons between; the first one is ours.
     let first = given.split(|&byte| byte == b':').next().filter(|path| !path.is_empty())?;
     Some(PathBuf::from(OsStr::from_bytes(first)))

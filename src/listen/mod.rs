@@ -28,6 +28,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::addr::Transport;
+use crate::manager::{Listening, Sockets};
 use crate::plane::{Patience, StreamGate, advice};
 use crate::policy::Network;
 use accept::Accepting;
@@ -174,14 +175,22 @@ impl Listeners {
     /// # Errors
     /// [`BindError`]: the first address that cannot be listened to.
     pub fn bind(settings: &Settings) -> Result<Self, BindError> {
+        Self::bind_with(settings, &mut Sockets::default())
+    }
+
+    /// The same, where the service manager may have some of the sockets, and is asked to keep the others.
+    ///
+    /// # Errors
+    /// As [`Listeners::bind`].
+    pub fn bind_with(settings: &Settings, manager: &mut Sockets) -> Result<Self, BindError> {
         let tcp = settings.tcp.iter().map(|address| (Entrance::Tcp, *address));
         let tls = settings.tls.iter().map(|address| (Entrance::Tls, *address));
         let door = settings.door.iter().map(|address| (Entrance::Door, *address));
         let mut sockets = Vec::new();
         for (entrance, address) in tcp.chain(tls).chain(door) {
             let refused = |cause| BindError { transport: entrance.transport(), address, cause };
-            let (socket, address) = bind_one(address).map_err(refused)?;
-            sockets.push(Bound { entrance, address, socket });
+            let bound = bind_one(address, manager).map_err(refused)?;
+            sockets.extend(bound.map(|(socket, address)| Bound { entrance, address, socket }));
         }
         Ok(Self { settings: settings.clone(), sockets })
     }
@@ -232,7 +241,22 @@ impl Listeners {
     }
 }
 
-fn bind_one(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)> {
+/// The socket of an address; `None` if a wildcard's that the service manager has opened accepts for it as well.
+fn bind_one(address: SocketAddr, manager: &mut Sockets) -> io::Result<Option<(std::net::TcpListener, SocketAddr)>> {
+    let socket = match manager.stream(address) {
+        Listening::At(socket) => socket.into(),
+        Listening::Covered => return Ok(None),
+        Listening::Nowhere => {
+            let socket = open_one(address)?;
+            manager.keep_stream(&socket);
+            socket
+        }
+    };
+    let address = socket.local_addr()?;
+    Ok(Some((socket, address)))
+}
+
+fn open_one(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Connections of the last run in TIME_WAIT must not keep the next one from starting.
     socket.set_reuse_address(true)?;
@@ -243,9 +267,7 @@ fn bind_one(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAdd
     socket.set_nonblocking(true)?;
     socket.bind(&SockAddr::from(address))?;
     socket.listen(BACKLOG)?;
-    let socket = std::net::TcpListener::from(socket);
-    let address = socket.local_addr()?;
-    Ok((socket, address))
+    Ok(socket.into())
 }
 
 /// Listeners at work. Dropping it closes everything at once, without the grace of [`Running::stop`].

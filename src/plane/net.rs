@@ -1,5 +1,7 @@
 //! The seam to the world of datagrams. The shard loop runs over every driver, the simulated one included.
 
+use std::os::fd::OwnedFd;
+
 use crate::addr::ConnectionId;
 use crate::time::{Moment, Now};
 use crate::turn::{Event, Opened, Pool, Port, PortKey, Slot, Tally};
@@ -31,6 +33,11 @@ pub trait Net {
 
     /// A stream connection that has closed since the last call; its allocation ends.
     fn take_disconnected(&mut self) -> Option<ConnectionId>;
+
+    /// The sockets of the relayed ports that allocations of this shard own, for the next process; this one is done.
+    fn hand_over(&mut self) -> Vec<OwnedFd> {
+        Vec::new()
+    }
 
     /// A fact the driver may act on: a stream connection has proven itself or lost its allocation.
     fn observe(&mut self, fact: &Event);

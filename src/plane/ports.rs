@@ -110,6 +110,15 @@ impl Numbers {
         Some((even, odd))
     }
 
+    /// Takes this number; false: it is not of the range, is taken or rests.
+    pub(super) fn take(&mut self, port: u16, now: Moment) -> bool {
+        self.wake(now);
+        let bit = 1 << (port % WORD);
+        let free = self.free.get(usize::from(port / WORD)).is_some_and(|word| word & bit != 0);
+        self.set(port, false);
+        free
+    }
+
     /// A number was closed, or the system would not bind it: it rests.
     pub(super) fn rest(&mut self, port: u16, now: Moment) {
         self.resting.push_back((now + REST, port));
@@ -207,6 +216,14 @@ mod tests {
         numbers.rest(50_000, Moment::from_secs(10));
         assert_eq!(numbers.draw(&mut chance, Moment::from_nanos(69_999_999_999)), None);
         assert_eq!(numbers.draw(&mut chance, Moment::from_secs(70)), Some(50_000));
+    }
+
+    #[test]
+    fn a_number_is_taken_once_and_out_of_the_range_never() {
+        let (mut numbers, mut chance) = (numbers(50_000..=50_001), seeded(4));
+        assert!(!numbers.take(49_999, Moment::ZERO) && !numbers.take(50_002, Moment::ZERO));
+        assert!(numbers.take(50_001, Moment::ZERO) && !numbers.take(50_001, Moment::ZERO));
+        assert_eq!([(); 2].map(|()| numbers.draw(&mut chance, Moment::ZERO)), [Some(50_000), None]);
     }
 
     #[test]

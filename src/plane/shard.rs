@@ -1,18 +1,22 @@
 //! The shard: one thread, one [`Relay`], one world of datagrams, and the loop between them.
 
 use core::fmt;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use core::time::Duration;
+use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::keeping::Keeping;
 use super::net::Net;
 use super::telling::{MOST_UNTOLD, Telling};
 use super::wake::Waker;
+use crate::addr::RelayedAddr;
 use crate::auth::{Authenticator, Revocation, Revoked};
+use crate::journal::Pen;
 use crate::policy::Policy;
 use crate::time::{Moment, Now};
-use crate::turn::{EndCause, Event, Pool, Relay, Settings, Survey, Tally};
+use crate::turn::{EndCause, Event, NotRestored, Pool, Port, Relay, Restored, Settings, Survey, Tally};
 
 /// Letters that may wait for a shard: they are rare, and a shard reads them every turn.
 const MAILBOX: usize = 16;
@@ -110,8 +114,16 @@ struct Published {
     heartbeat: AtomicU64,
     allocations: AtomicU64,
     facts_lost: AtomicU64,
-    stop: AtomicBool,
+    /// One of the next three.
+    stop: AtomicU8,
 }
+
+/// The shard turns on.
+const RUN: u8 = 0;
+/// It ends its allocations and itself.
+const END: u8 = 1;
+/// It leaves its allocations to the next process, and ends itself.
+const LEAVE: u8 = 2;
 
 /// The other threads' hold on a shard.
 #[derive(Clone, Debug)]
@@ -137,7 +149,17 @@ impl ShardHandle {
 
     /// Ends every allocation and the shard. Works even if the mailbox is full.
     pub fn stop(&self) {
-        self.published.stop.store(true, Ordering::Release);
+        self.tell(END);
+    }
+
+    /// Ends the shard, and leaves its allocations to the next process: nothing is received from here on, and all that the
+    /// next one needs is in the journal when the shard has ended.
+    pub fn leave(&self) {
+        self.tell(LEAVE);
+    }
+
+    fn tell(&self, what: u8) {
+        self.published.stop.store(what, Ordering::Release);
         self.waker.wake();
     }
 
@@ -184,6 +206,8 @@ pub struct Shard<N> {
     /// More ports may have to be closed than the last turn could.
     closing: bool,
     publish_at: Moment,
+    /// `None`: nothing is kept for the next process.
+    keeping: Option<Keeping>,
     now: Now,
 }
 
@@ -206,9 +230,32 @@ impl<N: Net> Shard<N> {
             taken: 0,
             closing: false,
             publish_at: Moment::ZERO,
+            keeping: None,
             now: Now::default(),
         };
         (shard, handle)
+    }
+
+    /// From now on what the next process needs goes into the journal.
+    pub fn keep(&mut self, pen: Pen) {
+        self.keeping = Some(Keeping::new(pen));
+    }
+
+    /// Takes in a record of the process before this one, see [`Relay::restore`].
+    ///
+    /// # Errors
+    /// Why there is nothing of it here.
+    pub fn restore(
+        &mut self,
+        record: &[u8],
+        now: Now,
+        port: impl FnMut(RelayedAddr) -> Option<Port>,
+    ) -> Result<Restored, NotRestored> {
+        let restored = self.relay.restore(record, now, port);
+        while let Some(port) = self.relay.take_owned() {
+            self.net.own(port);
+        }
+        restored
     }
 
     /// Opens ports until the supply is full, before the first client can ask for one.
@@ -220,23 +267,27 @@ impl<N: Net> Shard<N> {
     }
 
     /// Turns until told to stop. The facts of the end are told when this returns, if whoever notes them does so within
-    /// a second.
-    pub fn run(mut self) {
+    /// a second. Returns what is left to the next process: sockets of relayed ports.
+    pub fn run(mut self) -> Vec<OwnedFd> {
         while self.turn() {}
         count(&self.published.facts_lost, self.facts.finish());
+        let leaves = self.published.stop.load(Ordering::Acquire) == LEAVE;
+        if leaves { self.net.hand_over() } else { Vec::new() }
     }
 
     /// One turn of the loop. `false`: the shard has stopped, all its allocations have ended.
     pub fn turn(&mut self) -> bool {
         let later = (!self.facts.is_done()).then(|| self.now.moment + TOLD_EVERY);
         // Who is idle publishes in time as well: the last second's numbers do not wait for another packet.
-        let next = self.relay.deadline().into_iter().chain(later).fold(self.publish_at, Moment::min);
+        let kept = self.keeping.as_ref().and_then(Keeping::due);
+        let next = self.relay.deadline().into_iter().chain(later).chain(kept).fold(self.publish_at, Moment::min);
         self.now = self.net.wait(Some(if self.hungry || self.closing { Moment::ZERO } else { next }));
-        let goes_on = !self.published.stop.load(Ordering::Acquire);
+        let told = self.published.stop.load(Ordering::Acquire);
+        let goes_on = told == RUN;
         if goes_on {
             self.read_mail();
             self.relay_batch();
-        } else {
+        } else if told == END {
             self.relay.end_all(EndCause::Stopped, self.now);
         }
         self.tidy(if goes_on { CLOSINGS_PER_TURN } else { usize::MAX });
@@ -246,12 +297,31 @@ impl<N: Net> Shard<N> {
         if self.now.moment >= self.publish_at || !goes_on {
             self.publish();
         }
+        self.hand_in(told);
         goes_on
+    }
+
+    /// What has changed goes into the journal.
+    fn hand_in(&mut self, told: u8) {
+        let Some(keeping) = &mut self.keeping else { return };
+        match told {
+            RUN => keeping.turn(&mut self.relay, self.now),
+            LEAVE => keeping.finish(&mut self.relay, self.now),
+            // The journal is removed.
+            _ => {}
+        }
+    }
+
+    fn stir(&mut self) {
+        if let Some(keeping) = &mut self.keeping {
+            keeping.stir(self.now.moment);
+        }
     }
 
     fn read_mail(&mut self) {
         for _ in 0..MAILBOX {
             let Ok(mail) = self.mailbox.try_recv() else { return };
+            self.stir();
             match mail {
                 Mail::Reload { settings, authenticator, policy } => {
                     self.relay.reload(settings, authenticator, policy);
@@ -286,6 +356,7 @@ impl<N: Net> Shard<N> {
         }
         self.net.flush(self.relay.tally_mut());
         if depth > 0 {
+            self.stir();
             let tally = self.relay.tally_mut();
             tally.queue_depth = u64::try_from(depth).unwrap_or(u64::MAX);
             tally.batches += 1;
@@ -296,9 +367,11 @@ impl<N: Net> Shard<N> {
     fn tidy(&mut self, closings: usize) {
         while let Some(connection) = self.net.take_disconnected() {
             self.relay.connection_closed(connection, self.now);
+            self.stir();
         }
         if self.relay.deadline().is_some_and(|deadline| deadline <= self.now.moment) {
             self.relay.tick(self.now);
+            self.stir();
         }
         self.close(closings);
         while let Some(event) = self.relay.take_event() {

@@ -7,12 +7,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::sys::socket::{setsockopt, sockopt};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::ports::{Chance, Numbers};
 use super::trains::Habit;
 use super::{RelayAddress, Tuning, sys};
 use crate::addr::{Family, RelayedAddr};
+use crate::manager::Sockets;
 use crate::time::Moment;
 use crate::turn::{Opened, Pool, Port, PortKey};
 
@@ -44,26 +45,37 @@ pub(super) fn check_free(address: SocketAddr) -> io::Result<()> {
 pub(super) fn bind_listener(address: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
     let socket = datagram_socket(address)?;
     socket.set_reuse_port(true)?;
+    socket.bind(&address.into())?;
+    let bound = prepare_listener(&socket)?;
+    Ok((socket.into(), bound))
+}
+
+/// Sets what a listening socket needs, whoever has bound it; says where it is bound.
+pub(super) fn prepare_listener(socket: &impl AsFd) -> io::Result<SocketAddr> {
+    let socket = SockRef::from(socket);
     // The forced sizes need CAP_NET_ADMIN; without it the system's limits hold.
-    if setsockopt(&socket, sockopt::RcvBufForce, &LISTENER_BUFFER).is_err() {
+    if setsockopt(&*socket, sockopt::RcvBufForce, &LISTENER_BUFFER).is_err() {
         socket.set_recv_buffer_size(LISTENER_BUFFER)?;
     }
-    if setsockopt(&socket, sockopt::SndBufForce, &LISTENER_BUFFER).is_err() {
+    if setsockopt(&*socket, sockopt::SndBufForce, &LISTENER_BUFFER).is_err() {
         socket.set_send_buffer_size(LISTENER_BUFFER)?;
     }
     take_trains(&socket);
-    socket.bind(&address.into())?;
-    sys::set_dont_fragment(socket.as_fd(), family_of(address), false)?;
-    let bound = socket.local_addr()?.as_socket().unwrap_or(address);
-    Ok((socket.into(), bound))
+    let bound = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::InvalidInput)?;
+    sys::set_dont_fragment(socket.as_fd(), family_of(bound), false)?;
+    Ok(bound)
 }
 
 fn bind_relay(address: SocketAddr) -> io::Result<RelaySocket> {
     let socket = datagram_socket(address)?;
     // First, because it fails most often: somebody else has the port.
     socket.bind(&address.into())?;
+    prepare_relay(socket, family_of(address))
+}
+
+/// Sets what the socket of a relayed port needs, whoever has bound it.
+fn prepare_relay(socket: Socket, family: Family) -> io::Result<RelaySocket> {
     socket.set_recv_buffer_size(RELAY_BUFFER)?;
-    let family = family_of(address);
     match family {
         Family::V4 => setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?,
         Family::V6 => setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?,
@@ -193,6 +205,33 @@ impl Ports {
         None
     }
 
+    /// Opens the port of an allocation of the process before, or takes its socket from the service manager, which has kept
+    /// it open. `None`: it is not of the range, or somebody else has it.
+    pub(super) fn reopen(&self, relayed: RelayedAddr, manager: &mut Sockets, now: Moment) -> Option<Port> {
+        let relayed = relayed.socket();
+        let local = self.addresses.iter().find(|address| address.external == relayed.ip())?.local;
+        if !self.take_number(local, relayed.port(), now) {
+            return None;
+        }
+        let at = SocketAddr::new(local, relayed.port());
+        let socket = match manager.relayed(at) {
+            Some(socket) => prepare_relay(socket.into(), family_of(at)),
+            None => bind_relay(at),
+        };
+        match socket {
+            Ok(socket) => self.keep(socket, relayed),
+            Err(_) => {
+                self.rest(local, relayed.port(), now);
+                None
+            }
+        }
+    }
+
+    fn take_number(&self, local: IpAddr, port: u16, now: Moment) -> bool {
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        numbers.1.iter_mut().find(|numbers| numbers.local == local).is_some_and(|numbers| numbers.take(port, now))
+    }
+
     fn draw(&self, local: IpAddr, pool: Pool, now: Moment) -> Option<(u16, Option<u16>)> {
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
         let (chance, numbers) = &mut *numbers;
@@ -266,6 +305,25 @@ mod tests {
         assert_eq!(ports.outward(([127, 0, 0, 1], 9).into()), ([203, 0, 113, 5], 9).into());
         assert_eq!(ports.inward(([203, 0, 113, 6], 9).into()), ([203, 0, 113, 6], 9).into());
         assert_eq!(ports.outward(([127, 0, 0, 2], 9).into()), ([127, 0, 0, 2], 9).into());
+    }
+
+    #[test]
+    fn the_port_of_a_running_call_is_opened_again_and_drawn_for_nobody_else() -> io::Result<()> {
+        let stranger = std::net::UdpSocket::bind(("127.0.0.1", 0))?;
+        let port = stranger.local_addr()?.port();
+        let lone = ports(port..=port, [203, 0, 113, 5]);
+        let (relayed, now) = (RelayedAddr::new(([203, 0, 113, 5], port).into()), Moment::from_secs(100));
+        assert_eq!(lone.reopen(relayed, &mut Sockets::default(), now), None, "somebody else has it");
+        drop(stranger);
+        let later = Moment::from_secs(160);
+        assert_eq!(
+            lone.reopen(RelayedAddr::new(([203, 0, 113, 6], port).into()), &mut Sockets::default(), later),
+            None
+        );
+        let again = lone.reopen(relayed, &mut Sockets::default(), later).map(|port| port.relayed());
+        assert_eq!(again, Some(relayed));
+        assert_eq!(lone.open(Pool::Single(Family::V4), later), None);
+        Ok(())
     }
 
     #[test]

@@ -14,12 +14,15 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use super::ports::{Chance, SystemRandom};
 use super::rings::Rings;
 use super::shard::{Fact, Shard, ShardHandle};
-use super::sockets::{Ports, bind_listener, check_free};
+use super::sockets::{Ports, bind_listener, check_free, prepare_listener};
 use super::stream::StreamGate;
+use super::succession::{Resumed, Succession};
 use super::udp::UdpNet;
 use super::wake::Waker;
 use super::{Settings, sys};
 use crate::clock::SystemClock;
+use crate::journal::Picture;
+use crate::manager::{MisfitGroup, Sockets};
 use crate::turn::Relay;
 
 /// Facts that may wait for `app`: some seconds of a busy relay's allocations. Beyond that they are lost and counted; the
@@ -36,6 +39,8 @@ pub enum StartError {
         /// What the system says.
         cause: io::Error,
     },
+    /// The socket unit does not fit.
+    Manager(MisfitGroup),
     /// The sockets may not poll busily.
     BusyPoll(io::Error),
     /// The system gave no epoll set, eventfd, thread or randomness.
@@ -51,6 +56,7 @@ impl fmt::Display for StartError {
             Self::Listen { address, cause } => {
                 write!(formatter, "cannot listen on udp {address}: {cause}{}", advice(cause))
             }
+            Self::Manager(misfit) => fmt::Display::fmt(misfit, formatter),
             Self::BusyPoll(cause) => write!(
                 formatter,
                 "the system refuses busy polling: {cause}; server.busy_poll beyond net.core.busy_read needs CAP_NET_ADMIN: \
@@ -66,7 +72,7 @@ impl core::error::Error for StartError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Listen { cause, .. } | Self::BusyPoll(cause) | Self::System(cause) => Some(cause),
-            Self::NoShards => None,
+            Self::Manager(_) | Self::NoShards => None,
         }
     }
 }
@@ -75,11 +81,11 @@ impl core::error::Error for StartError {
 pub(crate) fn advice(cause: &io::Error) -> &'static str {
     let kind = cause.kind();
     if kind == io::ErrorKind::AddrInUse {
-        "; another process listens there: end it, or choose another port"
+        "; another process listens there: perhaps another relay: end it, or choose another port"
     } else if kind == io::ErrorKind::AddrNotAvailable {
         "; this host has no such address: see `ip address`"
     } else if kind == io::ErrorKind::PermissionDenied {
-        "; ports below 1024 need CAP_NET_BIND_SERVICE, as the unit for systemd gives it, or a lower \
+        "; ports below 1024 need CAP_NET_BIND_SERVICE, as the unit for systemd gives it, a socket unit, or a lower \
          net.ipv4.ip_unprivileged_port_start"
     } else {
         ""
@@ -109,8 +115,10 @@ pub struct Plane {
     pub gates: Vec<StreamGate>,
     /// Facts of all shards; `None` once somebody has taken it.
     pub facts: Option<Receiver<Fact>>,
+    /// What goes on from the process before.
+    pub resumed: Resumed,
     threads: Vec<Option<JoinHandle<()>>>,
-    done: Receiver<usize>,
+    done: Receiver<(usize, Vec<OwnedFd>)>,
     clock: SystemClock,
 }
 
@@ -131,6 +139,23 @@ pub fn seed() -> io::Result<[u8; 32]> {
 pub fn start(
     settings: Settings,
     clock: SystemClock,
+    make_relay: impl FnMut(usize) -> Relay,
+) -> Result<Plane, StartError> {
+    let mut manager = Sockets::default();
+    let nothing = Picture::default();
+    let succession = Succession { manager: &mut manager, picture: &nothing, journal: None };
+    resume(settings, clock, succession, make_relay)
+}
+
+/// The same, where a process before this one has left something, and another one may follow. What is left goes on before
+/// the first datagram is received.
+///
+/// # Errors
+/// As [`start`], and [`StartError::Manager`].
+pub fn resume(
+    settings: Settings,
+    clock: SystemClock,
+    mut succession: Succession<'_>,
     mut make_relay: impl FnMut(usize) -> Relay,
 ) -> Result<Plane, StartError> {
     if settings.shards == 0 {
@@ -142,7 +167,7 @@ pub fn start(
     let ports = Arc::new(Ports::new(settings.relay.clone(), &settings.ports, chance).tuned(&tuning));
     let (facts, receiver) = sync_channel(WAITING_FACTS);
     let (mut shards, mut handles, mut gates) = (Vec::new(), Vec::new(), Vec::new());
-    let (udp, sockets) = bind_all(&settings)?;
+    let (udp, sockets) = bind_all(&settings, succession.manager)?;
     let wakers = sockets.iter().map(|_| Waker::new()).collect::<io::Result<Vec<_>>>().map_err(StartError::System)?;
     let ways = wakers.iter().cloned().zip(Rings::connect(&wakers));
     for (listeners, (waker, rings)) in sockets.into_iter().zip(ways) {
@@ -150,21 +175,23 @@ pub fn start(
         let net = UdpNet::new(clock, listeners, ports.clone(), waker.clone(), rings);
         let (net, gate) = net.map_err(StartError::System)?;
         tuning.wait_busily(&net);
-        let (mut shard, handle) = Shard::new(index, net, make_relay(index), waker, facts.clone());
-        shard.fill();
+        let (shard, handle) = Shard::new(index, net, make_relay(index), waker, facts.clone());
         shards.push(shard);
         handles.push(handle);
         gates.push(gate);
     }
+    // Ports of what goes on first: afterwards their numbers might be others'.
+    let resumed = succession.restore(&mut shards, &ports, clock.now());
+    shards.iter_mut().for_each(Shard::fill);
     // One message per shard: nobody ever waits to send it.
     let (sender, done) = sync_channel(shards.len());
-    let mut plane = Plane { udp, handles, gates, facts: Some(receiver), threads: Vec::new(), done, clock };
+    let mut plane = Plane { udp, handles, gates, facts: Some(receiver), resumed, threads: Vec::new(), done, clock };
     for (index, shard) in shards.into_iter().enumerate() {
         let (sender, tuning) = (sender.clone(), Arc::clone(&tuning));
         let thread = std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
             tuning.pin(index);
-            shard.run();
-            sender.try_send(index).ok();
+            let left = shard.run();
+            sender.try_send((index, left)).ok();
         });
         // On failure `plane` is dropped, which stops the threads that run already.
         plane.threads.push(Some(thread.map_err(StartError::System)?));
@@ -182,23 +209,44 @@ fn raise_descriptor_limit() {
 }
 
 /// The listening addresses, and the sockets by shard. For each address all at once, in the order of the shards.
-fn bind_all(settings: &Settings) -> Result<(Vec<SocketAddr>, Vec<Vec<OwnedFd>>), StartError> {
+fn bind_all(settings: &Settings, manager: &mut Sockets) -> Result<(Vec<SocketAddr>, Vec<Vec<OwnedFd>>), StartError> {
     let mut listeners: Vec<Vec<_>> = (0..settings.shards).map(|_| Vec::new()).collect();
     let mut bound = Vec::new();
     for &wanted in &settings.udp {
-        let mut address = wanted;
         let refused = |cause| StartError::Listen { address: wanted, cause };
-        check_free(address).map_err(refused)?;
-        for shard in &mut listeners {
-            let (socket, at) = bind_listener(address).map_err(refused)?;
+        let mut address = wanted;
+        let group = match manager.datagrams(wanted, settings.shards).map_err(StartError::Manager)? {
+            Some(group) => {
+                for socket in &group {
+                    prepare_listener(socket).map_err(refused)?;
+                }
+                group
+            }
+            None => {
+                let group = bind_group(&mut address, settings.shards).map_err(refused)?;
+                manager.keep_datagrams(&group);
+                group
+            }
+        };
+        for (shard, socket) in listeners.iter_mut().zip(group) {
             settings.tuning.poll_busily(&socket).map_err(StartError::BusyPoll)?;
-            // The first socket settles what port 0 means for the others.
-            address = at;
             shard.push(socket);
         }
         bound.push(address);
     }
     Ok((bound, listeners))
+}
+
+/// The sockets of an address, one for each shard.
+fn bind_group(address: &mut SocketAddr, shards: usize) -> io::Result<Vec<OwnedFd>> {
+    check_free(*address)?;
+    let bind = |_| {
+        // The first socket settles what port 0 means for the others.
+        let (socket, at) = bind_listener(*address)?;
+        *address = at;
+        Ok(socket)
+    };
+    (0..shards).map(bind).collect()
 }
 
 impl Plane {
@@ -209,10 +257,26 @@ impl Plane {
     /// [`NotStopped`]: these shards hang.
     pub fn stop(&mut self, within: Duration) -> Result<(), NotStopped> {
         self.handles.iter().for_each(ShardHandle::stop);
+        self.wait(within).map(drop)
+    }
+
+    /// Ends every shard and leaves the allocations to the next process: the journal has all of them when this returns, and
+    /// here are the sockets of their relayed ports.
+    ///
+    /// # Errors
+    /// [`NotStopped`]: these shards hang.
+    pub fn leave(&mut self, within: Duration) -> Result<Vec<OwnedFd>, NotStopped> {
+        self.handles.iter().for_each(ShardHandle::leave);
+        self.wait(within)
+    }
+
+    fn wait(&mut self, within: Duration) -> Result<Vec<OwnedFd>, NotStopped> {
         let deadline = self.clock.now().moment + within;
+        let mut sockets = Vec::new();
         while self.threads.iter().any(Option::is_some) {
             match self.done.recv_timeout(deadline.since(self.clock.now().moment)) {
-                Ok(index) => {
+                Ok((index, left)) => {
+                    sockets.extend(left);
                     if let Some(thread) = self.threads.get_mut(index).and_then(Option::take) {
                         // It is about to return; a panic in it has been reported by the panic hook.
                         thread.join().ok();
@@ -223,7 +287,7 @@ impl Plane {
                 }
             }
         }
-        Ok(())
+        Ok(sockets)
     }
 
     fn hanging(&self) -> Vec<usize> {

@@ -1,5 +1,6 @@
-//! The system calls that no safe wrapper offers: batches of datagrams, the error queue, per-socket "don't fragment", and
-//! the system's randomness. The only file of this crate with `unsafe` in it; everything it exports is safe.
+//! The system calls that no safe wrapper offers: batches of datagrams, the error queue, per-socket "don't fragment", the
+//! system's randomness, and the descriptors that a process begins with. The only file of this crate with `unsafe` in it;
+//! everything it exports is safe.
 #![expect(unsafe_code, reason = "recvmmsg, sendmmsg and control messages have no safe wrapper that does not copy")]
 
 use core::ffi::c_int;
@@ -7,7 +8,7 @@ use core::mem;
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use core::ptr;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use crate::addr::Family;
 use crate::turn::Slot;
@@ -471,4 +472,21 @@ pub(super) fn random(bytes: &mut [u8]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The descriptors that the service manager started this process with (`sd_listen_fds(3)`), each with its name. They are
+/// closed in children, who do not hear of them either. The second call finds none.
+///
+/// # Errors
+/// The manager's variables make no sense, one of the descriptors is not open, or a thread runs already, which might read
+/// the variables at this moment or have opened descriptors of those numbers.
+pub fn inherited() -> io::Result<Vec<(OwnedFd, String)>> {
+    if std::fs::read_dir("/proc/self/task")?.count() != 1 {
+        return Err(io::Error::other("descriptors can be taken over before any thread is started only"));
+    }
+    // SAFETY: this is the only thread of the process, as the kernel says, so nobody reads the environment meanwhile.
+    let named: Vec<_> = unsafe { sd_notify::listen_fds_with_names_and_unset_env() }?.collect();
+    // SAFETY: the manager opened these for this process (LISTEN_PID), they are open, since the call before has set a flag
+    // of each, and nobody owns them: the variables that name them have just been taken away.
+    Ok(named.into_iter().map(|(descriptor, name)| (unsafe { OwnedFd::from_raw_fd(descriptor) }, name)).collect())
 }

@@ -305,6 +305,10 @@ impl Net for UdpNet {
         self.streams.take_disconnected()
     }
 
+    fn hand_over(&mut self) -> Vec<OwnedFd> {
+        self.exchange.relays.drain(..).flatten().map(|relay| relay.socket).collect()
+    }
+
     fn observe(&mut self, fact: &Event) {
         self.streams.observe(fact);
     }

@@ -3,7 +3,6 @@
 //! A change is on the disk when the call that makes it returns. One process has the file at a time. It is checked as a
 //! whole when it is opened, so that a damaged one is told at the start and not met later.
 
-mod encoding;
 mod error;
 #[cfg(test)]
 mod tests;
@@ -17,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, WriteTransaction};
 
-use crate::auth::{Revocation, Revoked};
+use crate::auth::{Revocation, Revoked, written};
 
 pub use error::StoreError;
 
@@ -97,7 +96,7 @@ impl Store {
             let mut kept = Vec::new();
             for entry in database.begin_read()?.open_table(REVOCATIONS)?.iter()? {
                 let (what, lasts) = entry?;
-                let revocation = encoding::decode(what.value(), lasts.value());
+                let revocation = written::decode(what.value(), lasts.value());
                 kept.push(revocation.ok_or(Failure::Foreign("it holds a revocation that is none"))?);
             }
             Ok(kept)
@@ -111,14 +110,14 @@ impl Store {
     pub fn keep(&self, revocation: &Revocation) -> Result<(), StoreError> {
         self.change(|transaction| {
             let mut table = transaction.open_table(REVOCATIONS)?;
-            let key = encoding::key(&revocation.what);
-            let kept = table.get(key.as_str())?.and_then(|lasts| encoding::decode(&key, lasts.value()));
+            let key = written::key(&revocation.what);
+            let kept = table.get(key.as_str())?.and_then(|lasts| written::decode(&key, lasts.value()));
             let lasting = kept.map_or(*revocation, |kept| Revocation {
                 since: kept.since.min(revocation.since),
                 until: kept.until.max(revocation.until),
                 ..*revocation
             });
-            table.insert(key.as_str(), encoding::value(&lasting).as_slice())?;
+            table.insert(key.as_str(), written::value(&lasting).as_slice())?;
             Ok(())
         })
     }
@@ -134,7 +133,7 @@ impl Store {
         self.change(|transaction| {
             let mut table = transaction.open_table(REVOCATIONS)?;
             for what in over {
-                table.remove(encoding::key(what).as_str())?;
+                table.remove(written::key(what).as_str())?;
             }
             Ok(())
         })

@@ -14,6 +14,7 @@ const EDITS: &[(&str, &str, &str)] = &[
     ("server", "drain", "11"),
     ("server", "alternate", "[\"203.0.113.7:3478\"]"),
     ("server", "state", "\"/var/lib/hilum\""),
+    ("server", "runtime", "\"/run/hilum\""),
     ("listen", "udp", "[\"10.0.0.5:3478\"]"),
     ("listen", "tcp", "[]"),
     ("listen", "proxies", "[\"10.0.0.7\"]"),

@@ -1,10 +1,12 @@
 //! Calls put together from facts that are made up: times pass without waiting, and facts get lost.
 
+use core::sync::atomic::AtomicBool;
 use std::sync::OnceLock;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tempfile::TempDir;
 
+use super::super::succession::Legacy;
 use super::*;
 use crate::addr::{ClientAddr, Family, Link};
 use crate::audit;
@@ -14,6 +16,7 @@ use crate::auth::Subject;
 use crate::auth::token::{Claims, Limits};
 use crate::clock::SystemClock;
 use crate::config;
+use crate::plane::Resumed;
 use crate::policy::Quota;
 use crate::policy::seal::{SuiteClass, Version};
 use crate::turn::{Common, Families, Volume};
@@ -50,6 +53,9 @@ fn world(quota: usize) -> World {
         keyring: ArcSwapOption::empty(),
         clock,
         record: Some(Arc::clone(&record)),
+        resumed: Resumed::default(),
+        legacy: Legacy::default(),
+        leaving: AtomicBool::new(false),
     });
     let recorder = Recorder::new(Arc::clone(&record), &view, &config, None);
     World { folder, recorder, record, now: clock.now() }
@@ -105,7 +111,7 @@ impl World {
     fn log(self) -> (usize, Vec<CallEnded>, u64) {
         let Self { folder, recorder, record, now } = self;
         recorder.finish(now);
-        record.stopped();
+        record.stopped("stopped");
         let mut facts = Vec::new();
         verify(&folder.path().join("log"), &Evidence::default(), |record, _| facts.push(record.fact)).unwrap();
         let begun = facts.iter().filter(|fact| fact.kind() == "call-begun").count();

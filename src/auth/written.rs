@@ -1,13 +1,16 @@
-//! How a revocation stands in the file: what it is about as the key, how long it lasts as the value.
+//! How a revocation stands in files: what it is about as the key, how long it lasts as the value.
 
-use crate::auth::{Revocation, Revoked};
+use super::{Revocation, Revoked};
 use crate::time::UnixTime;
 
 /// The version of a value: its first byte.
 const VERSION: u8 = 1;
+/// Bytes of a value.
+pub const TIMES: usize = 17;
 
 /// What is revoked, as its label and its words with spaces between; no word holds one.
-pub(super) fn key(what: &Revoked) -> String {
+#[must_use]
+pub fn key(what: &Revoked) -> String {
     let label = what.label();
     match what {
         Revoked::Token { issuer, id } => format!("{label} {} {}", issuer.as_str(), id.as_str()),
@@ -20,15 +23,17 @@ pub(super) fn key(what: &Revoked) -> String {
 }
 
 /// The version and two times, 8 bytes each, the first byte the highest.
-pub(super) fn value(revocation: &Revocation) -> [u8; 17] {
-    let mut bytes = [VERSION; 17];
+#[must_use]
+pub fn value(revocation: &Revocation) -> [u8; TIMES] {
+    let mut bytes = [VERSION; TIMES];
     let (since, until) = (revocation.since.as_secs().to_be_bytes(), revocation.until.as_secs().to_be_bytes());
     bytes.iter_mut().skip(1).zip(since.into_iter().chain(until)).for_each(|(place, byte)| *place = byte);
     bytes
 }
 
 /// Reads what [`key`] and [`value`] have written, and nothing else.
-pub(super) fn decode(key: &str, value: &[u8]) -> Option<Revocation> {
+#[must_use]
+pub fn decode(key: &str, value: &[u8]) -> Option<Revocation> {
     let words: Vec<&str> = key.split(' ').collect();
     let what = match words.as_slice() {
         ["token", issuer, id] => Revoked::Token { issuer: issuer.parse().ok()?, id: id.parse().ok()? },

@@ -1,0 +1,113 @@
+//! What a shard hands in to the journal: what has changed, a few records at a time, so that media does not wait for it.
+
+use core::time::Duration;
+
+use crate::journal::{Entries, Pen};
+use crate::time::{Moment, Now};
+use crate::turn::{RecordKey, Relay};
+
+/// How long a change may wait before it is handed in; with the wait for room and for the disk that is less than a second.
+const KEPT_EVERY: Duration = Duration::from_millis(250);
+/// How soon what found no room is handed in again.
+const AGAIN: Duration = Duration::from_millis(10);
+/// Records that are asked for at once.
+const AT_ONCE: usize = 8;
+/// Records of a turn: some dozen microseconds.
+const PER_TURN: usize = 64;
+/// Bytes of a turn, and what one more asking may add.
+const BYTES_PER_TURN: usize = 256 << 10;
+
+/// What a shard remembers of what it has handed in.
+#[derive(Debug)]
+pub(super) struct Keeping {
+    pen: Pen,
+    /// When something is handed in next; `None`: nothing has happened.
+    due: Option<Moment>,
+    /// What found no room.
+    waiting: Entries,
+    generation: u64,
+    /// Where a walk through everything has come to.
+    walk: Option<RecordKey>,
+    /// It has not been said that all is handed in.
+    incomplete: bool,
+}
+
+impl Keeping {
+    pub(super) fn new(pen: Pen) -> Self {
+        let generation = pen.generation();
+        let (waiting, walk) = (Entries::default(), None);
+        Self { pen, due: Some(Moment::ZERO), waiting, generation, walk, incomplete: true }
+    }
+
+    /// Something may have changed.
+    pub(super) fn stir(&mut self, now: Moment) {
+        self.due.get_or_insert(now + KEPT_EVERY);
+    }
+
+    /// When it wants a turn.
+    pub(super) const fn due(&self) -> Option<Moment> {
+        self.due
+    }
+
+    /// Hands in what is due.
+    pub(super) fn turn(&mut self, relay: &mut Relay, now: Now) {
+        self.look_for_generation(now.moment);
+        if self.due.is_none_or(|due| now.moment < due) {
+            return;
+        }
+        let more = self.waiting.is_empty() && self.gather(relay, now);
+        if !self.waiting.is_empty()
+            && let Err(waiting) = self.pen.try_write(self.generation, core::mem::take(&mut self.waiting))
+        {
+            self.waiting = waiting;
+            self.due = Some(now.moment + AGAIN);
+            return;
+        }
+        if !more && self.incomplete {
+            self.incomplete = !self.pen.try_complete(self.generation);
+        }
+        self.due = (more || self.incomplete).then_some(now.moment);
+    }
+
+    /// Hands in all there is, and waits until there is room for it.
+    pub(super) fn finish(&mut self, relay: &mut Relay, now: Now) {
+        self.look_for_generation(now.moment);
+        loop {
+            let more = self.gather(relay, now);
+            self.pen.write(self.generation, core::mem::take(&mut self.waiting));
+            if !more {
+                break;
+            }
+        }
+        self.pen.complete(self.generation);
+    }
+
+    /// The journal has been begun anew: it needs everything.
+    fn look_for_generation(&mut self, now: Moment) {
+        let generation = self.pen.generation();
+        if generation != self.generation {
+            self.generation = generation;
+            self.waiting = Entries::default();
+            (self.walk, self.incomplete, self.due) = (Some(RecordKey::FIRST), true, Some(now));
+        }
+    }
+
+    /// Gathers what a turn may; says whether there is more.
+    fn gather(&mut self, relay: &mut Relay, now: Now) -> bool {
+        let (shard, gathered) = (self.pen.shard(), &mut self.waiting);
+        for _ in 0..PER_TURN / AT_ONCE {
+            let more = match self.walk {
+                Some(from) => {
+                    let put = |key: RecordKey, record: &[u8]| gathered.put((shard, key.encode()), Some(record));
+                    self.walk = relay.walk(from, AT_ONCE, put);
+                    true
+                }
+                None => relay.changed(now, AT_ONCE, |key, record| gathered.put((shard, key.encode()), record)),
+            };
+            if !more || gathered.bytes().len() >= BYTES_PER_TURN {
+                return more;
+            }
+        }
+        true
+    }
+}
