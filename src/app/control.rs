@@ -9,7 +9,7 @@ use super::succession::RevocationPen;
 use crate::auth::{InvalidRevocation, Revocation, Revocations, Revoked};
 use crate::clock::SystemClock;
 use crate::plane::{Mail, ShardHandle};
-use crate::store::{Store, StoreError};
+use crate::store::{Shelf, Store, StoreError};
 use crate::turn::AllocationView;
 
 /// How long shards may take to answer, all together. They turn within microseconds; one that does not is broken.
@@ -148,6 +148,16 @@ impl Control {
         } else {
             Err(Hanging(hanging))
         }
+    }
+
+    /// Keeps what must survive a restart, beside the revocations.
+    ///
+    /// # Errors
+    /// What the disk says, or that there is no store any more: nothing is kept.
+    pub(super) fn keep(&self, shelf: Shelf, things: &[(String, Option<Vec<u8>>)]) -> Result<(), String> {
+        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let store = store.as_ref().ok_or_else(|| "the relay is ending".to_owned())?;
+        store.put(shelf, things).map_err(|why| why.to_string())
     }
 
     /// Closes the store: the relay stops, and the next one may have it.

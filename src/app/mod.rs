@@ -11,6 +11,7 @@ mod refusals;
 mod sockets;
 mod succession;
 mod view;
+mod visits;
 
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -43,6 +44,7 @@ use notes::note_facts;
 use office::{Bound, Desk, Office};
 use succession::{Estate, Inheritance};
 use view::View;
+use visits::Visits;
 
 /// How long shards may take to stop: they look up once a second.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -96,6 +98,7 @@ pub struct App {
     revocations: Arc<Revocations>,
     control: Arc<Control>,
     office: Office,
+    visits: Option<Visits>,
     record: Option<Arc<Record>>,
     /// Says that all facts were noted.
     noted: Option<Receiver<()>>,
@@ -127,6 +130,7 @@ pub async fn resume(mut config: Config, clock: SystemClock, mut manager: Sockets
     let record = Record::open(&config, clock)?;
     let common = common(&config);
     let Estate { nonce_key, store, revocations, picture, legacy } = inheritance.open(&config, clock)?;
+    let visits = visits::kept(&config, store.as_ref())?;
     let authenticator = authenticator(&config, nonce_key, &revocations);
     let policy = Arc::new(config.policy.clone());
     let seeds = seeds(config.shards)?;
@@ -173,7 +177,9 @@ pub async fn resume(mut config: Config, clock: SystemClock, mut manager: Sockets
     let desk = Desk::new(&control, &view, &health, clock, &config);
     let office = bound.open(desk, &config, tls.as_deref())?;
     view.api.set(Arc::clone(&office.api)).ok();
-    let listeners = listeners.run(plane.gates.clone(), tls, pages(&config, &office, certificates.as_deref()))?;
+    let visits = visits.map(|kept| Visits::begin(&config, kept, &control, &view, clock)).transpose()?;
+    let pages = pages(&config, &office, certificates.as_deref(), visits.as_ref());
+    let listeners = listeners.run(plane.gates.clone(), tls, pages)?;
     view.connections.set(listeners.connections()).ok();
     health.set_ready(true);
     Ok(App {
@@ -193,6 +199,7 @@ pub async fn resume(mut config: Config, clock: SystemClock, mut manager: Sockets
         revocations,
         control,
         office,
+        visits,
         record,
         noted,
         manager: *manager.store(),
@@ -258,6 +265,9 @@ impl App {
         if let (Some(running), Some(fresh)) = (running, fresh) {
             certificates::note(&running.take(fresh), self.record.as_deref());
         }
+        if let Some(visits) = &self.visits {
+            visits.reload(&self.config, &new);
+        }
         new.turn.spare_ports = self.config.turn.spare_ports;
         new.turn.proxies.clone_from(&self.config.turn.proxies);
         let changes = config::changes(&self.config, &new);
@@ -297,6 +307,8 @@ impl App {
         running.nonce_lifetime = new.nonce_lifetime;
         let (socket, listen) = (running.api.socket.take(), core::mem::take(&mut running.api.listen));
         running.api = config::Api { socket, listen, door: running.api.door, ..new.api };
+        let origins = core::mem::take(&mut running.signal.origins);
+        running.signal = crate::signal::Settings { origins, ..new.signal };
         running.audit.when_failing = new.audit.when_failing;
         running.text = new.text;
     }
@@ -354,6 +366,9 @@ impl App {
         self.health.set_ready(false);
         // Nobody does anything any more that is to be on record.
         drop(self.office);
+        if let Some(visits) = &self.visits {
+            visits.signal.stop();
+        }
         self.listeners.stop().await;
         tokio::task::block_in_place(|| {
             // From here on nothing is received, until the next process does.
@@ -396,11 +411,14 @@ fn seeds(shards: usize) -> anyhow::Result<Vec<[u8; 32]>> {
 }
 
 /// What the door shows.
-fn pages(config: &Config, office: &Office, certificates: Option<&Renewal>) -> Pages {
+fn pages(config: &Config, office: &Office, certificates: Option<&Renewal>, visits: Option<&Visits>) -> Pages {
     // An authority looks without TLS first, and wherever it is sent from there.
     let proofs = certificates.map(|certificates| Arc::clone(certificates.tls().challenges()).routes());
     let plain = proofs.unwrap_or_default();
     let mut secure = front_page().merge(plain.clone());
+    if let Some(visits) = visits {
+        secure = secure.merge(visits.routes());
+    }
     if config.api.door {
         secure = secure.merge(office.api.beside_others());
     }

@@ -146,6 +146,12 @@ fn operators(old: &Config, new: &Config) -> Vec<Compared> {
         "mint.kid" Applied api.mint_kid;
         "mint.issuer" Applied api.mint_issuer;
         "mint.urls" Applied api.mint_urls;
+        "signal.origins" NeedsRestart signal.origins;
+        "signal.opens_before" Applied signal.opens_before;
+        "signal.closes_after" Applied signal.closes_after;
+        "signal.screen" Applied signal.conduct.screen;
+        "signal.files" Applied signal.conduct.files;
+        "signal.clinic" Applied signal.clinics;
     }
     .to_vec()
 }

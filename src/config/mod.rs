@@ -22,6 +22,7 @@ mod relay;
 mod seal;
 mod section;
 mod server;
+mod signal;
 mod terms;
 mod tls;
 mod tokens;
@@ -60,8 +61,8 @@ use section::Section;
 /// Where the configuration is when nobody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/hilum/hilum.toml";
 
-/// Every table and its keys. `auth.user` and `tls.name` repeat.
-pub const TABLES: [(&str, &[&str]); 19] = [
+/// Every table and its keys. `auth.user`, `tls.name` and `signal.clinic` repeat.
+pub const TABLES: [(&str, &[&str]); 21] = [
     ("server", &server::SERVER),
     ("listen", &listen::KEYS),
     ("tls", &tls::KEYS),
@@ -75,6 +76,8 @@ pub const TABLES: [(&str, &[&str]); 19] = [
     ("seal", &seal::KEYS),
     ("limits", &limits::LIMITS),
     ("lifetimes", &limits::LIFETIMES),
+    ("signal", &signal::KEYS),
+    ("signal.clinic", &signal::CLINIC),
     ("admin", &server::ADMIN),
     ("operator", &operator::KEYS),
     ("api", &api::KEYS),
@@ -132,6 +135,8 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
     /// The operator's way in.
     pub api: Api,
+    /// Visits; off while there is no origin.
+    pub signal: crate::signal::Settings,
     /// What is kept on record.
     pub audit: Audit,
     /// SHA-256 of the text that this was read from.
@@ -223,6 +228,16 @@ impl<'d> Reader<'d> {
         let taken: Vec<SocketAddr> = listen.settings.streams().chain(admin).collect();
         let api = api::read(self, &host, &tokens, (&taken, !listen.settings.door.is_empty()));
 
+        let signal = signal::read(
+            self,
+            signal::Around {
+                door: !listen.settings.door.is_empty(),
+                state: server.state.is_some(),
+                minter: api.access.minter.is_some(),
+                region: tokens.region.is_some(),
+                relays: relay.addresses.iter().map(|one| one.external).chain(relay.closed.iter().copied()).collect(),
+            },
+        );
         let mut own = host.addresses;
         own.extend(relay.addresses.iter().map(|address| address.external));
         own.extend(&relay.closed);
@@ -270,6 +285,7 @@ impl<'d> Reader<'d> {
             nonce_lifetime: lifetimes.nonce,
             admin,
             api,
+            signal,
             audit,
             text: self.text,
             log,

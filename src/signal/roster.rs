@@ -18,7 +18,7 @@ use crate::time::UnixTime;
 
 /// Accounts at once.
 pub const MOST_ACCOUNTS: usize = 10_000;
-/// Characters of a name: letters, digits, `.`, `-`, `_` and `@`.
+/// Characters of a name: letters, digits, `.`, `-` and `_`.
 pub const LONGEST_NAME: usize = 48;
 /// Failures in a row after which a name is locked.
 pub const FAILURES: u8 = 5;
@@ -195,7 +195,7 @@ impl Roster {
         (by, now): (&str, UnixTime),
         random: &mut dyn FnMut() -> [u8; 16],
     ) -> Result<Issued, NotEnrolled> {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-_@".contains(&byte);
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
         if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(fits) {
             return Err(NotEnrolled::Name);
         }

@@ -67,6 +67,10 @@ const EDITS: &[(&str, &str, &str)] = &[
     ("mint", "kid", "\"2026-11-27\""),
     ("mint", "issuer", "\"clinic\""),
     ("mint", "urls", "[\"turn:turn.clinic.example\"]"),
+    ("signal", "opens_before", "11"),
+    ("signal", "closes_after", "11"),
+    ("signal", "screen", "false"),
+    ("signal", "files", "false"),
     ("audit", "directory", "\"/var/lib/hilum/audit\""),
     ("audit", "node", "\"relay-1\""),
     ("audit", "signing_key", "\"/s/audit.pem\""),
@@ -121,6 +125,14 @@ fn each_key_reports_itself_and_whether_it_waits_for_a_restart() {
         "api.door",
         "api.certificates",
         "mint.key",
+        "signal.origins",
+        "signal.clinic",
+        "signal.clinic.id",
+        "signal.clinic.name",
+        "signal.clinic.phone",
+        "signal.clinic.help",
+        "signal.clinic.language",
+        "signal.clinic.wait",
     ];
     for (table, keys) in TABLES.iter().filter(|(table, _)| !table.starts_with("auth")) {
         for key in *keys {
@@ -174,6 +186,28 @@ fn another_authority_is_asked_without_a_restart() {
     // The certificate that was issued stays where no name decides; one from files is another one.
     let files = changes(&old, &config(&format!("{state}{TLS}")));
     assert_eq!(files, [applied("tls.certificate"), applied("tls.key"), applied("tls.acme")]);
+}
+
+#[test]
+fn where_the_pages_are_waits_and_clinics_apply_at_once() {
+    let around = "[listen]\ndoor = [\"10.0.0.5:443\"]\n[server]\nstate = \"/s/state\"\n[tokens]\ncluster = \"c\"\nregion = \
+                  \"north\"\nkeyring = \"/s/keyring.toml\"\n[mint]\nkey = \"/s/signing.pem\"\nkid = \"one\"\nissuer = \"c\"\nurls = \
+                  [\"turn:t.example\"]\n";
+    let with = |clinic: &str, origin: &str| {
+        let signal = format!("[signal]\norigins = [\"{origin}\"]\n[[signal.clinic]]\n{clinic}\n");
+        config(&format!("{around}{TLS}{signal}"))
+    };
+    let (one, two) = ("id = \"a\"\nname = \"A\"", "id = \"a\"\nname = \"B\"\nwait = 3");
+    let old = with(one, "https://a.example");
+    let keys = |new| changes(&old, &new).iter().map(|change| (change.key, change.effect)).collect::<Vec<_>>();
+    assert!(keys(with(two, "https://a.example")).contains(&("signal.clinic", Effect::Applied)));
+    assert!(keys(with(one, "https://b.example")).contains(&("signal.origins", Effect::NeedsRestart)));
+    let faults = |text: &str| check(text).unwrap_err().to_string();
+    let alone = faults("[signal]\norigins = [\"https://a.example\"]\n[auth]\nshared_secret_files = [\"/s/secret\"]\n");
+    for lacking in ["needs a door", "needs a directory", "needs a signing key", "needs a clinic"] {
+        assert!(alone.contains(lacking), "{lacking}: {alone}");
+    }
+    assert!(faults("[signal]\norigins = [\"http://a\"]").contains("origins[0]: is no origin"));
 }
 
 #[test]

@@ -1,0 +1,141 @@
+//! Signaling in a running relay: what it is given, and what it does here.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use arc_swap::ArcSwap;
+use axum::Router;
+use tokio::task::JoinSet;
+use zeroize::Zeroizing;
+
+use super::control::Control;
+use super::view::View;
+use crate::api::{Access, Right};
+use crate::auth::token::Limits;
+use crate::auth::{Revocation, Revoked};
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::signal::message::Turn;
+use crate::signal::{self, Book, Deed, Outside, PersonId, RoomId, Roster, Signal};
+use crate::store::{Shelf, Store};
+use crate::time::{Now, UnixTime};
+
+/// What the store holds of visits, read before it goes to where it is written.
+pub(super) struct Kept {
+    book: Book,
+    roster: Roster,
+}
+
+/// Reads it, if the configuration has visits.
+///
+/// # Errors
+/// The store cannot be read, or holds something that is none of ours.
+pub(super) fn kept(config: &Config, store: Option<&Store>) -> anyhow::Result<Option<Kept>> {
+    let Some(store) = store.filter(|_| !config.signal.origins.is_empty()) else { return Ok(None) };
+    let damaged = "was written by a later hilum or is damaged; run that one, or put the store back from a backup";
+    let book = Book::read(&store.shelf(Shelf::Appointments)?);
+    let book = book.map_err(|_| anyhow!("an appointment in the store {damaged}"))?;
+    let roster = Roster::read(&store.shelf(Shelf::Staff)?);
+    let roster = roster.map_err(|_| anyhow!("an account of staff in the store {damaged}"))?;
+    tracing::info!(appointments = book.len(), accounts = roster.accounts().count(), "visits are kept");
+    Ok(Some(Kept { book, roster }))
+}
+
+/// Signaling at work. Dropping it stops its clock.
+#[derive(Debug)]
+pub(super) struct Visits {
+    pub(super) signal: Arc<Signal>,
+    around: Arc<Around>,
+    _clock: JoinSet<()>,
+}
+
+impl Visits {
+    /// Begins.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub(super) fn begin(
+        config: &Config,
+        kept: Kept,
+        control: &Arc<Control>,
+        view: &Arc<View>,
+        clock: SystemClock,
+    ) -> anyhow::Result<Self> {
+        let access = ArcSwap::from(Arc::clone(&config.api.access));
+        let around = Arc::new(Around { control: Arc::clone(control), view: Arc::clone(view), clock, access });
+        let outside: Arc<dyn Outside> = around.clone();
+        let signal = Signal::new(outside, config.signal.clone(), kept.book, kept.roster).context("signaling")?;
+        let mut running = JoinSet::new();
+        running.spawn(Arc::clone(&signal).run());
+        Ok(Self { signal, around, _clock: running })
+    }
+
+    /// Its routes, for the door.
+    pub(super) fn routes(&self) -> Router {
+        signal::router(Arc::clone(&self.signal))
+    }
+
+    /// Takes over what a reload can change. Where the pages are is no such thing.
+    pub(super) fn reload(&self, running: &Config, new: &Config) {
+        self.around.access.store(Arc::clone(&new.api.access));
+        self.signal.set(signal::Settings { origins: running.signal.origins.clone(), ..new.signal.clone() });
+    }
+}
+
+/// The relay, as signaling knows it.
+#[derive(Debug)]
+struct Around {
+    control: Arc<Control>,
+    view: Arc<View>,
+    clock: SystemClock,
+    access: ArcSwap<Access>,
+}
+
+impl Outside for Around {
+    fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    fn turn(&self, call: &RoomId, party: &PersonId, expires: UnixTime, end: UnixTime) -> Option<Turn> {
+        let access = self.access.load();
+        let minter = access.minter.as_ref()?;
+        let now = self.clock.now().unix;
+        let minted = minter.of_party((*call, *party), (now, expires, end), Limits::default())?;
+        Some(Turn {
+            urls: minter.urls.clone(),
+            username: minted.username,
+            credential: minted.password.as_str().to_owned(),
+            expires: expires.as_secs(),
+            region: minter.regions.first().map_or_else(String::new, |region| region.as_str().to_owned()),
+        })
+    }
+
+    fn end_call(&self, call: &RoomId, until: UnixTime) {
+        let Some(issuer) = self.access.load().minter.as_ref().map(|minter| minter.issuer) else { return };
+        let what = Revoked::Call { issuer, call: *call };
+        let revoked = self.control.revoke(&Revocation { what, since: self.clock.now().unix, until });
+        match (revoked, &self.view.record) {
+            (Ok(revoking), Some(record)) => record.revoked(&what, revoking.ended, &"visit"),
+            (Ok(_), None) => {}
+            (Err(why), _) => tracing::error!("a visit is over, and its credentials are not revoked: {why}"),
+        }
+    }
+
+    fn keep(&self, shelf: Shelf, things: &[(String, Option<Vec<u8>>)]) -> Result<(), String> {
+        self.control.keep(shelf, things)
+    }
+
+    fn key(&self, shown: &Zeroizing<String>) -> Option<String> {
+        let access = self.access.load();
+        let key = access.keys.find(shown).filter(|key| key.role.may(Right::Mint))?;
+        Some(key.id.as_str().to_owned())
+    }
+
+    fn record(&self, deed: &Deed) {
+        let Some(record) = &self.view.record else { return };
+        let room = deed.room.as_ref().map(RoomId::as_str);
+        let named = deed.role.is_staff() && !deed.actor.contains(':');
+        let actor = if named { format!("staff:{}", deed.actor) } else { deed.actor.clone() };
+        record.acted(&deed.action, room, (&actor, deed.role.label()));
+    }
+}
