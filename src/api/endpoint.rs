@@ -22,12 +22,31 @@ pub enum Endpoint {
     Credentials,
     /// Take no new allocations, or take them again.
     Drain,
+    /// The accounts of staff.
+    Accounts,
+    /// A new account.
+    AccountAdd,
+    /// Another role for an account.
+    AccountRole,
+    /// An account is no more.
+    AccountRemove,
 }
 
 impl Endpoint {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 7] =
-        [Self::Status, Self::Calls, Self::Allocations, Self::Revocations, Self::Revoke, Self::Credentials, Self::Drain];
+    pub const ALL: [Self; 11] = [
+        Self::Status,
+        Self::Calls,
+        Self::Allocations,
+        Self::Revocations,
+        Self::Revoke,
+        Self::Credentials,
+        Self::Drain,
+        Self::Accounts,
+        Self::AccountAdd,
+        Self::AccountRole,
+        Self::AccountRemove,
+    ];
 
     /// The metric label.
     #[must_use]
@@ -40,6 +59,10 @@ impl Endpoint {
             Self::Revoke => "revoke",
             Self::Credentials => "credentials",
             Self::Drain => "drain",
+            Self::Accounts => "accounts",
+            Self::AccountAdd => "account_add",
+            Self::AccountRole => "account_role",
+            Self::AccountRemove => "account_remove",
         }
     }
 
@@ -53,6 +76,9 @@ impl Endpoint {
             Self::Revocations | Self::Revoke => "/v1/revocations",
             Self::Credentials => "/v1/credentials",
             Self::Drain => "/v1/drain",
+            Self::Accounts | Self::AccountAdd => "/v1/accounts",
+            Self::AccountRole => "/v1/accounts/role",
+            Self::AccountRemove => "/v1/accounts/remove",
         }
     }
 
@@ -60,8 +86,13 @@ impl Endpoint {
     #[must_use]
     pub const fn method(self) -> Method {
         match self {
-            Self::Status | Self::Calls | Self::Allocations | Self::Revocations => Method::GET,
-            Self::Revoke | Self::Credentials | Self::Drain => Method::POST,
+            Self::Status | Self::Calls | Self::Allocations | Self::Revocations | Self::Accounts => Method::GET,
+            Self::Revoke
+            | Self::Credentials
+            | Self::Drain
+            | Self::AccountAdd
+            | Self::AccountRole
+            | Self::AccountRemove => Method::POST,
         }
     }
 
@@ -73,13 +104,17 @@ impl Endpoint {
             Self::Revoke => Right::Revoke,
             Self::Credentials => Right::Mint,
             Self::Drain => Right::Drain,
+            Self::Accounts | Self::AccountAdd | Self::AccountRole | Self::AccountRemove => Right::Enrol,
         }
     }
 
     /// Whether asking changes something; then it is recorded who did.
     #[must_use]
     pub const fn changes(self) -> bool {
-        matches!(self, Self::Revoke | Self::Credentials | Self::Drain)
+        matches!(
+            self,
+            Self::Revoke | Self::Credentials | Self::Drain | Self::AccountAdd | Self::AccountRole | Self::AccountRemove
+        )
     }
 
     /// What a request line asks for.
@@ -91,8 +126,8 @@ impl Endpoint {
         }
         here.find(|endpoint| endpoint.method() == *method).ok_or_else(|| {
             let allow = match path {
-                "/v1/revocations" => "GET, POST",
-                "/v1/credentials" | "/v1/drain" => "POST",
+                "/v1/revocations" | "/v1/accounts" => "GET, POST",
+                "/v1/credentials" | "/v1/drain" | "/v1/accounts/role" | "/v1/accounts/remove" => "POST",
                 _ => "GET",
             };
             let message = format!("this path takes {allow}");

@@ -39,7 +39,7 @@ pub use minter::Minter;
 pub use people::{People, Person};
 pub use problem::Problem;
 pub use question::MOST_ENTRIES;
-pub use relay::{Deed, NotRevoked, Relay, Revoking, Status, Unavailable};
+pub use relay::{Deed, Enrolment, NotEnrolled, NotRevoked, Relay, Revoking, Status, Unavailable};
 pub use role::{Caller, InvalidRole, Right, Role, Who};
 pub use service::{Api, LARGEST_BODY};
 pub use socket::{OperatorSocket, SocketFault};

@@ -128,6 +128,23 @@ fn time(field: &str, text: &str) -> Result<UnixTime, Problem> {
     from_rfc3339(text).ok_or_else(wanted)
 }
 
+/// `POST /v1/accounts` and `POST /v1/accounts/role`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Enrol {
+    pub(super) name: String,
+    pub(super) role: String,
+    #[serde(default)]
+    pub(super) clinics: Vec<String>,
+}
+
+/// `POST /v1/accounts/remove`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Remove {
+    pub(super) name: String,
+}
+
 /// `POST /v1/credentials`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::role::Caller;
 use crate::auth::token::{Issuer, Region};
@@ -38,6 +39,14 @@ pub trait Relay: Send + Sync + 'static {
     /// # Errors
     /// [`Unavailable`]: it is ending, and drains already; or part of it does not answer.
     fn drain(&self, draining: bool, caller: &Caller) -> Result<usize, Unavailable>;
+
+    /// Changes the accounts of staff, and records who did it: what there is to say of it. Blocks for tens of milliseconds.
+    ///
+    /// # Errors
+    /// [`NotEnrolled`]: nothing has changed.
+    fn enrol(&self, _asked: &Enrolment, _caller: &Caller) -> Result<Value, NotEnrolled> {
+        Err(NotEnrolled::Off)
+    }
 
     /// Takes note of what somebody did or was refused. [`Self::revoke`] and [`Self::drain`] are noted by themselves.
     fn record(&self, deed: &Deed<'_>);
@@ -79,6 +88,49 @@ pub enum Deed<'d> {
         /// Why: the word of the problem.
         why: &'static str,
     },
+}
+
+/// What is to become of the accounts of staff.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Enrolment {
+    /// Nothing: who has one?
+    List,
+    /// A new one.
+    Add {
+        /// Of whom.
+        name: String,
+        /// `operator`, `admin` or `clinician`.
+        role: String,
+        /// For which clinics.
+        clinics: Vec<String>,
+    },
+    /// Another role.
+    Role {
+        /// Of whom.
+        name: String,
+        /// `operator`, `admin` or `clinician`.
+        role: String,
+        /// For which clinics.
+        clinics: Vec<String>,
+    },
+    /// No more.
+    Remove {
+        /// Of whom.
+        name: String,
+    },
+}
+
+/// Why accounts are not changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotEnrolled {
+    /// This relay has no visits, and so no staff.
+    Off,
+    /// What was asked for is wrong, in a sentence.
+    Invalid(&'static str),
+    /// There are too many.
+    Full,
+    /// The disk takes nothing.
+    Unavailable,
 }
 
 /// The relay does not answer: it is ending, or a shard hangs.

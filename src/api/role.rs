@@ -11,7 +11,7 @@ use super::keys::KeyId;
 pub enum Role {
     /// Looks.
     Viewer,
-    /// Looks, revokes and drains.
+    /// Looks, revokes, drains and enrols staff.
     Operator,
     /// Mints credentials, and nothing else.
     Issuer,
@@ -28,6 +28,8 @@ pub enum Right {
     Mint,
     /// To take the relay out of service, and back.
     Drain,
+    /// To give people accounts, and to take them away.
+    Enrol,
 }
 
 impl Role {
@@ -49,7 +51,7 @@ impl Role {
     pub const fn may(self, right: Right) -> bool {
         match right {
             Right::Look => matches!(self, Self::Viewer | Self::Operator),
-            Right::Revoke | Right::Drain => matches!(self, Self::Operator),
+            Right::Revoke | Right::Drain | Right::Enrol => matches!(self, Self::Operator),
             Right::Mint => matches!(self, Self::Issuer),
         }
     }
@@ -112,10 +114,12 @@ mod tests {
 
     #[test]
     fn each_role_may_do_its_own_and_no_more() {
-        let may = |role: Role| [Right::Look, Right::Revoke, Right::Mint, Right::Drain].map(|right| role.may(right));
-        assert_eq!(may(Role::Viewer), [true, false, false, false]);
-        assert_eq!(may(Role::Operator), [true, true, false, true]);
-        assert_eq!(may(Role::Issuer), [false, false, true, false]);
+        let may = |role: Role| {
+            [Right::Look, Right::Revoke, Right::Mint, Right::Drain, Right::Enrol].map(|right| role.may(right))
+        };
+        assert_eq!(may(Role::Viewer), [true, false, false, false, false]);
+        assert_eq!(may(Role::Operator), [true, true, false, true, true]);
+        assert_eq!(may(Role::Issuer), [false, false, true, false, false]);
         assert_eq!("admin".parse::<Role>(), Err(InvalidRole));
         assert!(Role::ALL.iter().all(|role| role.label().parse() == Ok(*role)));
     }

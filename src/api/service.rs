@@ -19,8 +19,8 @@ use super::counts::Counts;
 use super::door::Visitor;
 use super::endpoint::Endpoint;
 use super::problem::Problem;
-use super::question::{self, Drain, List, Mint, Revoke};
-use super::relay::{Deed, NotRevoked, Relay, Unavailable};
+use super::question::{self, Drain, Enrol, List, Mint, Remove, Revoke};
+use super::relay::{Deed, Enrolment, NotEnrolled, NotRevoked, Relay, Unavailable};
 use super::role::{Caller, Who};
 use crate::auth::{InvalidRevocation, Revocation, Revoked};
 use crate::turn::AllocationView;
@@ -164,6 +164,11 @@ impl Api {
                 let body = body(request).await?;
                 self.drain(&body, caller.clone()).await
             }
+            Endpoint::Accounts | Endpoint::AccountAdd | Endpoint::AccountRole | Endpoint::AccountRemove => {
+                plain(&query)?;
+                let body = if endpoint == Endpoint::Accounts { Bytes::new() } else { body(request).await? };
+                self.enrol(endpoint, &body, caller.clone()).await
+            }
         }
     }
 
@@ -201,6 +206,32 @@ impl Api {
         let relay = Arc::clone(&self.relay);
         let allocations = blocking(move || relay.drain(draining, &caller)).await?.map_err(unavailable)?;
         Ok(answer::json(&Drained { draining, allocations }))
+    }
+
+    async fn enrol(&self, endpoint: Endpoint, body: &[u8], caller: Caller) -> Answer {
+        let asked = match endpoint {
+            Endpoint::AccountAdd | Endpoint::AccountRole => {
+                let Enrol { name, role, clinics } = question::body(body)?;
+                if endpoint == Endpoint::AccountAdd {
+                    Enrolment::Add { name, role, clinics }
+                } else {
+                    Enrolment::Role { name, role, clinics }
+                }
+            }
+            Endpoint::AccountRemove => Enrolment::Remove { name: question::body::<Remove>(body)?.name },
+            _ => Enrolment::List,
+        };
+        let relay = Arc::clone(&self.relay);
+        let enrolled = blocking(move || relay.enrol(&asked, &caller)).await?;
+        let answer = enrolled.map_err(|why| match why {
+            NotEnrolled::Off => Problem::not_configured(
+                "this relay has no visits, and so no staff; write where their pages are under [signal] origins",
+            ),
+            NotEnrolled::Invalid(why) => Problem::invalid(why),
+            NotEnrolled::Full => Problem::full("there are too many accounts; remove some"),
+            NotEnrolled::Unavailable => Problem::unavailable("the disk takes nothing; look at it, and try again"),
+        })?;
+        Ok(answer::json(&answer))
     }
 
     fn mint(&self, body: &[u8], caller: &Caller) -> Answer {

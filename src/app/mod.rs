@@ -4,6 +4,7 @@ mod authority;
 mod calls;
 mod certificates;
 mod control;
+mod enrol;
 mod notes;
 mod office;
 mod record;
@@ -150,6 +151,7 @@ pub async fn resume(mut config: Config, clock: SystemClock, mut manager: Sockets
         seal_mode: ArcSwap::from_pointee(config.policy.seal.mode),
         connections: OnceLock::new(),
         api: OnceLock::new(),
+        signal: OnceLock::new(),
         certificates: certificates.clone(),
         acme: Arc::default(),
         keyring: ArcSwapOption::from(keyring(&config)),
@@ -178,6 +180,9 @@ pub async fn resume(mut config: Config, clock: SystemClock, mut manager: Sockets
     let office = bound.open(desk, &config, tls.as_deref())?;
     view.api.set(Arc::clone(&office.api)).ok();
     let visits = visits.map(|kept| Visits::begin(&config, kept, &control, &view, clock)).transpose()?;
+    if let Some(visits) = &visits {
+        view.signal.set(Arc::clone(&visits.signal)).ok();
+    }
     let pages = pages(&config, &office, certificates.as_deref(), visits.as_ref());
     let listeners = listeners.run(plane.gates.clone(), tls, pages)?;
     view.connections.set(listeners.connections()).ok();

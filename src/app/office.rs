@@ -6,13 +6,17 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
+use serde_json::Value;
 use tokio::net::TcpListener;
 
 use super::control::{Control, RevokeError, Revoking};
+use super::enrol;
 use super::sockets;
 use super::view::View;
 use crate::admin::Health;
-use crate::api::{self, Api, Caller, Deed, Doors, NotRevoked, OperatorSocket, Status, Unavailable};
+use crate::api::{
+    self, Api, Caller, Deed, Doors, Enrolment, NotEnrolled, NotRevoked, OperatorSocket, Status, Unavailable,
+};
 use crate::auth::token::{Call, Region};
 use crate::auth::{Revocation, Revoked};
 use crate::clock::SystemClock;
@@ -187,6 +191,15 @@ impl api::Relay for Desk {
             record.acted(action, None, (&caller.who, role));
         }
         Ok(running)
+    }
+
+    fn enrol(&self, asked: &Enrolment, caller: &Caller) -> Result<Value, NotEnrolled> {
+        let signal = self.view.signal.get().ok_or(NotEnrolled::Off)?;
+        let (answer, action) = enrol::enrol(signal, asked, &caller.who.to_string(), self.clock.now().unix)?;
+        if let (Some(record), Some(action)) = (&self.view.record, action) {
+            record.acted(&action, None, (&caller.who, caller.role.label()));
+        }
+        Ok(answer)
     }
 
     fn record(&self, deed: &Deed<'_>) {

@@ -17,6 +17,7 @@ use crate::clock::SystemClock;
 use crate::listen;
 use crate::plane::{Resumed, ShardHandle};
 use crate::policy::seal;
+use crate::signal::Signal;
 use crate::turn::Common;
 
 /// What is published about a running relay.
@@ -27,6 +28,7 @@ pub(super) struct View {
     pub(super) seal_mode: ArcSwap<seal::Mode>,
     pub(super) connections: OnceLock<Arc<listen::Connections>>,
     pub(super) api: OnceLock<Arc<api::Api>>,
+    pub(super) signal: OnceLock<Arc<Signal>>,
     pub(super) certificates: Option<Arc<listen::Renewal>>,
     pub(super) acme: Arc<acme::Status>,
     pub(super) keyring: ArcSwapOption<Keyring>,

@@ -18,6 +18,7 @@ pub mod keys;
 mod operator;
 pub mod revoke;
 pub mod serve;
+pub mod staff;
 pub mod token;
 
 use std::process::ExitCode;
@@ -53,6 +54,7 @@ enum Command {
     Keys(keys::KeysArgs),
     Revoke(revoke::RevokeArgs),
     Serve(serve::ServeArgs),
+    Staff(staff::StaffArgs),
     Token(token::TokenArgs),
 }
 
@@ -73,6 +75,7 @@ pub fn main() -> ExitCode {
         Command::Keys(args) => keys::run(&args),
         Command::Revoke(args) => revoke::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Staff(args) => staff::run(&args),
         Command::Token(args) => token::run(&args),
     };
     outcome.unwrap_or_else(|error| {

@@ -8,11 +8,11 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::{Duration, MissedTickBehavior, interval};
 
 use super::book::Book;
-use super::hall::{Counts, Deed, Hall, Minting, Out, Pass, PersonId, RoomId, Settings, SocketId};
+use super::hall::{ClinicId, Counts, Deed, Hall, Minting, Out, Pass, PersonId, RoomId, Settings, SocketId};
 use super::message::{CloseCode, Ended, Turn};
 use super::outside::Outside;
 use super::role::Role;
-use super::roster::Roster;
+use super::roster::{NotEnrolled, Roster};
 use super::secret::{NoRandomness, random};
 use crate::addr::ClientAddr;
 use crate::policy::AttemptBudget;
@@ -352,6 +352,30 @@ impl Signal {
             self.count("stars", stars);
         }
         rated
+    }
+
+    /// Changes the accounts of staff, and writes them. Blocks.
+    ///
+    /// # Errors
+    /// What `work` says, or that the disk takes nothing.
+    pub fn enrol<T>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut Roster) -> Result<T, NotEnrolled>,
+    ) -> Result<T, Option<NotEnrolled>> {
+        let done = work(&mut self.roster()).map_err(Some)?;
+        if self.write_roster() { Ok(done) } else { Err(None) }
+    }
+
+    /// One of the staff has another role, or none: whoever is connected under that name goes.
+    pub fn dismiss(self: &Arc<Self>, name: &str) {
+        let now = self.now();
+        self.with_hall(|hall, _| hall.dismiss(name, now));
+    }
+
+    /// Whether the configuration has a clinic.
+    #[must_use]
+    pub fn has_clinic(&self, clinic: &ClinicId) -> bool {
+        self.settings().clinics.contains_key(clinic)
     }
 
     /// Puts on record what one of the staff did that is about no visit.

@@ -1,0 +1,90 @@
+//! Accounts of staff, as operators change them.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::api::{Enrolment, NotEnrolled};
+use crate::signal::{self, Account, ClinicId, Role, Signal};
+use crate::time::UnixTime;
+use crate::time::date::to_rfc3339;
+
+/// Does what an operator asks: the answer, and what the audit log says of it.
+///
+/// # Errors
+/// [`NotEnrolled`]: nothing has changed, or it has and is not sure to be on the disk.
+pub(super) fn enrol(
+    signal: &Arc<Signal>,
+    asked: &Enrolment,
+    by: &str,
+    now: UnixTime,
+) -> Result<(Value, Option<String>), NotEnrolled> {
+    match asked {
+        Enrolment::List => {
+            let accounts = signal.enrol(|roster| Ok(roster.accounts().map(shown).collect::<Vec<_>>())).map_err(why)?;
+            Ok((json!({"total": accounts.len(), "accounts": accounts}), None))
+        }
+        Enrolment::Add { name, role, clinics } => {
+            let place = place(signal, role, clinics)?;
+            let mut failed = false;
+            let mut random = || {
+                let mut bytes = [0; 16];
+                failed |= signal::random(&mut bytes).is_err();
+                bytes
+            };
+            let issued = signal.enrol(|roster| roster.add(name, place, (by, now), &mut random)).map_err(why)?;
+            if failed {
+                signal.enrol(|roster| roster.remove(name)).map_err(why)?;
+                return Err(NotEnrolled::Unavailable);
+            }
+            let (password, factor) = (issued.password.as_str(), issued.factor.as_str());
+            let authenticator = format!("otpauth://totp/Hilum:{name}?secret={factor}&issuer=Hilum");
+            let answer = json!({"name": name, "role": role, "password": password, "authenticator": authenticator});
+            Ok((answer, Some(format!("staff.add:{name}:{role}"))))
+        }
+        Enrolment::Role { name, role, clinics } => {
+            let (place, clinics) = place(signal, role, clinics)?;
+            signal.enrol(|roster| roster.role(name, place, clinics, by)).map_err(why)?;
+            signal.dismiss(name);
+            Ok((json!({"name": name, "role": role}), Some(format!("staff.role:{name}:{role}"))))
+        }
+        Enrolment::Remove { name } => {
+            signal.enrol(|roster| roster.remove(name)).map_err(why)?;
+            signal.dismiss(name);
+            Ok((json!({"name": name}), Some(format!("staff.remove:{name}"))))
+        }
+    }
+}
+
+fn place(signal: &Signal, role: &str, clinics: &[String]) -> Result<(Role, Vec<ClinicId>), NotEnrolled> {
+    let role: Role = role.parse().map_err(|_| NotEnrolled::Invalid("role: write operator, admin or clinician"))?;
+    let known = |clinic: &String| clinic.parse().ok().filter(|clinic| signal.has_clinic(clinic));
+    let clinics: Option<Vec<ClinicId>> = clinics.iter().map(known).collect();
+    Ok((role, clinics.ok_or(NotEnrolled::Invalid("clinics: holds one that [[signal.clinic]] does not"))?))
+}
+
+fn shown(account: &Account) -> Value {
+    json!({
+        "name": account.name,
+        "role": account.role,
+        "clinics": account.clinics.iter().map(ClinicId::as_str).collect::<Vec<_>>(),
+        "created": to_rfc3339(account.created),
+        "granted_by": account.granted_by,
+        "last_used": account.used.map(to_rfc3339),
+    })
+}
+
+fn why(why: Option<signal::NotEnrolled>) -> NotEnrolled {
+    match why {
+        None => NotEnrolled::Unavailable,
+        Some(signal::NotEnrolled::Full) => NotEnrolled::Full,
+        Some(signal::NotEnrolled::Name) => {
+            NotEnrolled::Invalid("name: write 1 to 48 letters, digits, dots, hyphens and underscores")
+        }
+        Some(signal::NotEnrolled::Taken) => NotEnrolled::Invalid("name: is the name of an account already"),
+        Some(signal::NotEnrolled::Unknown) => NotEnrolled::Invalid("name: is the name of no account"),
+        Some(signal::NotEnrolled::Role) => {
+            NotEnrolled::Invalid("role: admins and clinicians have clinics, 64 at most; operators have none")
+        }
+    }
+}
