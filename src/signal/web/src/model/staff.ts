@@ -187,6 +187,6 @@ export class Staff {
 }
 
 /** Whether somebody sits in front of this room's door. */
-export function waits({ state, people }: Room): boolean {
-  return state === "waiting" && people.some(({ here }) => here);
+export function waits({ people }: Room): boolean {
+  return people.some(({ here, state }) => here && state === "waiting");
 }

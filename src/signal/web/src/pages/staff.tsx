@@ -228,7 +228,7 @@ function Marks({ person }: { person: Person }) {
 
 function Row({ room, staff, onAdmit }: { room: Room; staff: Staff; onAdmit: () => void }) {
   const here = room.people.filter((person) => person.here);
-  const [first] = here;
+  const first = here.find(({ state }) => state === "waiting") ?? here[0];
   const [minutes, setMinutes] = useState(0);
   useEffect(() => {
     const look = () => setMinutes(first ? Math.max(0, Math.floor((Date.now() / 1000 - first.since) / 60)) : 0);
@@ -246,7 +246,7 @@ function Row({ room, staff, onAdmit }: { room: Room; staff: Staff; onAdmit: () =
           <bdi>{label}</bdi>
         </h2>
         <p class="quiet">
-          {current ? t("in_call_now") : waiting ? t("waits_minutes", { minutes: count(minutes) }) : t(room.state === "call" ? "in_call_others" : "not_here")}
+          {current && !waiting ? t("in_call_now") : waiting ? t("waits_minutes", { minutes: count(minutes) }) : t(room.state === "call" ? "in_call_others" : "not_here")}
         </p>
       </div>
       {here.map((person) => (

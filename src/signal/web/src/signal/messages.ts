@@ -56,8 +56,10 @@ export interface Person {
   id: string;
   role: Role;
   since: number;
-  ready: Ready | null;
+  ready?: Ready;
   here: boolean;
+  /** Whether this person is in the call or in the waiting area. */
+  state: "waiting" | "call";
 }
 
 export interface Room {
@@ -87,7 +89,7 @@ export type FromServer =
   | Welcome
   | { t: "list"; rooms: Room[] }
   | { t: "joined"; self: string; room: RoomState; turn: Turn; peers: PeerInfo[] }
-  | { t: "admitted"; turn: Turn }
+  | { t: "admitted"; turn: Turn; room: RoomState }
   | ({ t: "peer" } & PeerInfo)
   | { t: "gone"; id: string; why: "left" | "lost" | "ended" }
   | { t: "sdp"; from: string; desc: Description }

@@ -43,17 +43,22 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
   return text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
 }
 
+/** The chosen language as the person's own country writes it: some write 4 pm, some 16:00. */
+function tag(): string {
+  return navigator.languages.find((each) => each.startsWith(language.value)) ?? language.value;
+}
+
 /** A moment (Unix seconds) as a time of day. */
 export function clockTime(seconds: number): string {
-  const form = new Intl.DateTimeFormat(language.value, { hour: "2-digit", minute: "2-digit" });
+  const form = new Intl.DateTimeFormat(tag(), { hour: "2-digit", minute: "2-digit" });
   return form.format(new Date(seconds * 1000));
 }
 
 export function day(seconds: number): string {
-  const form = new Intl.DateTimeFormat(language.value, { weekday: "long", day: "numeric", month: "long" });
+  const form = new Intl.DateTimeFormat(tag(), { weekday: "long", day: "numeric", month: "long" });
   return form.format(new Date(seconds * 1000));
 }
 
 export function count(value: number): string {
-  return new Intl.NumberFormat(language.value, { maximumFractionDigits: 1 }).format(value);
+  return new Intl.NumberFormat(tag(), { maximumFractionDigits: 1 }).format(value);
 }
