@@ -8,7 +8,11 @@ import { fileURLToPath } from "node:url";
 import { WebSocketServer } from "ws";
 
 const DIST = path.resolve(fileURLToPath(import.meta.url), "../../../src/signal/web/dist");
-const KINDS = { ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".html": "text/html; charset=utf-8" };
+const KINDS = {
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".html": "text/html; charset=utf-8",
+};
 const PAGES = new Set(["/", "/j", "/staff", "/test", "/it", "/status"]);
 const now = () => Math.floor(Date.now() / 1000);
 const secret = () => randomBytes(16).toString("base64url");
@@ -31,7 +35,8 @@ function headers(host) {
   ];
   return {
     "content-security-policy": csp.join("; "),
-    "permissions-policy": "camera=(self), microphone=(self), display-capture=(self), screen-wake-lock=(self), geolocation=()",
+    "permissions-policy":
+      "camera=(self), microphone=(self), display-capture=(self), screen-wake-lock=(self), geolocation=()",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "cross-origin-opener-policy": "same-origin",
@@ -39,7 +44,13 @@ function headers(host) {
 }
 
 export class Mock {
-  clinic = { name: "Riverside Clinic", phone: "+44 20 7946 0123", help: "We are a little behind today.", language: "en", waitMinutes: 10 };
+  clinic = {
+    name: "Riverside Clinic",
+    phone: "+44 20 7946 0123",
+    help: "We are a little behind today.",
+    language: "en",
+    waitMinutes: 10,
+  };
   policy = { relayOnly: true, screen: true, files: true };
   status = undefined;
   rooms = new Map();
@@ -83,7 +94,16 @@ export class Mock {
   }
 
   appointment({ label = "A-17", opens = now() - 60, ends = now() + 3600, people = ["patient"] } = {}) {
-    const room = { id: `r${this.rooms.size + 1}`, label, opens, ends, state: "waiting", people: [], members: [], next: 1 };
+    const room = {
+      id: `r${this.rooms.size + 1}`,
+      label,
+      opens,
+      ends,
+      state: "waiting",
+      people: [],
+      members: [],
+      next: 1,
+    };
     this.rooms.set(room.id, room);
     const links = people.map((role) => this.#person(room, role));
     return { id: room.id, opens, ends, links };
@@ -139,7 +159,9 @@ export class Mock {
         this.rating = body.stars;
         return [204];
       case "POST /check":
-        return this.noCheck ? [429, { error: "busy" }] : [200, { turn: this.relay.turn("check", 60), host: "localhost" }];
+        return this.noCheck
+          ? [429, { error: "busy" }]
+          : [200, { turn: this.relay.turn("check", 60), host: "localhost" }];
       case "POST /staff/signin": {
         if (body.password !== "correct") return [401, { error: "wrong" }];
         if (!body.code) return [401, { error: "code_needed" }];
@@ -161,7 +183,12 @@ export class Mock {
         if (!known) return [401, { error: "unknown" }];
         if (parts.length === 3) return [201, this.#person(this.rooms.get(parts[1]), body.role)];
         const people = body.people.map(({ role }) => role);
-        const made = this.appointment({ label: body.label ?? "", people, opens: now() - 1, ends: now() + body.minutes * 60 });
+        const made = this.appointment({
+          label: body.label ?? "",
+          people,
+          opens: now() - 1,
+          ends: now() + body.minutes * 60,
+        });
         this.#list();
         return [201, made];
       }
@@ -175,7 +202,10 @@ export class Mock {
     if (!room) return [200, { state: "unknown" }];
     const state = now() < room.opens ? "early" : now() > room.ends || room.over ? "over" : "open";
     const { opens, ends } = room;
-    return [200, { state, opens, ends, now: now(), clinic: this.clinic, role: person.role, claimed: Boolean(person.browser) }];
+    return [
+      200,
+      { state, opens, ends, now: now(), clinic: this.clinic, role: person.role, claimed: Boolean(person.browser) },
+    ];
   }
 
   #join({ secret: key, browser }) {
@@ -229,7 +259,17 @@ export class Mock {
     }
     const old = room.members.find((member) => member.person === person);
     if (old) this.#gone(old, "lost");
-    const member = { room, person, role: person.role, id: `p${room.next++}`, since: old?.since ?? now(), ready: undefined, resume: secret(), sent: 0, kept: [] };
+    const member = {
+      room,
+      person,
+      role: person.role,
+      id: `p${room.next++}`,
+      since: old?.since ?? now(),
+      ready: undefined,
+      resume: secret(),
+      sent: 0,
+      kept: [],
+    };
     member.inside = old?.inside ?? false;
     this.#attach(member, ws);
     this.resumes.set(member.resume, member);
@@ -253,7 +293,19 @@ export class Mock {
     const call = inside ? { turn: this.relay.turn(id) } : {};
     const state = room ? { room: { id: room.id, state: room.state, ends: room.ends, most: 4 } } : {};
     // The others are introduced one by one, as to anybody who comes.
-    const message = { t: "welcome", v: 1, self: id, role, resume, resumed, clinic: this.clinic, policy: this.policy, peers: [], ...state, ...call };
+    const message = {
+      t: "welcome",
+      v: 1,
+      self: id,
+      role,
+      resume,
+      resumed,
+      clinic: this.clinic,
+      policy: this.policy,
+      peers: [],
+      ...state,
+      ...call,
+    };
     this.frames.push([member, JSON.stringify(message)]);
     member.ws.send(JSON.stringify(message));
   }
@@ -268,15 +320,24 @@ export class Mock {
 
   #list() {
     for (const staff of this.staff) {
-      const rooms = [...this.rooms.values()].filter(({ over }) => !over).map((room) => ({
-        room: room.id,
-        label: room.label,
-        state: room.state,
-        ends: room.ends,
-        people: room.members
-          .filter(({ staff: isStaff }) => !isStaff)
-          .map(({ person, role, since, ready, ws, inside }) => ({ id: person.id, role, since, ready, here: Boolean(ws), state: inside ? "call" : "waiting" })),
-      }));
+      const rooms = [...this.rooms.values()]
+        .filter(({ over }) => !over)
+        .map((room) => ({
+          room: room.id,
+          label: room.label,
+          state: room.state,
+          ends: room.ends,
+          people: room.members
+            .filter(({ staff: isStaff }) => !isStaff)
+            .map(({ person, role, since, ready, ws, inside }) => ({
+              id: person.id,
+              role,
+              since,
+              ready,
+              here: Boolean(ws),
+              state: inside ? "call" : "waiting",
+            })),
+        }));
       this.say(staff, { t: "list", rooms });
     }
   }
@@ -285,7 +346,7 @@ export class Mock {
   #introduce(member) {
     for (const other of member.room.members) {
       if (other === member || !other.inside) continue;
-      this.say(other, { t: "peer", id: member.id, role: member.role, polite: false });
+      this.say(other.owner ?? other, { t: "peer", id: member.id, role: member.role, polite: false });
       this.say(member, { t: "peer", id: other.id, role: other.role, polite: true });
     }
   }
@@ -294,7 +355,8 @@ export class Mock {
     const { room } = member;
     if (!room) return;
     room.members = room.members.filter((each) => each !== member);
-    for (const other of room.members) if (other.inside && member.inside) this.say(other, { t: "gone", id: member.id, why });
+    for (const other of room.members)
+      if (other.inside && member.inside) this.say(other.owner ?? other, { t: "gone", id: member.id, why });
   }
 
   #end(room, why) {
@@ -363,7 +425,13 @@ export class Mock {
     room.members.push(seat);
     room.state = "call";
     const { id, state, ends } = room;
-    this.say(owner, { t: "joined", self: seat.id, room: { id, state, ends, most: 4 }, turn: this.relay.turn(seat.id), peers: [] });
+    this.say(owner, {
+      t: "joined",
+      self: seat.id,
+      room: { id, state, ends, most: 4 },
+      turn: this.relay.turn(seat.id),
+      peers: [],
+    });
     for (const other of room.members) {
       if (other === seat || !other.inside) continue;
       this.say(other.owner ?? other, { t: "peer", id: seat.id, role: seat.role, polite: false });

@@ -24,7 +24,9 @@ export function makeCertificate(folder) {
   const [certificate, key] = [path.join(folder, "certificate.pem"), path.join(folder, "key.pem")];
   const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
   const names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
-  execFileSync("openssl", ["req", "-x509", ...curve, ...names, "-keyout", key, "-out", certificate], { stdio: "ignore" });
+  execFileSync("openssl", ["req", "-x509", ...curve, ...names, "-keyout", key, "-out", certificate], {
+    stdio: "ignore",
+  });
   chmodSync(key, 0o600);
   return { certificate, key };
 }
@@ -65,7 +67,11 @@ listen = "${HOST}:${admin}"
   // However this process ends, nothing of it stays.
   process.once("exit", () => server.kill("SIGKILL"));
   for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => process.exit(1));
-  const ready = () => fetch(`http://${HOST}:${admin}/ready`).then(({ ok }) => ok, () => false);
+  const ready = () =>
+    fetch(`http://${HOST}:${admin}/ready`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
   for (let attempt = 0; !(await ready()); attempt++) {
     if (attempt === READY_TRIES || server.exitCode !== null) throw new Error("the relay is not ready");
     await sleep(50);

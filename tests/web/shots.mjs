@@ -109,7 +109,9 @@ async function visit({ open, mock, look }) {
   await patient.locator(".tool").nth(2).click();
   await patient.locator("textarea").fill("Thank you!");
   await patient.keyboard.press("Enter");
-  await clinician.locator("input[type=file]").setInputFiles({ name: "leaflet.pdf", mimeType: "application/pdf", buffer: Buffer.alloc(300_000, 7) });
+  await clinician
+    .locator("input[type=file]")
+    .setInputFiles({ name: "leaflet.pdf", mimeType: "application/pdf", buffer: Buffer.alloc(300_000, 7) });
   await patient.locator(".line.file .primary").waitFor();
   await look(patient, "chat");
   await patient.keyboard.press("Escape");
@@ -127,7 +129,10 @@ async function third({ open, links, clinician, look }) {
   await guest.goto(links[1].url);
   await guest.locator(".door .primary").click();
   await clinician.locator(".room-buttons .primary").first().waitFor({ state: "attached" });
-  await clinician.locator(".room-buttons .primary").first().evaluate((button) => button.click());
+  await clinician
+    .locator(".room-buttons .primary")
+    .first()
+    .evaluate((button) => button.click());
   await guest.locator(".tile > video").nth(1).waitFor();
   await look(guest, "three");
   await guest.context().close();
@@ -146,7 +151,10 @@ if (process.argv[1]?.endsWith("shots.mjs")) {
       mock,
       variant: { device, dark: theme === "dark", locale },
       look: async (page, name) => {
-        found.push(...(await axe(page)).map((line) => `${name}: ${line}`), ...page.faults.map((line) => `${name}: ${line}`));
+        found.push(
+          ...(await axe(page)).map((line) => `${name}: ${line}`),
+          ...page.faults.map((line) => `${name}: ${line}`),
+        );
         console.error(`${name} after ${Date.now() - begun} ms`);
         await shoot(page, `${name}-${device}-${theme}-${locale.slice(0, 2)}`);
       },

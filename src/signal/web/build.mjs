@@ -134,7 +134,8 @@ function differences({ files }) {
 }
 
 const first = await make();
-const gzipped = (names) => names.reduce((sum, name) => sum + zlib.gzipSync(first.files.get(name), { level: 9 }).length, 0);
+const gzipped = (names) =>
+  names.reduce((sum, name) => sum + zlib.gzipSync(first.files.get(name), { level: 9 }).length, 0);
 const scripts = gzipped(journey(first.metafile).filter((name) => name.endsWith(".js")));
 console.log(`patient's scripts: ${scripts} bytes gzipped of ${BUDGET}`);
 if (scripts > BUDGET) {

@@ -1,6 +1,19 @@
 import { deepEqual, equal, notEqual, ok } from "node:assert/strict";
 import { test } from "node:test";
-import { Files, Ladder, Restarts, STEPS, Steady, best, between, capture, fingerprint, judge, plainName, totals } from "../src/rtc";
+import {
+  Files,
+  Ladder,
+  Restarts,
+  STEPS,
+  Steady,
+  best,
+  between,
+  capture,
+  fingerprint,
+  judge,
+  plainName,
+  totals,
+} from "../src/rtc";
 import type { Channel, FileEvents, Outlook } from "../src/rtc";
 import { FakeClock, until } from "./clock";
 
@@ -60,10 +73,14 @@ test("the fingerprint is read as bytes", () => {
 
 test("a word for the quality changes only after three equal samples", () => {
   const steady = new Steady();
-  const [good, poor] = [{ loss: 0, rtt: 0.05 }, { loss: 0.2, rtt: 0.05 }];
-  deepEqual([good, poor, good, poor, poor, poor, good].map((each) => steady.take(each)), [
-    "good", "good", "good", "good", "good", "poor", "poor",
-  ]);
+  const [good, poor] = [
+    { loss: 0, rtt: 0.05 },
+    { loss: 0.2, rtt: 0.05 },
+  ];
+  deepEqual(
+    [good, poor, good, poor, poor, poor, good].map((each) => steady.take(each)),
+    ["good", "good", "good", "good", "good", "poor", "poor"],
+  );
 });
 
 test("our side is what they say of us, their side is what we get", () => {
@@ -77,7 +94,13 @@ test("our side is what they say of us, their side is what we get", () => {
       { id: "l", type: "local-candidate", candidateType: "relay", relayProtocol: "tls" },
     ]);
   const { own, theirs } = between(read(0, 0, 0), read(10, 50, 100));
-  deepEqual([own, theirs], [{ loss: 0.1, rtt: 0.1 }, { loss: 0.5, rtt: 0.1 }]);
+  deepEqual(
+    [own, theirs],
+    [
+      { loss: 0.1, rtt: 0.1 },
+      { loss: 0.5, rtt: 0.1 },
+    ],
+  );
   deepEqual([read(0, 0, 1).through, read(0, 0, 1).bytes], ["tls", 7]);
 });
 
@@ -202,7 +225,15 @@ function transfer() {
     delivered: (id) => log.push(`${name} delivered ${id}`),
     failed: (id, why) => log.push(`${name} failed ${id} ${why}`),
   });
-  return { clock, near, far, log, got, from: new Files(near, clock, events("near")), to: new Files(far, clock, events("far")) };
+  return {
+    clock,
+    near,
+    far,
+    log,
+    got,
+    from: new Files(near, clock, events("near")),
+    to: new Files(far, clock, events("far")),
+  };
 }
 
 test("a file goes only when it is accepted, paced, and arrives intact as a plain download", async () => {
@@ -250,7 +281,12 @@ test("a spoilt file is not given to the person, one that is refused is not sent,
   await clock.pass(1000);
   await from.offer("c", "z", { size: 51 * 1024 * 1024 } as Blob);
   ok(!log.some((line) => line.includes("received")));
-  for (const line of ["far failed a damaged", "near failed a damaged", "near failed b refused", "near failed c large"]) {
+  for (const line of [
+    "far failed a damaged",
+    "near failed a damaged",
+    "near failed b refused",
+    "near failed c large",
+  ]) {
     ok(log.includes(line), `${line} in ${log.join()}`);
   }
 });

@@ -61,11 +61,17 @@ test("both ends come to the same words, whoever begins", async () => {
 test("nothing is revealed before the other's commitment has come and the own one has gone", async () => {
   const [one, other] = [new End(), new End()];
   await one.exchange.begin(print(1), print(2));
-  deepEqual(one.sent.map(({ t }) => t), ["commit"]);
+  deepEqual(
+    one.sent.map(({ t }) => t),
+    ["commit"],
+  );
   await other.exchange.commit((one.sent[0] as { h: string }).h);
   deepEqual(other.sent, []);
   await other.exchange.begin(print(2), print(1));
-  deepEqual(other.sent.map(({ t }) => t), ["commit", "reveal"]);
+  deepEqual(
+    other.sent.map(({ t }) => t),
+    ["commit", "reveal"],
+  );
 });
 
 test("a man in the middle with certificates of his own gets different words, a thousand times of a thousand", async () => {

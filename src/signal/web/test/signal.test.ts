@@ -105,7 +105,10 @@ test("a lost socket resumes where it was, and doubles are dropped", async () => 
   last().says({ ...WELCOME, resumed: true });
   last().says({ t: "gone", id: "p3", why: "left", s: 2 });
   last().says({ t: "gone", id: "p4", why: "left", s: 3 });
-  deepEqual(seen.messages.map((message) => (message as { id: string }).id), ["p2", "p3", "p4"]);
+  deepEqual(
+    seen.messages.map((message) => (message as { id: string }).id),
+    ["p2", "p3", "p4"],
+  );
   deepEqual(seen.online, [true, false, true]);
 });
 
@@ -171,7 +174,12 @@ test("a socket that is silent for thirty seconds is given up, and pings keep a q
 });
 
 test("some endings are for good", async () => {
-  for (const [code, why] of [[4403, "forbidden"], [4409, "elsewhere"], [4410, "over"], [4400, "broken"]] as const) {
+  for (const [code, why] of [
+    [4403, "forbidden"],
+    [4409, "elsewhere"],
+    [4410, "over"],
+    [4400, "broken"],
+  ] as const) {
     const { clock, last, seen, greet, sockets } = world();
     await greet();
     last().drops(code);

@@ -353,7 +353,10 @@ export class Call {
   #caption(other: Other, text: string): void {
     other.caption.value = text;
     clearTimeout(this.#captions.get(other));
-    this.#captions.set(other, setTimeout(() => (other.caption.value = ""), CAPTION_STAYS));
+    this.#captions.set(
+      other,
+      setTimeout(() => (other.caption.value = ""), CAPTION_STAYS),
+    );
   }
 
   #line(from: Other | undefined, text: string): void {
@@ -372,4 +375,3 @@ export class Call {
     this.transfers.value = this.transfers.peek().map((each) => (each.id === id ? { ...each, ...change } : each));
   }
 }
-

@@ -166,7 +166,9 @@ export class LocalMedia {
     this.#meter = setInterval(() => {
       analyser.getFloatTimeDomainData(samples);
       const power = Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
-      this.level.value = this.muted.value ? 0 : Math.min(4, Math.floor(Math.max(0, Math.log10(power * 1000 + 0.001)) * 2));
+      this.level.value = this.muted.value
+        ? 0
+        : Math.min(4, Math.floor(Math.max(0, Math.log10(power * 1000 + 0.001)) * 2));
     }, METER_EVERY);
   }
 }

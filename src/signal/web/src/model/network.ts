@@ -70,8 +70,10 @@ async function echo(turn: Turn, url: string): Promise<{ bytes: number; took: num
     return await new Promise((resolve) => {
       const timer = setTimeout(() => resolve({ bytes: got, took: ECHO_LIMIT }), ECHO_LIMIT);
       let [got, begun] = [0, 0];
-      near.onicecandidate = ({ candidate }) => void (candidate && far.addIceCandidate(candidate).catch(() => undefined));
-      far.onicecandidate = ({ candidate }) => void (candidate && near.addIceCandidate(candidate).catch(() => undefined));
+      near.onicecandidate = ({ candidate }) =>
+        void (candidate && far.addIceCandidate(candidate).catch(() => undefined));
+      far.onicecandidate = ({ candidate }) =>
+        void (candidate && near.addIceCandidate(candidate).catch(() => undefined));
       const from = near.createDataChannel("check", { negotiated: true, id: 0 });
       const to = far.createDataChannel("check", { negotiated: true, id: 0 });
       to.binaryType = "arraybuffer";

@@ -33,7 +33,9 @@ function Patient() {
   const call = visit.call.value;
   if (phase === "call" && call) {
     const { phone } = visit.look.value?.clinic ?? {};
-    return <CallView call={call} media={visit.media} role={visit.role.value} phone={phone} onLeave={() => visit.leave()} />;
+    return (
+      <CallView call={call} media={visit.media} role={visit.role.value} phone={phone} onLeave={() => visit.leave()} />
+    );
   }
   if (phase === "after") return <After visit={visit} />;
   return <End visit={visit} />;
@@ -141,7 +143,9 @@ function Waiting({ visit }: { visit: Visit }) {
           </p>
           {noteText && <p class="note">{noteText}</p>}
           {!visit.online.value && <p class="look">{t("notice_service")}</p>}
-          {media.asked.value && !media.camera.value && <p class="note">{t(media.microphone.value ? "sound_only" : "listen_only")}</p>}
+          {media.asked.value && !media.camera.value && (
+            <p class="note">{t(media.microphone.value ? "sound_only" : "listen_only")}</p>
+          )}
           {long && (
             <div class="note">
               <p>{clinic?.help || t("waiting_long")}</p>

@@ -56,7 +56,12 @@ function SignIn({ staff }: { staff: Staff }) {
         <form class="fields" onSubmit={(event) => void submit(event)}>
           <label>
             <span>{t("sign_in_name")}</span>
-            <input autocomplete="username" required value={name} onInput={(event) => setName(event.currentTarget.value)} />
+            <input
+              autocomplete="username"
+              required
+              value={name}
+              onInput={(event) => setName(event.currentTarget.value)}
+            />
           </label>
           <label>
             <span>{t("sign_in_password")}</span>
@@ -80,7 +85,9 @@ function SignIn({ staff }: { staff: Staff }) {
           </label>
           {fault && (
             <p class="look" role="alert">
-              {t(`sign_in_${fault === "offline" ? "offline" : fault}` as Key, { time: clockTime(staff.lockedUntil.value) })}
+              {t(`sign_in_${fault === "offline" ? "offline" : fault}` as Key, {
+                time: clockTime(staff.lockedUntil.value),
+              })}
             </p>
           )}
           <button type="submit" class="press primary wide" disabled={busy}>
@@ -172,7 +179,9 @@ function Desk({ staff }: { staff: Staff }) {
       {making && <NewAppointment clinic={staff.clinic.value} onClose={() => setMaking(false)} />}
       {asking && (
         <Sheet title={t("end_first_title")} onClose={() => setAsking(undefined)}>
-          <p>{t("end_first_text", { label: labelOf(staff.rooms.value.find(({ room }) => room === staff.room.value)) })}</p>
+          <p>
+            {t("end_first_text", { label: labelOf(staff.rooms.value.find(({ room }) => room === staff.room.value)) })}
+          </p>
           <div class="menu">
             <Press
               kind="danger"
@@ -246,7 +255,11 @@ function Row({ room, staff, onAdmit }: { room: Room; staff: Staff; onAdmit: () =
           <bdi>{label}</bdi>
         </h2>
         <p class="quiet">
-          {current && !waiting ? t("in_call_now") : waiting ? t("waits_minutes", { minutes: count(minutes) }) : t(room.state === "call" ? "in_call_others" : "not_here")}
+          {current && !waiting
+            ? t("in_call_now")
+            : waiting
+              ? t("waits_minutes", { minutes: count(minutes) })
+              : t(room.state === "call" ? "in_call_others" : "not_here")}
         </p>
       </div>
       {here.map((person) => (

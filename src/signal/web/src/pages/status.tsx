@@ -27,7 +27,8 @@ function Operator() {
           setStatus(seen);
           setFault(undefined);
         },
-        (error: unknown) => setFault(error instanceof ApiError && [401, 403].includes(error.status) ? "forbidden" : "offline"),
+        (error: unknown) =>
+          setFault(error instanceof ApiError && [401, 403].includes(error.status) ? "forbidden" : "offline"),
       );
     void look();
     const timer = setInterval(() => void look(), EVERY);
@@ -82,7 +83,10 @@ function Board({ status }: { status: Status }) {
   const trouble = (certificateDays !== undefined && certificateDays < SOON) || audit?.ok === false;
   const entries = (counts: Record<string, number>): [string, string][] =>
     Object.entries(counts).map(([name, value]) => [name.replaceAll("_", " "), count(value)]);
-  const pair = (now: string, peak: string): [string, string][] => [[t("now"), now], [t("peak"), peak]];
+  const pair = (now: string, peak: string): [string, string][] => [
+    [t("now"), now],
+    [t("peak"), peak],
+  ];
   return (
     <>
       <Title>
@@ -92,16 +96,29 @@ function Board({ status }: { status: Status }) {
         })}
       </Title>
       <div class="cards">
-        {rooms && <Card title="status_rooms">{[[t("status_calls"), count(rooms.call)], [t("status_waiting"), count(rooms.waiting)]]}</Card>}
+        {rooms && (
+          <Card title="status_rooms">
+            {[
+              [t("status_calls"), count(rooms.call)],
+              [t("status_waiting"), count(rooms.waiting)],
+            ]}
+          </Card>
+        )}
         {allocations && <Card title="status_allocations">{pair(count(allocations.now), count(allocations.peak))}</Card>}
-        {bitsPerSecond && <Card title="status_bandwidth">{pair(bits(bitsPerSecond.now), bits(bitsPerSecond.peak))}</Card>}
+        {bitsPerSecond && (
+          <Card title="status_bandwidth">{pair(bits(bitsPerSecond.now), bits(bitsPerSecond.peak))}</Card>
+        )}
         {refused && <Card title="status_refused">{entries(refused)}</Card>}
         {paths && <Card title="status_paths">{entries(paths)}</Card>}
         {(certificateDays !== undefined || keyDays !== undefined) && (
           <Card title="status_keys">
             {[
-              ...(certificateDays === undefined ? [] : [[t("status_certificate"), t("in_days", { days: count(certificateDays) })] as [string, string]]),
-              ...(keyDays === undefined ? [] : [[t("status_rotation"), t("in_days", { days: count(keyDays) })] as [string, string]]),
+              ...(certificateDays === undefined
+                ? []
+                : [[t("status_certificate"), t("in_days", { days: count(certificateDays) })] as [string, string]]),
+              ...(keyDays === undefined
+                ? []
+                : [[t("status_rotation"), t("in_days", { days: count(keyDays) })] as [string, string]]),
             ]}
           </Card>
         )}

@@ -43,7 +43,9 @@ function Line({ path }: { path: Path }) {
         </span>
       </td>
       <td>{took === undefined ? "–" : `${count(took)} ms`}</td>
-      <td>{echoed === undefined ? "–" : echoTook && echoed ? t("echo_ok", { ms: count(echoTook) }) : t("echo_none")}</td>
+      <td>
+        {echoed === undefined ? "–" : echoTook && echoed ? t("echo_ok", { ms: count(echoTook) }) : t("echo_none")}
+      </td>
       <td>
         <bdi dir="ltr">
           {hostOf(url)}, {way === "udp" ? "UDP" : "TCP"} {portOf(url)}

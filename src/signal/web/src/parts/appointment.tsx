@@ -23,7 +23,13 @@ function LinkCard({ link }: { link: Link }) {
   return (
     <li class="link-card">
       <h3>{roleName(link.role)}</h3>
-      <input readOnly dir="ltr" aria-label={roleName(link.role)} value={link.url} onFocus={(event) => event.currentTarget.select()} />
+      <input
+        readOnly
+        dir="ltr"
+        aria-label={roleName(link.role)}
+        value={link.url}
+        onFocus={(event) => event.currentTarget.select()}
+      />
       <p class="choices">
         <Press kind="primary" onPress={() => void copy("url")}>
           {t(copied === "url" ? "copied" : "copy_link")}
@@ -69,7 +75,12 @@ export function NewAppointment({ clinic, onClose }: { clinic: string; onClose: (
   const make = async (event: SubmitEvent) => {
     event.preventDefault();
     try {
-      const wanted = { clinic, minutes, starts: Math.floor(new Date(starts).getTime() / 1000), people: people.map((role) => ({ role })) };
+      const wanted = {
+        clinic,
+        minutes,
+        starts: Math.floor(new Date(starts).getTime() / 1000),
+        people: people.map((role) => ({ role })),
+      };
       const made = await api.make(label ? { ...wanted, label } : wanted);
       setLinks(made.links);
       say(t("links_ready"));
@@ -89,13 +100,24 @@ export function NewAppointment({ clinic, onClose }: { clinic: string; onClose: (
       <form class="fields" onSubmit={(event) => void make(event)}>
         <label>
           <span>{t("label")}</span>
-          <input pattern={LABEL} maxLength={24} value={label} autocomplete="off" onInput={(event) => setLabel(event.currentTarget.value)} />
+          <input
+            pattern={LABEL}
+            maxLength={24}
+            value={label}
+            autocomplete="off"
+            onInput={(event) => setLabel(event.currentTarget.value)}
+          />
           <small>{t("label_hint")}</small>
         </label>
         <div class="pair">
           <label>
             <span>{t("starts")}</span>
-            <input type="datetime-local" required value={starts} onInput={(event) => setStarts(event.currentTarget.value)} />
+            <input
+              type="datetime-local"
+              required
+              value={starts}
+              onInput={(event) => setStarts(event.currentTarget.value)}
+            />
           </label>
           <label>
             <span>{t("length")}</span>
@@ -115,7 +137,9 @@ export function NewAppointment({ clinic, onClose }: { clinic: string; onClose: (
               <select
                 aria-label={`${t("people")} ${index + 1}`}
                 value={role}
-                onChange={(event) => setPeople(people.map((each, at) => (at === index ? (event.currentTarget.value as Role) : each)))}
+                onChange={(event) =>
+                  setPeople(people.map((each, at) => (at === index ? (event.currentTarget.value as Role) : each)))
+                }
               >
                 {ROLES.map((each) => (
                   <option key={each} value={each}>

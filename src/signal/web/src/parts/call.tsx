@@ -205,26 +205,41 @@ export function CallView(props: CallViewProps) {
         <Captions others={others} />
         <OwnTile media={media} />
         <div class="marks">
-          <button type="button" class={`press mark-button${confirmed ? " sure" : ""}`} onClick={() => setPanel("shield")}>
+          <button
+            type="button"
+            class={`press mark-button${confirmed ? " sure" : ""}`}
+            onClick={() => setPanel("shield")}
+          >
             <Icon name="shield" />
             <span>{t(confirmed ? "trust_match" : "trust_private")}</span>
           </button>
           <button type="button" class="press mark-button" onClick={() => setPanel("numbers")}>
             <Icon name="signal" />
-            <span>{t("quality_line", { own: gradeName(own), theirs: gradeName(theirs) })}</span>
+            <span>{own ? t("quality_line", { own: gradeName(own), theirs: gradeName(theirs) }) : t("connection")}</span>
           </button>
         </div>
       </main>
       {call.chatOpen.value && <Chat call={call} />}
       <nav class="bar" aria-label={t("controls")}>
-        <Tool icon="mic" text={t(media.muted.value ? "unmute" : "mute")} pressed={media.muted.value} onPress={() => media.toggleMute()} />
+        <Tool
+          icon="mic"
+          text={t(media.muted.value ? "unmute" : "mute")}
+          pressed={media.muted.value}
+          onPress={() => media.toggleMute()}
+        />
         <Tool
           icon="camera"
           text={t(media.cameraOn.value ? "camera_off" : "camera_on")}
           pressed={!media.cameraOn.value}
           onPress={() => void media.toggleCamera()}
         />
-        <Tool icon="chat" text={t("chat")} note={call.unread.value} pressed={call.chatOpen.value} onPress={() => call.openChat(!call.chatOpen.value)} />
+        <Tool
+          icon="chat"
+          text={t("chat")}
+          note={call.unread.value}
+          pressed={call.chatOpen.value}
+          onPress={() => call.openChat(!call.chatOpen.value)}
+        />
         <Tool icon="more" text={t("more")} onPress={() => setPanel("more")} />
         <Tool icon="leave" text={t("leave")} kind="end" onPress={() => setPanel("leave")} />
       </nav>
@@ -292,7 +307,12 @@ export function CallView(props: CallViewProps) {
         <Sheet title={t("type_captions")} onClose={close}>
           <label class="picker">
             <span>{t("captions_hint")}</span>
-            <textarea rows={3} dir="auto" maxLength={300} onInput={(event) => call.captionLine(event.currentTarget.value)} />
+            <textarea
+              rows={3}
+              dir="auto"
+              maxLength={300}
+              onInput={(event) => call.captionLine(event.currentTarget.value)}
+            />
           </label>
         </Sheet>
       )}

@@ -46,7 +46,10 @@ export function Chat({ call }: { call: Call }) {
   const picker = useRef<HTMLInputElement>(null);
   const lines = call.lines.value;
   useEffect(() => field.current?.focus(), []);
-  useEffect(() => list.current?.scrollTo({ top: list.current.scrollHeight }), [lines.length, call.transfers.value.length]);
+  useEffect(
+    () => list.current?.scrollTo({ top: list.current.scrollHeight }),
+    [lines.length, call.transfers.value.length],
+  );
   const send = () => {
     call.write(text);
     setText("");

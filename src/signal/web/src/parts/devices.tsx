@@ -78,7 +78,9 @@ function Row(props: { icon: IconName; name: string; state: "ok" | "bad" | "wait"
       <span class="check-word">{props.children}</span>
       <span class="tick">
         {props.state !== "wait" && <Icon name={props.state === "ok" ? "check" : "cross"} />}
-        <span class="hidden">{t(props.state === "ok" ? "ready" : props.state === "bad" ? "not_ready" : "checking")}</span>
+        <span class="hidden">
+          {t(props.state === "ok" ? "ready" : props.state === "bad" ? "not_ready" : "checking")}
+        </span>
       </span>
     </li>
   );
@@ -141,7 +143,9 @@ export function DeviceCheck({ media, network }: { media: LocalMedia; network: Ne
           {t(verdict.key)}
         </Row>
       </ul>
-      {media.microphoneTrouble.value && media.camera.value && <Blocked media={media} trouble={media.microphoneTrouble.value} />}
+      {media.microphoneTrouble.value && media.camera.value && (
+        <Blocked media={media} trouble={media.microphoneTrouble.value} />
+      )}
       <details class="more">
         <summary>{t("choose_devices")}</summary>
         <Pickers media={media} />

@@ -24,7 +24,10 @@ function Voice({ other, media }: { other: Other; media: LocalMedia }) {
     const audio = at.current;
     if (!audio || !track) return;
     audio.srcObject = new MediaStream([track]);
-    audio.play().then(() => setSilent(false), () => setSilent(true));
+    audio.play().then(
+      () => setSilent(false),
+      () => setSilent(true),
+    );
   }, [track]);
   useEffect(() => {
     const audio = at.current as (HTMLAudioElement & { setSinkId?: (id: string) => Promise<void> }) | null;
@@ -77,7 +80,13 @@ export function Tile({ other, media, pinned, many, onPin }: TileProps) {
           <span class="head">
             <Icon name="person" />
           </span>
-          <p>{!connected && !trouble ? t("connecting_to", { name }) : trouble ? t("reconnecting_short") : t("no_picture", { name })}</p>
+          <p>
+            {!connected && !trouble
+              ? t("connecting_to", { name })
+              : trouble
+                ? t("reconnecting_short")
+                : t("no_picture", { name })}
+          </p>
         </div>
       )}
       <p class="plate">

@@ -69,7 +69,11 @@ export class Ladder {
     this.#quietSince = quiet && !trouble ? (this.#quietSince ?? now) : undefined;
     if (this.#troubleSince !== undefined && now - this.#troubleSince >= DOWN_AFTER && this.#step < OFF) {
       this.#move(this.#step + 1);
-    } else if (this.#quietSince !== undefined && now - this.#quietSince >= UP_AFTER && this.#step > best(this.#people)) {
+    } else if (
+      this.#quietSince !== undefined &&
+      now - this.#quietSince >= UP_AFTER &&
+      this.#step > best(this.#people)
+    ) {
       this.#move(this.#step - 1);
     }
     return this.#step;

@@ -85,7 +85,8 @@ export function totals(reports: Iterable<Report>): Totals {
   }
   const transport = all.find(({ type }) => type === "transport");
   const chosen = by.get(String(transport?.selectedCandidatePairId));
-  const pair = chosen ?? all.find(({ type, nominated, state }) => type === "candidate-pair" && nominated && state === "succeeded");
+  const pair =
+    chosen ?? all.find(({ type, nominated, state }) => type === "candidate-pair" && nominated && state === "succeeded");
   if (pair) {
     sum.bytes = number(pair.bytesReceived);
     const rtt = number(pair.currentRoundTripTime);

@@ -52,7 +52,9 @@ export function judge(sdp: string, relayOnly: boolean): Refusal | undefined {
 
   const [session, sections] = split(lines);
   if (sections.length === 0 || sections.length > MOST_SECTIONS) return "sdp_sections";
-  for (const { lines: [first = ""] } of sections) {
+  for (const {
+    lines: [first = ""],
+  } of sections) {
     if (!MEDIA.test(first) && !DATA.test(first)) return "sdp_profile";
   }
   return bundled(session, sections) ?? keyed(session, sections) ?? candidates(lines, relayOnly);
@@ -102,7 +104,12 @@ function keyed(session: string[], sections: Section[]): Refusal | undefined {
       const [, hash = "", digits = ""] = STRONG.exec(print) ?? [];
       if (digits.split(":").length !== LENGTHS[hash.toLowerCase()]) return "sdp_fingerprint_weak";
     }
-    seen.add(prints.map((print) => print.toLowerCase()).sort().join());
+    seen.add(
+      prints
+        .map((print) => print.toLowerCase())
+        .sort()
+        .join(),
+    );
     const [setup] = values(all, "setup");
     if (!["actpass", "active", "passive"].includes(setup ?? "")) return "sdp_setup";
     const [ufrag = ""] = values(all, "ice-ufrag");

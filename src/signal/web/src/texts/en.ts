@@ -44,11 +44,16 @@ const check = {
   network_slow: "Works, by a slower way",
   network_none: "Blocked",
   network_unknown: "Not known yet",
-  network_none_help: "This network does not let video calls through. Try mobile data or another Wi-Fi, or call the clinic.",
-  help_firefox: "The camera is blocked. Press the camera sign at the left of the address, remove the block, then try again.",
-  help_chrome: "The camera is blocked. Press the sign at the left of the address, allow camera and microphone, then try again.",
-  help_safari: "The camera is blocked. Open “Website Settings” beside the address, allow camera and microphone, then try again.",
-  help_other: "The camera is blocked. Allow camera and microphone in your browser’s settings for this page, then try again.",
+  network_none_help:
+    "This network does not let video calls through. Try mobile data or another Wi-Fi, or call the clinic.",
+  help_firefox:
+    "The camera is blocked. Press the camera sign at the left of the address, remove the block, then try again.",
+  help_chrome:
+    "The camera is blocked. Press the sign at the left of the address, allow camera and microphone, then try again.",
+  help_safari:
+    "The camera is blocked. Open “Website Settings” beside the address, allow camera and microphone, then try again.",
+  help_other:
+    "The camera is blocked. Allow camera and microphone in your browser’s settings for this page, then try again.",
   help_app: "This window belongs to another app and has no camera. Copy the link and open it in your browser.",
   trouble_missing: "No camera was found. Plug one in and try again, or go on with sound only.",
   trouble_busy: "Another program is using the camera. Close it and try again, or go on with sound only.",
@@ -56,7 +61,8 @@ const check = {
   copy_link: "Copy link",
   sound_only: "You will be heard, but not seen. That is fine.",
   listen_only: "You can listen, watch and write. Your clinician will see that you have no microphone.",
-  test_text: "See in half a minute whether your camera, your sound and your connection are ready for a video appointment.",
+  test_text:
+    "See in half a minute whether your camera, your sound and your connection are ready for a video appointment.",
   test_start: "Start the test",
   test_fine: "Everything works",
   test_fine_text: "You are ready for your video appointment.",
@@ -175,7 +181,8 @@ const safety = {
   safety_why: "If they are the same for both of you, only the two of you can see and hear this call.",
   danger_title: "We have ended the call to protect you",
   danger_text: "Somebody may have tried to listen. Nothing you do caused this. Please call your clinic and tell them.",
-  danger_staff: "The private connection could not be confirmed, so the call was ended. Please tell your technicians, and call the patient.",
+  danger_staff:
+    "The private connection could not be confirmed, so the call was ended. Please tell your technicians, and call the patient.",
 };
 
 const endings = {
@@ -190,11 +197,13 @@ const endings = {
   rating_thanks: "Thank you.",
   close_page: "You can close this page now.",
   used_title: "This link is open somewhere else",
-  used_text: "It works on one device at a time. Go on there, or ask the clinic to free it for this device and try again.",
+  used_text:
+    "It works on one device at a time. Go on there, or ask the clinic to free it for this device and try again.",
   over_title: "This appointment has ended",
   over_text: "The link no longer works. If you need a new appointment, please call the clinic.",
   unknown_title: "This link does not work",
-  unknown_text: "It may have ended, or a part is missing. Please open it again from the message that your clinic sent you.",
+  unknown_text:
+    "It may have ended, or a part is missing. Please open it again from the message that your clinic sent you.",
   elsewhere_title: "You went on with another device",
   elsewhere_text: "The appointment continues there. You can close this page.",
   declined_title: "Your clinic cannot see you by video now",
@@ -269,7 +278,8 @@ const technical = {
   it_time: "Time",
   it_echo: "64 kB through it",
   it_allow: "What to allow",
-  it_untrusted: "TLS fails at once: the port is closed, the certificate is not trusted, or something opens TLS on the way.",
+  it_untrusted:
+    "TLS fails at once: the port is closed, the certificate is not trusted, or something opens TLS on the way.",
   it_hint: "UDP is best, TLS gets through most firewalls. One of the three is enough for a call.",
   path_running: "Running",
   path_ok: "Works",

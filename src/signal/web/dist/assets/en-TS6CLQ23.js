@@ -1,1 +1,0 @@
-import{a}from"./chunk-JPNBYL37.js";export{a as en};
