@@ -114,7 +114,8 @@ async function visit({ open, mock, look }) {
     .setInputFiles({ name: "leaflet.pdf", mimeType: "application/pdf", buffer: Buffer.alloc(300_000, 7) });
   await patient.locator(".line.file .primary").waitFor();
   await look(patient, "chat");
-  await patient.keyboard.press("Escape");
+  await clinician.locator("textarea").press("Escape");
+  await patient.locator("textarea").press("Escape");
   await third({ open, links, clinician, look });
   await clinician.locator(".tool.end").click();
   await look(clinician, "leave");

@@ -17,11 +17,11 @@ pub(super) struct Asset {
 /// All of them. Every path but that of the page holds a hash of its content, so it never changes.
 pub(super) const ASSETS: &[Asset] = &[
     Asset {
-        path: "/assets/app-ULHENKOF.js",
+        path: "/assets/app-VX6LAZ26.js",
         kind: "text/javascript; charset=utf-8",
-        plain: include_bytes!("dist/assets/app-ULHENKOF.js"),
-        brotli: include_bytes!("dist/assets/app-ULHENKOF.js.br"),
-        gzip: include_bytes!("dist/assets/app-ULHENKOF.js.gz"),
+        plain: include_bytes!("dist/assets/app-VX6LAZ26.js"),
+        brotli: include_bytes!("dist/assets/app-VX6LAZ26.js.br"),
+        gzip: include_bytes!("dist/assets/app-VX6LAZ26.js.gz"),
     },
     Asset {
         path: "/assets/ar-VI2W6OYB.js",
@@ -36,6 +36,13 @@ pub(super) const ASSETS: &[Asset] = &[
         plain: include_bytes!("dist/assets/check-SAFIZDPA.js"),
         brotli: include_bytes!("dist/assets/check-SAFIZDPA.js.br"),
         gzip: include_bytes!("dist/assets/check-SAFIZDPA.js.gz"),
+    },
+    Asset {
+        path: "/assets/chunk-7OKN54SK.js",
+        kind: "text/javascript; charset=utf-8",
+        plain: include_bytes!("dist/assets/chunk-7OKN54SK.js"),
+        brotli: include_bytes!("dist/assets/chunk-7OKN54SK.js.br"),
+        gzip: include_bytes!("dist/assets/chunk-7OKN54SK.js.gz"),
     },
     Asset {
         path: "/assets/chunk-BDIPQNZX.js",
@@ -57,13 +64,6 @@ pub(super) const ASSETS: &[Asset] = &[
         plain: include_bytes!("dist/assets/chunk-HKUTX2HG.js"),
         brotli: include_bytes!("dist/assets/chunk-HKUTX2HG.js.br"),
         gzip: include_bytes!("dist/assets/chunk-HKUTX2HG.js.gz"),
-    },
-    Asset {
-        path: "/assets/chunk-PYZOY6QD.js",
-        kind: "text/javascript; charset=utf-8",
-        plain: include_bytes!("dist/assets/chunk-PYZOY6QD.js"),
-        brotli: include_bytes!("dist/assets/chunk-PYZOY6QD.js.br"),
-        gzip: include_bytes!("dist/assets/chunk-PYZOY6QD.js.gz"),
     },
     Asset {
         path: "/assets/chunk-UAK3P2YY.js",
@@ -94,18 +94,18 @@ pub(super) const ASSETS: &[Asset] = &[
         gzip: include_bytes!("dist/assets/es-6RXTMAFK.js.gz"),
     },
     Asset {
-        path: "/assets/patient-6S6U67KQ.js",
+        path: "/assets/patient-C3RKKE7F.js",
         kind: "text/javascript; charset=utf-8",
-        plain: include_bytes!("dist/assets/patient-6S6U67KQ.js"),
-        brotli: include_bytes!("dist/assets/patient-6S6U67KQ.js.br"),
-        gzip: include_bytes!("dist/assets/patient-6S6U67KQ.js.gz"),
+        plain: include_bytes!("dist/assets/patient-C3RKKE7F.js"),
+        brotli: include_bytes!("dist/assets/patient-C3RKKE7F.js.br"),
+        gzip: include_bytes!("dist/assets/patient-C3RKKE7F.js.gz"),
     },
     Asset {
-        path: "/assets/staff-7LMUV4VF.js",
+        path: "/assets/staff-YFP2SYW7.js",
         kind: "text/javascript; charset=utf-8",
-        plain: include_bytes!("dist/assets/staff-7LMUV4VF.js"),
-        brotli: include_bytes!("dist/assets/staff-7LMUV4VF.js.br"),
-        gzip: include_bytes!("dist/assets/staff-7LMUV4VF.js.gz"),
+        plain: include_bytes!("dist/assets/staff-YFP2SYW7.js"),
+        brotli: include_bytes!("dist/assets/staff-YFP2SYW7.js.br"),
+        gzip: include_bytes!("dist/assets/staff-YFP2SYW7.js.gz"),
     },
     Asset {
         path: "/assets/start-VTBEZVNZ.js",
@@ -122,11 +122,11 @@ pub(super) const ASSETS: &[Asset] = &[
         gzip: include_bytes!("dist/assets/status-EYGFZADR.js.gz"),
     },
     Asset {
-        path: "/assets/style-BHMYT3R5.css",
+        path: "/assets/style-THEKXVLC.css",
         kind: "text/css; charset=utf-8",
-        plain: include_bytes!("dist/assets/style-BHMYT3R5.css"),
-        brotli: include_bytes!("dist/assets/style-BHMYT3R5.css.br"),
-        gzip: include_bytes!("dist/assets/style-BHMYT3R5.css.gz"),
+        plain: include_bytes!("dist/assets/style-THEKXVLC.css"),
+        brotli: include_bytes!("dist/assets/style-THEKXVLC.css.br"),
+        gzip: include_bytes!("dist/assets/style-THEKXVLC.css.gz"),
     },
     Asset {
         path: "/assets/technical-XKSMXLXO.js",

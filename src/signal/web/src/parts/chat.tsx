@@ -56,13 +56,12 @@ export function Chat({ call }: { call: Call }) {
     field.current?.focus();
   };
   const keys = (event: KeyboardEvent) => {
-    if (event.key === "Escape") call.openChat(false);
     if (event.key !== "Enter" || event.shiftKey) return;
     event.preventDefault();
     send();
   };
   return (
-    <aside class="chat" aria-label={t("chat")}>
+    <aside class="chat" aria-label={t("chat")} onKeyDown={(event) => event.key === "Escape" && call.openChat(false)}>
       <header>
         <h2>{t("chat")}</h2>
         <button type="button" class="press plain round" aria-label={t("close")} onClick={() => call.openChat(false)}>

@@ -50,7 +50,7 @@ function Badge({ other }: { other: Other }) {
   const trust = other.trust.value;
   const key: Key = trust === "match" ? "trust_match" : trust === "words" ? "trust_private" : "trust_waiting";
   return (
-    <span class={`badge ${trust}`}>
+    <span class={`badge trust-${trust}`}>
       <Icon name="shield" />
       {t(key)}
     </span>
