@@ -222,10 +222,10 @@ impl Client {
                 }
                 Err(why) => {
                     failures = failures.saturating_add(1);
-                    self.status.failed.fetch_add(1, Ordering::Relaxed);
-                    self.status.alarm.store(failures >= ALARM, Ordering::Relaxed);
                     let pause = schedule::pause(failures);
                     block_in_place(|| self.note(&files, &why)).ok();
+                    self.status.failed.fetch_add(1, Ordering::Relaxed);
+                    self.status.alarm.store(failures >= ALARM, Ordering::Relaxed);
                     tell(Outcome::Failed { why: why.to_string(), failures, pause });
                     sleep(pause).await;
                 }

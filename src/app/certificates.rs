@@ -20,6 +20,9 @@ pub(super) fn open(config: &Config, clock: SystemClock) -> anyhow::Result<Option
     authority::prepare(config, clock)?;
     let now = clock.now();
     let certificates = Renewal::open(&config.tls, now)?;
+    if cfg!(feature = "fips") && certificates.is_some() {
+        tracing::info!("TLS is that of AWS-LC's validated module; docs/crypto.md says what stays outside");
+    }
     if let Some(certificates) = &certificates {
         // What stands in for a certificate is of no concern: the authority is about to be asked.
         let stand_in = usize::from(config.acme.as_ref().is_some_and(|acme| !acme.is_issued()));

@@ -31,8 +31,12 @@ use crate::config::Faults;
 /// The exit code of a command line or a configuration that is wrong; clap uses the same.
 const USAGE: u8 = 2;
 
+/// What `--version` says: also whether TLS is that of the validated module.
+const VERSION: &str =
+    if cfg!(feature = "fips") { concat!(env!("CARGO_PKG_VERSION"), "+fips") } else { env!("CARGO_PKG_VERSION") };
+
 #[derive(Parser, Debug)]
-#[command(name = "hilum", version, about = "A TURN/STUN relay that a hospital runs itself", long_about = None)]
+#[command(name = "hilum", version = VERSION, about = "A TURN/STUN relay that a hospital runs itself", long_about = None)]
 #[command(arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]

@@ -52,6 +52,10 @@ impl Tls {
             .with_cert_resolver(current.clone());
         config.alpn_protocols = vec![TURN.to_vec(), acme::ALPN.to_vec()];
         config.max_early_data_size = 0;
+        // In a build with the feature `fips`. Without it every start goes on.
+        if cfg!(feature = "fips") && !config.fips() {
+            return Err(rustls::Error::General("AWS-LC's validated module is not at work".to_owned()));
+        }
         // It shares certificates, tickets and sessions.
         let mut door = config.clone();
         door.alpn_protocols = vec![TURN.to_vec(), HTTP_2.to_vec(), HTTP_1.to_vec(), acme::ALPN.to_vec()];

@@ -45,12 +45,16 @@ async fn tls_1_3_and_1_2_with_ephemeral_keys_and_authenticated_encryption_are_sp
     ] {
         let output = ask(&world, options).await;
         let said = said(&output);
+        if cfg!(feature = "fips") && suite.contains("CHACHA20") {
+            assert!(!output.status.success() && said.contains("alert"), "no algorithm of NIST's: {options}: {said}");
+            continue;
+        }
         assert!(output.status.success() && said.contains(&format!("Cipher is {suite}")), "{options}: {said}");
         assert!(said.contains("ALPN protocol: stun.turn") && said.contains("Compression: NONE"), "{options}: {said}");
     }
     // The newer of both is chosen.
     assert!(said(&ask(&world, "").await).contains("New, TLSv1.3"));
-    assert_eq!(world.connections.failed_handshakes(), 0);
+    assert_eq!(world.connections.failed_handshakes(), if cfg!(feature = "fips") { 2 } else { 0 });
 }
 
 #[tokio::test]

@@ -16,6 +16,9 @@ use tokio_rustls::client::TlsStream;
 
 use crate::world::{PATIENCE, Pair, World, binding, eventually, expect_answer, generous};
 
+/// Whether aws-lc-rs is built with the validated module.
+const FIPS: bool = cfg!(feature = "fips");
+
 /// A client that believes this certificate alone and speaks these versions.
 pub(crate) fn client(
     pair: &Pair,
@@ -115,8 +118,7 @@ async fn a_client_with_a_hybrid_key_exchange_gets_it_and_others_get_theirs() {
     for (offered, expected) in [
         (usual.kx_groups.clone(), hybrid),
         // Its first message has a share of X25519 alone; no round trip is spent on asking for another.
-        (vec![kx_group::X25519, kx_group::X25519MLKEM768], NamedGroup::X25519),
-        (vec![kx_group::X25519], NamedGroup::X25519),
+        (vec![kx_group::X25519, kx_group::X25519MLKEM768], if FIPS { hybrid } else { NamedGroup::X25519 }),
         (vec![kx_group::SECP256R1], NamedGroup::secp256r1),
         (vec![kx_group::SECP384R1], NamedGroup::secp384r1),
     ] {
@@ -124,6 +126,26 @@ async fn a_client_with_a_hybrid_key_exchange_gets_it_and_others_get_theirs() {
         let stream = shake(&world, client_of(provider, &world.pair, &[], &[&version::TLS13])).await.unwrap();
         assert_eq!(stream.get_ref().1.negotiated_key_exchange_group().map(|group| group.name()), Some(expected));
     }
+    let provider = CryptoProvider { kx_groups: vec![kx_group::X25519], ..usual };
+    let alone = shake(&world, client_of(provider, &world.pair, &[], &[&version::TLS13])).await;
+    assert_eq!(alone.is_err(), FIPS, "the validated module takes X25519 beside ML-KEM only");
+}
+
+// A build that says so shows what it can: the server's side of every connection is within the module's bounds.
+#[tokio::test]
+async fn a_build_with_the_validated_module_says_what_it_is() {
+    let provider = aws_lc_rs::default_provider();
+    assert_eq!(provider.fips(), FIPS);
+    let hilum = std::process::Command::new(env!("CARGO_BIN_EXE_hilum")).arg("--version").output().unwrap();
+    assert_eq!(String::from_utf8(hilum.stdout).unwrap().trim_end().ends_with("+fips"), FIPS);
+    let world = World::start(&generous());
+    let mut stream = shake(&world, trusting(&world.pair, &["stun.turn"])).await.unwrap();
+    assert_eq!(
+        stream.get_ref().1.fips(),
+        FIPS,
+        "as the client counts it, from its suite to the extended master secret"
+    );
+    works(&mut stream, 1).await;
 }
 
 #[tokio::test]
