@@ -89,8 +89,9 @@ async fn show(args: &DemoArgs, setup: &Setup, relay: &App, clock: SystemClock) -
     let ice = IceServers::of(&ways, username, password);
     if args.json {
         let authority = setup.authority();
-        let metrics = ways.metrics();
-        let found = Found { arrived, ways: &reports, refused: &refused, ice: &ice, authority: &authority, metrics };
+        let (page, metrics) = (ways.page(), ways.metrics());
+        let found =
+            Found { arrived, ways: &reports, refused: &refused, ice: &ice, authority: &authority, page, metrics };
         println!("{}", serde_json::to_string_pretty(&found)?);
     } else {
         println!("{}\n{}", render(&reports), refused.text());
@@ -100,6 +101,7 @@ async fn show(args: &DemoArgs, setup: &Setup, relay: &App, clock: SystemClock) -
         if let Some(metrics) = ways.metrics() {
             println!("\nMetrics: {metrics}");
         }
+        println!("\nA page: {}", ways.page());
         println!("\n{}", authority::how_to_trust(&setup.authority().to_string_lossy(), &setup.mark));
         println!("\nServing until Ctrl-C.");
     }
@@ -203,6 +205,7 @@ realm = "hilum-demo"
 udp = ["127.0.0.1:0"]
 tcp = ["127.0.0.1:0"]
 tls = ["127.0.0.1:0"]
+door = ["127.0.0.1:0"]
 
 [tls]
 certificate = {certificate}
@@ -248,6 +251,7 @@ fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
 struct Ways {
     uris: Vec<TurnUri>,
     admin: Option<SocketAddr>,
+    door: SocketAddr,
 }
 
 impl Ways {
@@ -257,11 +261,16 @@ impl Ways {
         let udp = format!("turn:{}?transport=udp", first(&addresses.udp, "UDP")?);
         let tcp = format!("turn:{}?transport=tcp", first(&addresses.tcp, "TCP")?);
         let tls = format!("turns:{}?transport=tcp", first(&addresses.tls, "TLS")?);
-        Ok(Self { uris: vec![udp.parse()?, tcp.parse()?, tls.parse()?], admin: addresses.admin })
+        let door = first(&addresses.door, "the door")?;
+        Ok(Self { uris: vec![udp.parse()?, tcp.parse()?, tls.parse()?], admin: addresses.admin, door })
     }
 
     fn metrics(&self) -> Option<String> {
         self.admin.map(|admin| format!("http://{admin}/metrics"))
+    }
+
+    fn page(&self) -> String {
+        format!("https://{}/", self.door)
     }
 
     fn introduction(&self) -> String {
@@ -311,6 +320,8 @@ struct Found<'f> {
     ice: &'f IceServers,
     /// The file with the certificate of the demo's own authority.
     authority: &'f Path,
+    /// What the door shows.
+    page: String,
     metrics: Option<String>,
 }
 
