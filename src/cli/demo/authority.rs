@@ -80,10 +80,11 @@ pub(super) fn how_to_trust(file: &str, mark: &str) -> String {
     format!(
         "To trust its certificate, which is good for 24 hours and for this computer alone: the authority's is in\n  {file}\n\
          Its key is gone, and the file goes when the demo ends.\n\
-         - curl, openssl: curl --cacert {file} …; openssl s_client -CAfile {file} …\n\
-         - Chromium: certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n hilum-{mark} -i {file}\n  \
-           (Debian: libnss3-tools; afterwards certutil -d sql:$HOME/.pki/nssdb -D -n hilum-{mark}),\n  \
-           or chrome://certificate-manager, Installed by you\n\
+         - curl: curl --cacert {file} …\n\
+         - Chromium: mkdir -p ~/.pki/nssdb; certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n hilum-{mark} \\\n  \
+           -i {file}\n  \
+           (Debian: libnss3-tools), or chrome://certificate-manager; when the demo has ended and the browser is closed\n  \
+           certutil -d sql:$HOME/.pki/nssdb -D -n hilum-{mark}\n\
          - Firefox: Settings, Certificates, View Certificates, Authorities, Import"
     )
 }
