@@ -96,10 +96,12 @@ fn systemd_hears_from_the_relay_and_reloads_it() {
     let reload = service("ExecReload");
     let (check, signal) = reload.split_once(" | ").unwrap();
     assert_eq!(check, service("ExecStartPre"), "a bad configuration makes the reload fail before the signal");
-    assert_eq!(signal, "/bin/kill -HUP $MAINPID");
+    assert_eq!(signal, "/bin/sh -c 'kill -HUP $MAINPID'");
     // A shard publishes its heartbeat once a second; less than five would kill a relay on a busy machine.
     let watchdog: u32 = service("WatchdogSec").parse().unwrap();
     assert!((5..=30).contains(&watchdog));
+    assert_eq!(service("WatchdogSignal"), "SIGKILL", "a process that hangs is not waited for");
+    assert_eq!(service("RestartSec"), "100ms", "calls wait for no more than they must");
     let stop: i64 = service("TimeoutStopSec").parse().unwrap();
     assert!(stop >= config()["server"]["drain"].as_integer().unwrap() + 20, "draining is given its time");
 }

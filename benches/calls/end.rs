@@ -51,7 +51,7 @@ impl End {
     pub async fn client(town: Rc<Town>, who: Credential) -> Result<Self, ClientError> {
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await.map_err(ClientError::Io)?;
         socket.connect(town.server).await.map_err(ClientError::Io)?;
-        let session = Session::new(who, false, Schedule::IMPATIENT, random()?);
+        let session = Session::new(who, false, Schedule::STANDARD, random()?);
         let relayed = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let client = Some(Client { session, relayed, peer: None, asks: Vec::new() });
         let mut end = Self { town, socket, client, buffer: Vec::new(), heard: Vec::new() };

@@ -9,6 +9,9 @@ import time
 # Seconds in which an order is obeyed; calls begin one after the other, and the last look waits for what is on its way.
 OBEYED_WITHIN = 60
 
+# No longer silence means that a call goes on: some packets late, on a loaded machine.
+QUIET_MS = 300
+
 
 class Calls:
     """All the calls of one relay. What is counted is as `benches/calls` says it."""
@@ -37,13 +40,14 @@ class Calls:
         return self.order("look")
 
     def settled(self, patience: float) -> dict:
-        """A look when nothing more comes of what was held back: the calls have gone on for some time without a gap."""
-        end = time.monotonic() + patience
+        """A look when the calls have gone on for some time without a gap; it has the longest silence until then."""
+        end, silence = time.monotonic() + patience, 0
         while True:
-            time.sleep(0.5)
+            time.sleep(1)
             seen = self.look()
-            if seen["silence_ms"] < 200 or time.monotonic() > end:
-                return seen
+            silence = max(silence, seen["silence_ms"])
+            if seen["silence_ms"] < QUIET_MS or time.monotonic() > end:
+                return seen | {"silence_ms": silence}
 
     def end(self) -> dict:
         seen = self.order("end")

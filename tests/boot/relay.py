@@ -13,6 +13,7 @@ SERVER, PEERS, ADMIN = "127.0.0.1:3478", "127.0.0.2", "127.0.0.1:9478"
 CONFIGURATION = "/etc/hilum/hilum.toml"
 # As benches/compare/issuer.rs mints.
 CLUSTER = "bench"
+SHARDS = 2
 # What the documents say, but for what a new Debian does not have: everything here is root's, and the program is built.
 NOT_HERE = ("cargo build ",)
 
@@ -54,7 +55,7 @@ class Relay:
         self.configure(
             f"""
 [server]
-shards = 2
+shards = {SHARDS}
 
 [listen]
 udp = ["{SERVER}"]
@@ -87,6 +88,11 @@ directory = "/var/lib/hilum/audit"
 level = "info"
 """
         )
+        # The unit as it is, and where this relay listens: over UDP once for each shard.
+        drop_in = self.machine.path("/etc/systemd/system/hilum.socket.d")
+        drop_in.mkdir()
+        listen = ["ListenStream=", f"ListenStream={SERVER}", *[f"ListenDatagram={SERVER}"] * SHARDS]
+        (drop_in / "listen.conf").write_text("\n".join(["[Socket]", *listen, ""]))
         self.machine.run("systemctl daemon-reload")
         return f"{len(here)} commands"
 

@@ -290,10 +290,11 @@ try {
   for (const { reason } of starts) if (reason) throw reason;
   for (const { browser } of CALL.parties) {
     const page = await browsers[browser].newPage();
-    await page.goto(`http://127.0.0.1:${web.address().port}/`);
+    await page.goto(CALL.page ?? `http://127.0.0.1:${web.address().port}/`);
     pages.push(page);
   }
-  tell(await CALLS[CALL.kind](new Call(pages)));
+  const protocol = await pages[0].evaluate(inPage.protocol, {});
+  tell({ protocol, ...(await CALLS[CALL.kind](new Call(pages))) });
 } catch (error) {
   console.error(error);
   process.exitCode = 1;

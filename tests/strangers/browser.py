@@ -40,6 +40,7 @@ ORDER = {
     "echo": False,
     "packets": 0,
     "seconds": SECONDS,
+    "page": None,
 }
 # The versions as getStats says them.
 VERSIONS = {"FEFD": "DTLS 1.2", "FEFC": "DTLS 1.3"}
@@ -84,22 +85,29 @@ def end(process: subprocess.Popen, pids: pathlib.Path) -> None:
     process.wait(timeout=10)
 
 
-def drive(order: dict, tap: Tap | None = None, during=None, certificate: pathlib.Path | None = None) -> tuple[dict, list[int]]:
+def drive(
+    order: dict,
+    tap: Tap | None = None,
+    during=None,
+    certificate: pathlib.Path | None = None,
+    inside: list[str] | None = None,
+) -> tuple[dict, list[int]]:
     """Runs one call. Returns what it says at its end, and the ClientHellos that had passed before each restart.
 
-    `during` is called when all parties talk; the call goes on when it returns. Chromium trusts `certificate`.
+    `during` is called when all parties talk; the call goes on when it returns. Chromium trusts `certificate`. `inside`
+    begins the command line: it takes the browsers to another network.
     """
     # Short, because browsers put sockets there, whose paths have 107 bytes.
     home = pathlib.Path(tempfile.mkdtemp(prefix="call-"))
     try:
         if certificate:
             trust(home, certificate)
-        return drive_at(home, ORDER | {"pids": str(home / "pids"), "asks": during is not None} | order, tap, during)
+        return drive_at(home, ORDER | {"pids": str(home / "pids"), "asks": during is not None} | order, tap, during, inside or [])
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def drive_at(home: pathlib.Path, order: dict, tap: Tap | None, during) -> tuple[dict, list[int]]:
+def drive_at(home: pathlib.Path, order: dict, tap: Tap | None, during, inside: list[str]) -> tuple[dict, list[int]]:
     environment = {**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home / ".local/share"), "TMPDIR": str(home)}
     complaints = home / "stderr"
     told: list[dict] = []
@@ -107,7 +115,7 @@ def drive_at(home: pathlib.Path, order: dict, tap: Tap | None, during) -> tuple[
     faults: list[Exception] = []
     with open(complaints, "wb") as stderr:
         process = subprocess.Popen(
-            ["node", str(HERE / "browser.mjs")],
+            [*inside, "node", str(HERE / "browser.mjs")],
             env=environment | {"CALL": json.dumps(order)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

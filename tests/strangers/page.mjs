@@ -1,5 +1,10 @@
 // What runs in the pages. Each function goes there as text, so it stands alone; the party is in `window.party`.
 
+/** How this page came: "http/1.1" or "h2". */
+export function protocol() {
+  return performance.getEntriesByType("navigation")[0].nextHopProtocol;
+}
+
 /** Takes the fake camera and microphone. */
 export async function prepare({ relay }) {
   const stream = await navigator.mediaDevices.getUserMedia({

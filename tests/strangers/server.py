@@ -43,12 +43,12 @@ def free_port() -> int:
     raise RuntimeError("no port is free for both UDP and TCP")
 
 
-def make_certificate(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
-    """A self-signed certificate for 127.0.0.1 and localhost, good for two days."""
+def make_certificate(folder: pathlib.Path, host: str = HOST) -> tuple[pathlib.Path, pathlib.Path]:
+    """A self-signed certificate for an address and localhost, good for two days."""
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-        + ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+        + ["-subj", "/CN=localhost", "-addext", f"subjectAltName=DNS:localhost,IP:{host}"]
         + ["-keyout", str(key), "-out", str(certificate)],
         check=True,
         capture_output=True,
