@@ -77,6 +77,23 @@ fn systemd_understands_every_line() {
 }
 
 #[test]
+fn systemd_understands_the_sockets() {
+    let directory = tempfile::tempdir().unwrap();
+    let service = file("hilum.service").replace(INSTALLED, env!("CARGO_BIN_EXE_hilum"));
+    std::fs::write(directory.path().join("hilum.service"), service).unwrap();
+    let verify = |sockets: &str| {
+        let path = directory.path().join("hilum.socket");
+        std::fs::write(&path, sockets).unwrap();
+        said(&Command::new("systemd-analyze").arg("verify").arg(&path).output().unwrap())
+    };
+    let sockets = file("hilum.socket");
+    let good = verify(&sockets);
+    assert!(good.is_empty(), "{good}");
+    let bad = verify(&sockets.replace("ReusePort=", "ReusePorts="));
+    assert!(bad.contains("ReusePorts"), "the tool sees a misspelt key: {bad}");
+}
+
+#[test]
 fn the_exposure_is_low() {
     let unit = file("hilum.service");
     let threshold = format!("--threshold={EXPOSURE_LIMIT}");

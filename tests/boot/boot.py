@@ -69,6 +69,7 @@ class Scenarios:
         self.calls.begin(CLOSED, OUTSIDE)
         took = time.monotonic() - begin
         expect(self.at.state() == "active", f"the relay is {self.at.state()}")
+        self.at.page()
         return f"{CLOSED + OUTSIDE} calls begun {took:.1f} s after the first packet"
 
     def undisturbed(self) -> str:
@@ -96,6 +97,7 @@ class Scenarios:
         for _ in range(RESTARTS):
             self.at.machine.run("systemctl restart hilum")
             pids.add(self.at.pid())
+            self.at.page()
             time.sleep(2)
             begun.append(self.at.metric("hilum_allocations_begun_total"))
         after = part.over(self.calls.settled(5))
@@ -120,6 +122,7 @@ class Scenarios:
         other = lambda: self.at.state() == "active" and self.at.pid() != before
         self.at.machine.until(patience, other, "other process")
         took = time.monotonic() - begin
+        self.at.page()
         after = part.over(self.calls.settled(10))
         line = f"another process after {took:.1f} s; {judged(after, silence)}"
         expect(self.at.restarts() == restarts + 1, f"{self.at.restarts() - restarts} starts: {line}")
@@ -141,7 +144,8 @@ class Scenarios:
         expect(self.at.machine.show("hilum", "Result") == "success", self.at.journal()[-1000:])
         left = self.at.machine.attempt("ls -A /run/hilum").stdout.split()
         expect(not left, f"left in /run/hilum: {left}")
-        return "ends with success"
+        said = self.at.machine.run("hilum audit verify /var/lib/hilum/audit")
+        return "ends with success; " + next(line for line in said.splitlines() if line.startswith("verdict"))
 
 
 def main() -> int:

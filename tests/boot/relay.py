@@ -9,7 +9,8 @@ from machine import Machine
 
 # Where the machine sees the tree that the documents install from.
 TREE = "/src"
-SERVER, PEERS, ADMIN = "127.0.0.1:3478", "127.0.0.2", "127.0.0.1:9478"
+# One door, below port 1024.
+SERVER, PEERS, ADMIN = "127.0.0.1:443", "127.0.0.2", "127.0.0.1:9478"
 CONFIGURATION = "/etc/hilum/hilum.toml"
 # As benches/compare/issuer.rs mints.
 CLUSTER = "bench"
@@ -36,6 +37,14 @@ def commands(text: str, heading: str) -> list[str]:
     return [line[2:].replace("sudo ", "") for line in lines if line.startswith("$ ")]
 
 
+def make_certificate(folder: pathlib.Path) -> None:
+    """For the address of the door, good for two days."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    command += ["-subj", "/CN=door", "-addext", f"subjectAltName=IP:{SERVER.split(':')[0]}"]
+    command += ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+
+
 class Relay:
     """hilum.service of a machine."""
 
@@ -50,16 +59,23 @@ class Relay:
             raise AssertionError(f"the documents do not say how to install: {said}")
         for command in here:
             self.machine.run(f"cd {TREE} && {command}")
-        shutil.copy(self.folder / "keyring.toml", self.machine.path("/etc/hilum/keyring.toml"))
-        self.machine.run("chgrp hilum /etc/hilum/keyring.toml && chmod 640 /etc/hilum/keyring.toml")
+        make_certificate(self.folder)
+        for name in ("keyring.toml", "certificate.pem", "key.pem"):
+            shutil.copy(self.folder / name, self.machine.path(f"/etc/hilum/{name}"))
+            self.machine.run(f"chgrp hilum /etc/hilum/{name} && chmod 640 /etc/hilum/{name}")
         self.configure(
             f"""
 [server]
 shards = {SHARDS}
 
 [listen]
-udp = ["{SERVER}"]
-tcp = ["{SERVER}"]
+udp = []
+tcp = []
+door = ["{SERVER}"]
+
+[tls]
+certificate = "certificate.pem"
+key = "key.pem"
 
 [relay]
 addresses = ["127.0.0.1"]
@@ -120,11 +136,23 @@ level = "info"
     def journal(self) -> str:
         return self.machine.journal("hilum")
 
+    def fetch(self, url: str) -> str:
+        options = ("--silent", "--show-error", "--fail", "--max-time", "5", "--cacert", str(self.folder / "certificate.pem"))
+        command = self.machine.at_its_network("curl", *options, url)
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+        if done.returncode != 0:
+            raise AssertionError(f"{url}: {done.stderr}")
+        return done.stdout
+
+    def page(self) -> None:
+        """What a browser would see: the door is there over TCP and TLS as well."""
+        page = self.fetch(f"https://{SERVER}/")
+        if "<title>Hilum</title>" not in page:
+            raise AssertionError(f"another page: {page[:500]}")
+
     def metric(self, name: str) -> int:
         """The sum over all lines of a metric."""
-        command = self.machine.at_its_network("curl", "--silent", "--show-error", "--max-time", "5", f"http://{ADMIN}/metrics")
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
-        lines = [line for line in done.stdout.splitlines() if re.match(rf"{name}[{{ ]", line)]
+        lines = [line for line in self.fetch(f"http://{ADMIN}/metrics").splitlines() if re.match(rf"{name}[{{ ]", line)]
         if not lines:
-            raise AssertionError(f"there is no metric {name}: {done.stderr}")
+            raise AssertionError(f"there is no metric {name}")
         return int(sum(float(line.rsplit(" ", 1)[1]) for line in lines))

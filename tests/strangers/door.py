@@ -115,13 +115,17 @@ class Scenarios:
 
     def without_udp(self) -> str:
         self.town.open("tcp")
-        try:
-            return self.call(["udp", "tls"], "tls")
-        finally:
-            self.town.open("tcp", "udp")
+        line = self.call(["udp", "tls"], "tls")
+        dropped = self.town.gateway.dropped()
+        if not dropped:
+            raise AssertionError(f"{line}; nobody has tried UDP")
+        return f"{line}; {dropped} packets dropped"
 
     def proxied(self) -> str:
         self.town.open()
+        directly = self.town.clinic.inside("curl", "--insecure", "--silent", "--max-time", "3", f"https://{RELAY}/")
+        if subprocess.run(directly, stdin=subprocess.DEVNULL, capture_output=True, timeout=15).returncode == 0:
+            raise AssertionError("the relay is reached without the proxy")
         proxy = self.town.start_proxy()
         line = self.call(["udp", "tls"], "tls", f"--proxy-server={proxy}")
         connects = self.town.proxy_log.read_text(errors="replace").count(f"CONNECT {RELAY}:443")

@@ -4,6 +4,7 @@ Each is a network namespace of this machine, which is gone when the process that
 """
 
 import pathlib
+import re
 import subprocess
 import time
 
@@ -18,6 +19,7 @@ table inet door {{
     iifname "lo" accept
     icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert }} accept
     {accept}
+    counter
   }}
 }}
 """
@@ -53,6 +55,10 @@ class Street:
 
     def filter(self, hook: str, accept: str) -> None:
         self.run("nft", "-f", "-", text=RULES.format(hook=hook, accept=accept))
+
+    def dropped(self) -> int:
+        """Packets that its filter has let through to nothing, since it was set."""
+        return int(re.search(r"counter packets (\d+)", self.run("nft", "list", "ruleset")).group(1))
 
     def end(self) -> None:
         self.holder.kill()
