@@ -158,6 +158,14 @@ fn mutation_reaches_into_the_openings() {
     assert!(openings.iter().all(|count| *count > 100), "{openings:?} told and refused in 2000 mutations");
 }
 
+#[cfg(feature = "server")]
+#[test]
+fn mutation_reaches_into_the_journals() {
+    let inputs: Vec<Vec<u8>> = corpus("journal").into_values().collect();
+    let journals = sorted(&inputs, 2000, targets::read_journal);
+    assert!(journals.iter().all(|count| *count > 50), "{journals:?} refused and read in 2000 mutations");
+}
+
 #[test]
 fn mutation_reaches_into_the_descriptions() {
     let inputs: Vec<Vec<u8>> = corpus("sdp").into_values().collect();

@@ -137,6 +137,45 @@ fn the_user_is_ordinary_and_may_listen_on_port_443() {
     assert!(!entries.is_empty() && entries.iter().all(|line| line.contains(" 0750 root hilum ")), "{entries:?}");
 }
 
+// A restart hands over; what it needs lasts from process to process, and no longer.
+#[test]
+fn a_restart_is_told_from_a_stop_and_finds_what_was_left() {
+    assert_eq!(service("RestartKillSignal"), "SIGUSR2");
+    assert_eq!(service("KillSignal"), "", "a stop is SIGTERM");
+    assert_eq!(
+        (service("RuntimeDirectory").as_str(), service("RuntimeDirectoryPreserve").as_str()),
+        ("hilum", "restart")
+    );
+    assert_eq!(service("Environment"), "HILUM_BOOT_ID=%b", "/proc/sys is hidden");
+    assert_eq!(service("Restart"), "on-failure", "a crash is followed by another process");
+    let kept: usize = service("FileDescriptorStoreMax").parse().unwrap();
+    assert!(kept >= hilum::manager::MOST_LISTENING + hilum::manager::MOST_RELAYED);
+    // The names of all of them travel in one variable of the environment.
+    let longest = "hilum-kept-4294967295-255:".len() * hilum::manager::MOST_LISTENING
+        + "hilum-kept-relayed:".len() * hilum::manager::MOST_RELAYED;
+    assert!(longest < 128 << 10, "{longest} bytes: the kernel takes 128 KiB");
+}
+
+#[test]
+fn the_socket_unit_opens_what_the_configuration_has() {
+    let unit = file("hilum.socket");
+    let ports: Vec<&str> = values(&unit, "Socket", "ListenStream");
+    let config = config();
+    let configured: Vec<&str> =
+        config["listen"]["tcp"].as_array().unwrap().iter().filter_map(toml::Value::as_str).collect();
+    for port in &ports {
+        assert!(configured.iter().any(|address| address.ends_with(&format!(":{port}"))), "{port}: {configured:?}");
+    }
+    assert!(!ports.is_empty() && values(&unit, "Socket", "ReusePort") == ["yes"]);
+    let directory = tempfile::tempdir().unwrap();
+    let service = file("hilum.service").replace(INSTALLED, env!("CARGO_BIN_EXE_hilum"));
+    std::fs::write(directory.path().join("hilum.service"), service).unwrap();
+    let path = directory.path().join("hilum.socket");
+    std::fs::write(&path, unit).unwrap();
+    let output = Command::new("systemd-analyze").arg("verify").arg(&path).output().unwrap();
+    assert!(output.status.success() && said(&output).is_empty(), "{}", said(&output));
+}
+
 // Without a directory that outlives the process a revoked token is good again after a restart.
 #[test]
 fn what_was_revoked_has_a_place_that_nobody_else_reads() {

@@ -24,7 +24,7 @@ fn entries(records: &[(u16, u8, Option<&[u8]>)]) -> Entries {
 
 /// A journal of frames.
 fn written(frames: &[Entries]) -> Vec<u8> {
-    compose(&KEY, &IDENTITY, frames)
+    compose(&KEY, &IDENTITY, &frames.iter().map(Entries::bytes).collect::<Vec<_>>())
 }
 
 fn read(bytes: &[u8]) -> Result<Picture, Unreadable> {

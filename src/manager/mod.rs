@@ -28,7 +28,7 @@ use names::Names;
 /// descriptor of the manager and a word in the environment of the next process, which may have 128 KiB of them.
 pub const MOST_RELAYED: usize = 4096;
 /// Listening sockets that the manager is asked to keep at most, for the same reason.
-pub const MOST_LISTENING: usize = 2048;
+pub const MOST_LISTENING: usize = 1024;
 
 /// The sockets that came from the service manager, and its store.
 #[derive(Debug, Default)]

@@ -7,6 +7,9 @@ use hilum::wire::{
     PasswordAlgorithm, TransactionId, write_channel_header,
 };
 
+#[cfg(feature = "server")]
+#[path = "seeds_journal.rs"]
+mod journal;
 #[path = "seeds_media.rs"]
 mod media;
 #[path = "seeds_token.rs"]
@@ -126,6 +129,10 @@ pub fn seeds() -> Vec<Seed> {
     }
     for (name, bytes) in crate::targets::seal::programs() {
         add("seal", name, bytes);
+    }
+    #[cfg(feature = "server")]
+    for (name, bytes) in journal::journals() {
+        add("journal", name, bytes);
     }
     for (name, bytes) in token::tokens() {
         add("auth_token", name, bytes);

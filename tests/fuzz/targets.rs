@@ -18,6 +18,9 @@ use hilum::wire::{
 mod datagram;
 #[path = "dtls.rs"]
 mod dtls;
+#[cfg(feature = "server")]
+#[path = "journal.rs"]
+mod journal;
 #[path = "proxy.rs"]
 mod proxy;
 #[path = "relay.rs"]
@@ -43,6 +46,9 @@ mod token;
 pub use datagram::wire_datagram;
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use dtls::{hellos_in, wire_dtls};
+#[cfg(feature = "server")]
+#[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
+pub use journal::{IDENTITY as JOURNAL_IDENTITY, KEY as JOURNAL_KEY, journal, read_journal};
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
 pub use proxy::{read_proxy, wire_proxy};
 #[allow(unused_imports, reason = "each binary of `fuzz/` calls one target by name")]
@@ -82,6 +88,8 @@ pub const TARGETS: &[(&str, Target, u64)] = &[
     ("peer_address", peer_address, 20_000),
     ("auth_token", auth_token, 10_000),
     ("sdp", sdp, 10_000),
+    #[cfg(feature = "server")]
+    ("journal", journal, 2_000),
     ("seal", seal, 5_000),
     ("seal_datagrams", seal_datagrams, 2_000),
     ("relay_unauthenticated", relay_unauthenticated, 2_000),

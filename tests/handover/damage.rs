@@ -75,7 +75,7 @@ fn resigned(journal: &[u8], key: &[u8; 32], chance: &mut Chance) -> Vec<u8> {
             frames.push(entries);
         }
     }
-    compose(key, &identity, &frames)
+    compose(key, &identity, &frames.iter().map(Entries::bytes).collect::<Vec<_>>())
 }
 
 async fn starts(file: &Path) -> u64 {

@@ -48,6 +48,7 @@ fn world(quota: usize) -> World {
         seal_mode: ArcSwap::from_pointee(Mode::Enforce),
         connections: OnceLock::new(),
         api: OnceLock::new(),
+        signal: OnceLock::new(),
         certificates: None,
         acme: Arc::default(),
         keyring: ArcSwapOption::empty(),
