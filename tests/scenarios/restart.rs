@@ -1,8 +1,9 @@
 //! One process ends and another one begins: what the first has written goes into the relay of the second.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use hilum::turn::{NotRestored, Port, PortKey, RecordKey, Restored};
+use hilum::turn::{Common, NotRestored, Port, PortKey, RecordKey, Restored};
 
 use super::World;
 
@@ -45,12 +46,32 @@ impl World {
         self.start_again(records.values())
     }
 
+    /// Another process takes over from all shards of this one, in the order of their numbers.
+    pub fn restart_all(shards: &mut [Self]) -> Restorations {
+        let records: Vec<_> = shards.iter_mut().map(Self::records).collect();
+        let common = shards.first().map(|shard| Self::common(&shard.setup)).expect("a shard");
+        let mut restorations = Vec::new();
+        for (number, (shard, records)) in shards.iter_mut().zip(&records).enumerate() {
+            let number = u8::try_from(number).unwrap();
+            restorations.extend(shard.start_again_as((Arc::clone(&common), number), records.values()));
+        }
+        restorations
+    }
+
     /// Another process begins with these records, and the sockets that were open.
     pub fn start_again<'r>(&mut self, records: impl IntoIterator<Item = &'r Vec<u8>>) -> Restorations {
+        let common = Self::common(&self.setup);
+        self.start_again_as((common, 0), records)
+    }
+
+    fn start_again_as<'r>(
+        &mut self,
+        (common, shard): (Arc<Common>, u8),
+        records: impl IntoIterator<Item = &'r Vec<u8>>,
+    ) -> Restorations {
         let mut before = std::mem::take(&mut self.open);
         let setup = std::mem::take(&mut self.setup);
-        let common = Self::common(&setup);
-        let mut fresh = Self::before_any_turn(setup, common, 0);
+        let mut fresh = Self::before_any_turn(setup, common, shard);
         fresh.header = std::mem::take(&mut self.header);
         (fresh.now, fresh.next_key, fresh.next_transaction) = (self.now, self.next_key, self.next_transaction);
         let mut restorations = Vec::new();

@@ -25,6 +25,7 @@ mod play;
 mod properties;
 mod recordings;
 mod relayed;
+mod restarted;
 mod seeds;
 mod stage;
 #[path = "../scenarios/world.rs"]
