@@ -17,11 +17,11 @@ pub(super) struct Asset {
 /// All of them. Every path but that of the page holds a hash of its content, so it never changes.
 pub(super) const ASSETS: &[Asset] = &[
     Asset {
-        path: "/assets/app-VX6LAZ26.js",
+        path: "/assets/app-2FALPNDJ.js",
         kind: "text/javascript; charset=utf-8",
-        plain: include_bytes!("dist/assets/app-VX6LAZ26.js"),
-        brotli: include_bytes!("dist/assets/app-VX6LAZ26.js.br"),
-        gzip: include_bytes!("dist/assets/app-VX6LAZ26.js.gz"),
+        plain: include_bytes!("dist/assets/app-2FALPNDJ.js"),
+        brotli: include_bytes!("dist/assets/app-2FALPNDJ.js.br"),
+        gzip: include_bytes!("dist/assets/app-2FALPNDJ.js.gz"),
     },
     Asset {
         path: "/assets/ar-VI2W6OYB.js",
@@ -36,13 +36,6 @@ pub(super) const ASSETS: &[Asset] = &[
         plain: include_bytes!("dist/assets/check-SAFIZDPA.js"),
         brotli: include_bytes!("dist/assets/check-SAFIZDPA.js.br"),
         gzip: include_bytes!("dist/assets/check-SAFIZDPA.js.gz"),
-    },
-    Asset {
-        path: "/assets/chunk-7OKN54SK.js",
-        kind: "text/javascript; charset=utf-8",
-        plain: include_bytes!("dist/assets/chunk-7OKN54SK.js"),
-        brotli: include_bytes!("dist/assets/chunk-7OKN54SK.js.br"),
-        gzip: include_bytes!("dist/assets/chunk-7OKN54SK.js.gz"),
     },
     Asset {
         path: "/assets/chunk-BDIPQNZX.js",
@@ -64,6 +57,13 @@ pub(super) const ASSETS: &[Asset] = &[
         plain: include_bytes!("dist/assets/chunk-HKUTX2HG.js"),
         brotli: include_bytes!("dist/assets/chunk-HKUTX2HG.js.br"),
         gzip: include_bytes!("dist/assets/chunk-HKUTX2HG.js.gz"),
+    },
+    Asset {
+        path: "/assets/chunk-IESFV3I3.js",
+        kind: "text/javascript; charset=utf-8",
+        plain: include_bytes!("dist/assets/chunk-IESFV3I3.js"),
+        brotli: include_bytes!("dist/assets/chunk-IESFV3I3.js.br"),
+        gzip: include_bytes!("dist/assets/chunk-IESFV3I3.js.gz"),
     },
     Asset {
         path: "/assets/chunk-UAK3P2YY.js",
@@ -94,18 +94,18 @@ pub(super) const ASSETS: &[Asset] = &[
         gzip: include_bytes!("dist/assets/es-6RXTMAFK.js.gz"),
     },
     Asset {
-        path: "/assets/patient-C3RKKE7F.js",
+        path: "/assets/patient-OGOUBM6C.js",
         kind: "text/javascript; charset=utf-8",
-        plain: include_bytes!("dist/assets/patient-C3RKKE7F.js"),
-        brotli: include_bytes!("dist/assets/patient-C3RKKE7F.js.br"),
-        gzip: include_bytes!("dist/assets/patient-C3RKKE7F.js.gz"),
+        plain: include_bytes!("dist/assets/patient-OGOUBM6C.js"),
+        brotli: include_bytes!("dist/assets/patient-OGOUBM6C.js.br"),
+        gzip: include_bytes!("dist/assets/patient-OGOUBM6C.js.gz"),
     },
     Asset {
-        path: "/assets/staff-YFP2SYW7.js",
+        path: "/assets/staff-7L4JN2JI.js",
         kind: "text/javascript; charset=utf-8",
-        plain: include_bytes!("dist/assets/staff-YFP2SYW7.js"),
-        brotli: include_bytes!("dist/assets/staff-YFP2SYW7.js.br"),
-        gzip: include_bytes!("dist/assets/staff-YFP2SYW7.js.gz"),
+        plain: include_bytes!("dist/assets/staff-7L4JN2JI.js"),
+        brotli: include_bytes!("dist/assets/staff-7L4JN2JI.js.br"),
+        gzip: include_bytes!("dist/assets/staff-7L4JN2JI.js.gz"),
     },
     Asset {
         path: "/assets/start-VTBEZVNZ.js",

@@ -14,6 +14,8 @@ const MOST_TEXT = 2000;
 const MOST_NAME = 40;
 /** Lines of chat that are kept: a long consultation has fewer. */
 const MOST_LINES = 500;
+/** Lines that wait for a channel to open: it takes a second or two. */
+const MOST_UNSENT = 20;
 /** Milliseconds that a typed caption stays without a new one. */
 const CAPTION_STAYS = 12_000;
 
@@ -64,6 +66,8 @@ export class Other {
   peer: Peer | undefined;
   files: Files | undefined;
   exchange: Exchange | undefined;
+  /** Lines that were written before the channel was open. */
+  readonly unsent: string[] = [];
 
   constructor(id: string, role: Role) {
     this.id = id;
@@ -302,7 +306,10 @@ export class Call {
   }
 
   #channels(other: Other, peer: Peer): void {
-    peer.chat.onopen = () => this.#tell(other, this.#state());
+    peer.chat.onopen = () => {
+      this.#tell(other, this.#state());
+      for (const text of other.unsent.splice(0)) peer.chat.send(text);
+    };
     peer.chat.onmessage = ({ data }) => this.#small(other, data);
     if (!this.options.policy.files) return;
     const files = new Files(peer.file, realClock, {
@@ -324,7 +331,9 @@ export class Call {
 
   #tell(other: Other, what: Small): void {
     const chat = other.peer?.chat;
-    if (chat?.readyState === "open") chat.send(JSON.stringify(what));
+    const text = JSON.stringify(what);
+    if (chat?.readyState === "open") chat.send(text);
+    else if (what.k === "chat" && other.unsent.length < MOST_UNSENT) other.unsent.push(text);
   }
 
   /** What the other browser says is not trusted: it is short, it is text, or it is nothing. */

@@ -51,7 +51,8 @@ export function Chat({ call }: { call: Call }) {
     [lines.length, call.transfers.value.length],
   );
   const send = () => {
-    call.write(text);
+    // What the field holds now: the last letters may not have been drawn yet.
+    call.write(field.current?.value ?? text);
     setText("");
     field.current?.focus();
   };
