@@ -1,0 +1,287 @@
+//! A whole relay with a door, an audit log and visits, in this process, and those who come to it.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use hilum::addr::Transport;
+use hilum::api::{ApiKey, ApiKeys, Role};
+use hilum::app::{self, App};
+use hilum::auth::token::{Algorithm, PasswordKey};
+use hilum::auth::{Key, Keyring, Validity};
+use hilum::client::{Allocation, ClientError, Credential, Options, RequestFailure, Schedule, TurnClient, TurnUri};
+use hilum::clock::SystemClock;
+use hilum::config;
+use hilum::mint::SigningKey;
+use hilum::time::UnixTime;
+use hilum::wire::ErrorCode;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::{WebSocketStream, client_async};
+use totp_rs::{Secret, TOTP};
+
+pub const ORIGIN: &str = "https://visit.clinic.example";
+const KID: &str = "2026-11";
+/// Far more than anything here takes.
+const AT_LAST: Duration = Duration::from_secs(30);
+
+pub struct Place {
+    folder: TempDir,
+    app: std::sync::Mutex<Option<App>>,
+    key: String,
+    certificate: CertificateDer<'static>,
+    clock: SystemClock,
+}
+
+pub fn uid() -> u32 {
+    nix::unistd::Uid::effective().as_raw()
+}
+
+fn write(folder: &TempDir, name: &str, text: &str) -> PathBuf {
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    path
+}
+
+impl Place {
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (signing, pem) = SigningKey::generate(Algorithm::EdDsa).unwrap();
+        write(&folder, "signing.pem", &pem);
+        let start = UnixTime::from_secs(1_700_000_000);
+        let validity = Validity { created: start, not_before: start, not_after: None };
+        let key = Key::new(KID.parse().unwrap(), signing.public().unwrap(), PasswordKey::new([5; 32]), validity, None);
+        write(&folder, "keyring.toml", &config::write_keyring(&Keyring::new(vec![key.unwrap()]).unwrap()));
+        let (api_key, shown) = ApiKey::generate(Role::Issuer, "records".to_owned(), start).unwrap();
+        write(&folder, "api-keys.toml", &config::write_api_keys(&ApiKeys::new(vec![api_key]).unwrap()));
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        write(&folder, "certificate.pem", &pair.cert.pem());
+        write(&folder, "key.pem", &pair.signing_key.serialize_pem());
+        write(
+            &folder,
+            "hilum.toml",
+            &format!(
+                "[server]\nshards = 2\nstate = \"state\"\n[listen]\nudp = [\"127.0.0.1:0\"]\ntcp = []\ndoor = [\"127.0.0.1:0\"]\n\
+                 [tls]\ncertificate = \"certificate.pem\"\nkey = \"key.pem\"\n[relay]\naddresses = [\"127.0.0.1\"]\n\
+                 [tokens]\nkeyring = \"keyring.toml\"\ncluster = \"cluster\"\nregion = \"eu-north\"\n\
+                 [operator]\nsocket = \"operator.sock\"\n[api]\nkeys = \"api-keys.toml\"\n\
+                 [mint]\nkey = \"signing.pem\"\nkid = \"{KID}\"\nissuer = \"clinic\"\nurls = [\"turn:localhost:443?transport=udp\"]\n\
+                 [signal]\norigins = [\"{ORIGIN}\"]\n[[signal.clinic]]\nid = \"physio\"\nname = \"Physiotherapy\"\n\
+                 [admin]\nlisten = \"\"\n[audit]\ndirectory = \"audit\"\nnode = \"relay-1\"\n"
+            ),
+        );
+        let certificate = CertificateDer::from_pem_slice(pair.cert.pem().as_bytes()).unwrap();
+        let clock = SystemClock::start();
+        let place = Self { folder, app: std::sync::Mutex::new(None), key: shown.to_string(), certificate, clock };
+        place.run().await;
+        place
+    }
+
+    async fn run(&self) {
+        let read = config::read(&self.folder.path().join("hilum.toml")).unwrap_or_else(|faults| panic!("{faults}"));
+        let app = app::start(read, self.clock).await.unwrap();
+        *self.app.lock().unwrap() = Some(app);
+    }
+
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        self.run().await;
+    }
+
+    pub async fn stop(&self) {
+        let app = self.app.lock().unwrap().take().unwrap();
+        app.stop().await;
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&App) -> T) -> T {
+        look(self.app.lock().unwrap().as_ref().unwrap())
+    }
+
+    fn door(&self) -> SocketAddr {
+        self.with(|app| app.addresses().door[0])
+    }
+
+    pub fn udp(&self) -> SocketAddr {
+        self.with(|app| app.addresses().udp[0])
+    }
+
+    pub fn allocations(&self) -> usize {
+        tokio::task::block_in_place(|| self.with(|app| app.control().survey(None).unwrap().len()))
+    }
+
+    pub fn now(&self) -> u64 {
+        self.clock.now().unix.as_secs()
+    }
+
+    /// Seconds, to measure by.
+    pub fn clock(&self) -> u64 {
+        self.clock.now().moment.as_secs()
+    }
+
+    /// Every line of the audit log.
+    pub fn log(&self) -> String {
+        let files = std::fs::read_dir(self.folder.path().join("audit")).unwrap();
+        files.filter_map(|file| std::fs::read_to_string(file.unwrap().path()).ok()).collect()
+    }
+
+    async fn tls(&self) -> TlsStream<TcpStream> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.clone()).unwrap();
+        let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let stream = TcpStream::connect(self.door()).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        timeout(AT_LAST, TlsConnector::from(Arc::new(config)).connect(name, stream)).await.unwrap().unwrap()
+    }
+
+    /// Asks through the door: the status, the head as it came, and the body.
+    async fn ask(&self, method: &str, path: &str, headers: &str, body: &Value) -> (u16, String, Value) {
+        let mut stream = self.tls().await;
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             {headers}content-length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut bytes = Vec::new();
+        // A server that closes without close_notify has said all of its body by its length.
+        timeout(AT_LAST, stream.read_to_end(&mut bytes)).await.unwrap().ok();
+        let text = String::from_utf8(bytes).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, head.to_owned(), serde_json::from_str(body).unwrap_or(Value::Null))
+    }
+
+    /// Asks as the hospital's own system does.
+    pub async fn key(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let (status, _, body) = self.ask(method, path, &format!("authorization: Bearer {}\r\n", self.key), body).await;
+        (status, body)
+    }
+
+    /// Asks as a page does.
+    pub async fn page(&self, path: &str, cookie: &str, body: &Value) -> (u16, Value) {
+        let cookie = if cookie.is_empty() { String::new() } else { format!("cookie: {cookie}\r\n") };
+        let (status, _, body) = self.ask("POST", path, &format!("origin: {ORIGIN}\r\n{cookie}"), body).await;
+        (status, body)
+    }
+
+    /// Signs in; the cookie.
+    pub async fn sign_in(&self, asked: &Value) -> String {
+        let origin = format!("origin: {ORIGIN}\r\n");
+        let (status, head, body) = self.ask("POST", "/v1/staff/signin", &origin, asked).await;
+        assert_eq!(status, 200, "{body}");
+        let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with("set-cookie: ")).unwrap();
+        line["set-cookie: ".len()..].split(';').next().unwrap().to_owned()
+    }
+
+    /// Asks through the operator's socket.
+    pub async fn operator(&self, method: &str, path: &str, body: &Value) -> Value {
+        let mut stream = UnixStream::connect(self.folder.path().join("operator.sock")).await.unwrap();
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut text = String::new();
+        timeout(AT_LAST, stream.read_to_string(&mut text)).await.unwrap().unwrap();
+        serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap()
+    }
+
+    pub async fn socket(&self) -> Socket {
+        let mut request = "wss://localhost/v1/signal".into_client_request().unwrap();
+        request.headers_mut().insert("origin", ORIGIN.parse().unwrap());
+        request.headers_mut().insert("sec-websocket-protocol", "hilum.v1".parse().unwrap());
+        Socket(timeout(AT_LAST, client_async(request, self.tls().await)).await.unwrap().unwrap().0)
+    }
+}
+
+pub struct Socket(WebSocketStream<TlsStream<TcpStream>>);
+
+impl Socket {
+    pub async fn say(&mut self, message: Value) {
+        self.0.send(Message::text(message.to_string())).await.unwrap();
+    }
+
+    pub async fn hello(&mut self, ticket: &Value) {
+        self.say(json!({"t": "hello", "v": 1, "ticket": ticket})).await;
+        self.until("welcome").await;
+    }
+
+    /// The next message of a type.
+    pub async fn until(&mut self, kind: &str) -> Value {
+        loop {
+            match timeout(AT_LAST, self.0.next()).await.unwrap() {
+                Some(Ok(Message::Text(text))) => {
+                    let message: Value = serde_json::from_str(&text).unwrap();
+                    if message["t"] == kind {
+                        return message;
+                    }
+                }
+                other => panic!("{kind} is waited for, and there is {other:?}"),
+            }
+        }
+    }
+
+    /// The number that it is closed with.
+    pub async fn closed(&mut self) -> u16 {
+        loop {
+            match timeout(AT_LAST, self.0.next()).await.unwrap() {
+                Some(Ok(Message::Close(frame))) => return frame.map_or(0, |frame| frame.code.into()),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return 0,
+            }
+        }
+    }
+}
+
+/// An allocation with credentials as a browser gets them.
+pub async fn allocate(
+    server: SocketAddr,
+    transport: Transport,
+    turn: &Value,
+) -> Result<(TurnClient, Allocation), ErrorCode> {
+    let text = |name: &str| turn[name].as_str().unwrap();
+    let credential = Credential::new(text("username"), text("credential").as_bytes()).unwrap();
+    let uri = TurnUri { host: server.ip().to_string(), port: server.port(), transport };
+    let options = Options { schedule: Schedule::IMPATIENT, ..Options::plain() };
+    let mut client = timeout(AT_LAST, TurnClient::connect(&uri, &credential, &options)).await.unwrap().unwrap();
+    match timeout(AT_LAST, client.allocate(None, None)).await.unwrap() {
+        Ok(allocation) => Ok((client, allocation)),
+        Err(ClientError::Request(RequestFailure::Refused(refusal))) => Err(refusal.code),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// The code of an authenticator that was given this link.
+pub fn code(link: &str, now: u64) -> String {
+    let secret = link.split_once("secret=").unwrap().1.split('&').next().unwrap();
+    let bytes = Secret::Encoded(secret.to_owned()).to_bytes().unwrap();
+    TOTP::new(totp_rs::Algorithm::SHA1, 6, 1, 30, bytes).unwrap().generate(now)
+}
+
+/// Waits until something is so.
+pub async fn soon(what: &str, mut is: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !is().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(AT_LAST, waiting).await.unwrap_or_else(|_| panic!("not in time: {what}"));
+}
