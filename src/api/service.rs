@@ -219,7 +219,14 @@ impl Api {
                 }
             }
             Endpoint::AccountRemove => Enrolment::Remove { name: question::body::<Remove>(body)?.name },
-            _ => Enrolment::List,
+            Endpoint::Accounts
+            | Endpoint::Status
+            | Endpoint::Calls
+            | Endpoint::Allocations
+            | Endpoint::Revocations
+            | Endpoint::Revoke
+            | Endpoint::Credentials
+            | Endpoint::Drain => Enrolment::List,
         };
         let relay = Arc::clone(&self.relay);
         let enrolled = blocking(move || relay.enrol(&asked, &caller)).await?;

@@ -267,14 +267,17 @@ impl Hall {
             (_, Err(_)) => self.close(socket, CloseCode::BadMessage),
             (Socket::New(_), Ok(message)) => {
                 self.count_message(message.label());
-                match message {
-                    FromClient::Hello { v: super::message::VERSION, ticket } => {
-                        self.hello(socket, &ticket, now, minting)
-                    }
-                    FromClient::Resume { v: super::message::VERSION, resume, last } => {
-                        self.resume(socket, &resume, last, now);
-                    }
-                    _ => self.close(socket, CloseCode::BadMessage),
+                let known = super::message::VERSION;
+                if let FromClient::Hello { v, ticket } = &message
+                    && *v == known
+                {
+                    self.hello(socket, ticket, now, minting);
+                } else if let FromClient::Resume { v, resume, last } = &message
+                    && *v == known
+                {
+                    self.resume(socket, resume, *last, now);
+                } else {
+                    self.close(socket, CloseCode::BadMessage);
                 }
             }
             (Socket::Of(key), Ok(message)) => {

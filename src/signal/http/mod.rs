@@ -21,7 +21,6 @@ pub use answer::Problem;
 const LARGEST_BODY: usize = 4096;
 
 /// Every route of signaling. Requests bear who asks as `ConnectInfo<ClientAddr>` or `ConnectInfo<SocketAddr>`.
-#[must_use]
 pub fn router(signal: Arc<Signal>) -> Router {
     Router::new()
         .route("/v1/visit/look", post(visit::look))
