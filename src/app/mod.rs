@@ -420,10 +420,7 @@ fn pages(config: &Config, office: &Office, certificates: Option<&Renewal>, visit
     // An authority looks without TLS first, and wherever it is sent from there.
     let proofs = certificates.map(|certificates| Arc::clone(certificates.tls().challenges()).routes());
     let plain = proofs.unwrap_or_default();
-    let mut secure = front_page().merge(plain.clone());
-    if let Some(visits) = visits {
-        secure = secure.merge(visits.routes());
-    }
+    let mut secure = visits.map_or_else(front_page, Visits::routes).merge(plain.clone());
     if config.api.door {
         secure = secure.merge(office.api.beside_others());
     }

@@ -8,6 +8,7 @@ mod hall;
 mod http;
 pub mod message;
 mod outside;
+mod pages;
 mod role;
 mod roster;
 mod secret;
@@ -22,6 +23,7 @@ pub use hall::{
 };
 pub use http::{Problem, router};
 pub use outside::Outside;
+pub use pages::PAGES;
 pub use role::{Action, NoRole, Role};
 pub use roster::{
     Account, FAILURES, IDLE, Issued, LOCKED, LONGEST_NAME, NotEnrolled, NotSignedIn, PasswordHash, Roster, SESSION,

@@ -14,6 +14,8 @@ mod book;
 mod hall;
 #[path = "hall_world.rs"]
 mod hall_world;
+#[path = "pages.rs"]
+mod pages;
 #[path = "sdp.rs"]
 mod sdp;
 #[path = "served.rs"]

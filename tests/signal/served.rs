@@ -130,6 +130,35 @@ impl Served {
         Answer { status, head: head.to_ascii_lowercase(), raw, body: serde_json::from_str(body).unwrap_or(Value::Null) }
     }
 
+    /// The head of the answer to who asks for another host.
+    pub async fn at(&self, host: &str, method: &str, path: &str) -> String {
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        String::from_utf8_lossy(&self.bytes(&request).await).to_ascii_lowercase()
+    }
+
+    /// The head of an answer whose body is no text.
+    pub async fn head(&self, path: &str, headers: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n");
+        let bytes = self.bytes(&request).await;
+        let text = String::from_utf8_lossy(&bytes);
+        text.split_once("\r\n\r\n").unwrap().0.to_ascii_lowercase()
+    }
+
+    /// The body of an answer that is no JSON.
+    pub async fn text(&self, path: &str, headers: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n");
+        let bytes = self.bytes(&request).await;
+        String::from_utf8(bytes).unwrap().split_once("\r\n\r\n").unwrap().1.to_owned()
+    }
+
+    async fn bytes(&self, request: &str) -> Vec<u8> {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut bytes = Vec::new();
+        timeout(AT_LAST, stream.read_to_end(&mut bytes)).await.unwrap().unwrap();
+        bytes
+    }
+
     /// What time it is, in seconds since 1970.
     pub fn now(&self) -> u64 {
         self.puppet.now().unix.as_secs()

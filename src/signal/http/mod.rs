@@ -13,6 +13,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post};
 
+use super::pages;
 use super::service::Signal;
 
 pub use answer::Problem;
@@ -20,7 +21,7 @@ pub use answer::Problem;
 /// Bytes of a request's body: an appointment of sixteen people has less than one.
 const LARGEST_BODY: usize = 4096;
 
-/// Every route of signaling. Requests bear who asks as `ConnectInfo<ClientAddr>` or `ConnectInfo<SocketAddr>`.
+/// Every route of signaling, and the pages. Requests bear who asks as `ConnectInfo<ClientAddr>` or `ConnectInfo<SocketAddr>`.
 pub fn router(signal: Arc<Signal>) -> Router {
     Router::new()
         .route("/v1/visit/look", post(visit::look))
@@ -36,6 +37,7 @@ pub fn router(signal: Arc<Signal>) -> Router {
         .route("/v1/staff/me", get(staff::me))
         .route("/v1/staff/ticket", post(staff::ticket))
         .route("/v1/signal", get(socket::upgrade))
+        .merge(pages::routes())
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(signal)
 }
