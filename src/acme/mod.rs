@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
-use tokio::task::block_in_place;
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
@@ -197,14 +197,15 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// Orders whenever a certificate is due, and tells what came of it. Never ends by itself. To be called inside a tokio
-    /// runtime with several threads, time and I/O.
+    /// Orders whenever a certificate is due, and tells what came of it. Ends with the runtime only, which must have time and
+    /// I/O.
     pub async fn run(self, mut tell: impl FnMut(Outcome)) {
         let files = self.settings.files();
         let mut failures = 0_u32;
         loop {
             let now = self.clock.now().unix;
-            let wait = block_in_place(|| self.due(&files)).as_secs().saturating_sub(now.as_secs());
+            let Some(due) = self.due(&files).await else { return };
+            let wait = due.as_secs().saturating_sub(now.as_secs());
             if wait > 0 {
                 sleep(Duration::from_secs(wait).min(LOOK_EVERY)).await;
                 continue;
@@ -216,14 +217,14 @@ impl Client {
                     self.status.alarm.store(false, Ordering::Relaxed);
                     tell(Outcome::Issued);
                     // An authority whose certificates are due at once is not to be asked without end.
-                    if block_in_place(|| self.due(&files)) <= self.clock.now().unix {
+                    if self.due(&files).await <= Some(self.clock.now().unix) {
                         sleep(schedule::pause(0)).await;
                     }
                 }
                 Err(why) => {
                     failures = failures.saturating_add(1);
                     let pause = schedule::pause(failures);
-                    block_in_place(|| self.note(&files, &why)).ok();
+                    self.note(&files, &why).await;
                     self.status.failed.fetch_add(1, Ordering::Relaxed);
                     self.status.alarm.store(failures >= ALARM, Ordering::Relaxed);
                     tell(Outcome::Failed { why: why.to_string(), failures, pause });
@@ -234,9 +235,13 @@ impl Client {
     }
 
     /// When the next order is due: at once, unless an authority has issued for the names that are wanted.
-    fn due(&self, files: &Files) -> UnixTime {
-        let kept = files.kept().filter(|kept| !kept.stand_in && is_for(&kept.names, &self.settings.names));
-        kept.map_or(UnixTime::from_secs(0), |kept| kept.due)
+    /// `None` when the runtime ends.
+    async fn due(&self, files: &Files) -> Option<UnixTime> {
+        let files = files.clone();
+        // A disk may be far away, and other clients are not to wait for it.
+        let kept = spawn_blocking(move || files.kept()).await.ok()?;
+        let kept = kept.filter(|kept| !kept.stand_in && is_for(&kept.names, &self.settings.names));
+        Some(kept.map_or(UnixTime::from_secs(0), |kept| kept.due))
     }
 
     async fn attempt(&self, files: &Files) -> Result<(), failure::Failure> {
@@ -246,10 +251,19 @@ impl Client {
         Ok(files.forget_failure()?)
     }
 
-    fn note(&self, files: &Files, why: &failure::Failure) -> io::Result<()> {
-        if why.is_of_account() {
-            files.forget_account()?;
-        }
-        files.keep_failure(&format!("{}\n{}", date::to_rfc3339(self.clock.now().unix), why.details()))
+    /// Keeps what was said for the operator. A disk that does not take it shows in other ways.
+    async fn note(&self, files: &Files, why: &failure::Failure) {
+        let text = format!("{}\n{}", date::to_rfc3339(self.clock.now().unix), why.details());
+        let (files, forgotten) = (files.clone(), why.is_of_account());
+        let keep = move || {
+            if forgotten {
+                files.forget_account()?;
+            }
+            files.keep_failure(&text)
+        };
+        spawn_blocking(keep).await.map(io::Result::ok).ok();
     }
 }
+
+#[cfg(test)]
+mod tests;
