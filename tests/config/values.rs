@@ -138,6 +138,13 @@ fn what_must_survive_is_kept_where_told_or_where_systemd_says() {
     assert_eq!(state("", "/var/lib/hilum"), path("/var/lib/hilum"));
     assert_eq!(state("", "/var/lib/hilum:/var/lib/other"), path("/var/lib/hilum"));
     assert_eq!(state("[server]\nstate = \"kept\"", "/var/lib/hilum"), path("/s/kept"));
+    let mut runtime = |text: &str, given: &str| {
+        world.variables.insert("RUNTIME_DIRECTORY".to_owned(), given.as_bytes().to_vec());
+        config::check(&format!("{text}\n{AUTH}"), "/s/hilum.toml", &world).unwrap().runtime
+    };
+    assert_eq!(runtime("", ""), None);
+    assert_eq!(runtime("", "/run/hilum"), path("/run/hilum"));
+    assert_eq!(runtime("[server]\nruntime = \"run\"", "/run/hilum"), path("/s/run"));
 }
 
 #[test]
