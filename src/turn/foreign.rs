@@ -3,7 +3,6 @@
 use crate::addr::FiveTuple;
 use crate::wire::{DatagramKind, datagram_kind, has_proxy_signature};
 
-use super::flat::NOBODY;
 use super::{Discard, Relay};
 
 impl Relay {
@@ -12,7 +11,7 @@ impl Relay {
     pub(super) fn foreign(&self, client: &FiveTuple, bytes: &[u8]) -> Discard {
         let Some(&first) = bytes.first() else { return Discard::NotStun };
         // A stream is cut into messages of TURN, and carries nothing else.
-        let has_channels = client.link.transport().is_stream() || self.table.by_five_tuple(client, NOBODY).is_some();
+        let has_channels = client.link.transport().is_stream() || self.table.place_of(client).is_some();
         match datagram_kind(first, has_channels) {
             DatagramKind::Dtls => Discard::Dtls,
             DatagramKind::Quic => Discard::Quic,

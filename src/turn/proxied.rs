@@ -32,10 +32,10 @@ impl Relay {
         slot.narrow(header.length, length.saturating_sub(header.length));
         let Some(client) = header.client else {
             // It speaks for itself, as for a health check.
-            return self.hear_message(slot, proxy, NOBODY, now);
+            return self.hear_behind(slot, proxy, now);
         };
         let client = FiveTuple { client: ClientAddr::new(client), link: Link::Proxied(listener) };
-        let verdict = self.hear_message(slot, client, NOBODY, now);
+        let verdict = self.hear_behind(slot, client, now);
         // A balancer may take another port for a client that was silent, or hand it to its neighbour. Whoever can send this
         // in its name could say that it is anybody, so nothing is won by asking for proof.
         if !matches!(verdict, Verdict::Discard(_)) {
@@ -45,6 +45,13 @@ impl Relay {
             Verdict::ToClient(to) if to == client => Verdict::ToClient(proxy),
             Verdict::ToClient(_) | Verdict::ToPeer { .. } | Verdict::ToShard { .. } | Verdict::Discard(_) => verdict,
         }
+    }
+
+    /// What stands behind a header.
+    #[cold]
+    #[inline(never)]
+    fn hear_behind(&mut self, slot: &mut Slot, client: FiveTuple, now: Now) -> Verdict {
+        self.hear_message(slot, client, NOBODY, now)
     }
 
     /// The way to a client behind a proxy, of something that somebody else has sent.

@@ -105,20 +105,18 @@ impl Relay {
 
     /// The same. `likely`: where the allocation was guessed to be.
     pub(super) fn judge(&mut self, slot: &mut Slot, likely: u32, now: Now) {
-        let verdict = match slot.origin() {
+        let mut verdict = match slot.origin() {
             None => Verdict::Discard(Discard::Unjudged),
             Some(Origin::Client(client)) => self.hear_client(slot, client, likely, now),
             Some(Origin::Peer { port, peer }) => self.hear_peer(slot, port, peer, now),
             Some(Origin::Shard { from, to, serial }) => self.hear_shard(slot, (to, serial), from, now),
             Some(Origin::PeerError { port, peer, icmp }) => self.hear_network(slot, port, peer, icmp, now),
         };
-        let verdict = match verdict {
-            Verdict::ToClient(client) => match client.link {
-                Link::Proxied(listener) => self.by_proxy(&client, listener),
-                Link::Udp(_) | Link::Stream(..) => verdict,
-            },
-            Verdict::ToPeer { .. } | Verdict::ToShard { .. } | Verdict::Discard(_) => verdict,
-        };
+        if let Verdict::ToClient(client) = &verdict
+            && let Link::Proxied(listener) = client.link
+        {
+            verdict = self.by_proxy(client, listener);
+        }
         match verdict {
             Verdict::ToClient(client) => {
                 self.tally.packet(client.link.transport(), Direction::ToClient, slot.message().len());
@@ -147,7 +145,8 @@ impl Relay {
         self.hear_message(slot, client, likely, now)
     }
 
-    #[inline]
+    // As it stands in two places, the compiler would call it, and what each packet needs would be copied once more.
+    #[inline(always)]
     pub(super) fn hear_message(&mut self, slot: &mut Slot, client: FiveTuple, likely: u32, now: Now) -> Verdict {
         self.tally.packet(client.link.transport(), Direction::FromClient, slot.message().len());
         match slot.message().first().copied().and_then(kind_of) {
@@ -281,7 +280,7 @@ impl Relay {
 
     /// The allocation of a five-tuple, if it has one that has not run out.
     pub(super) fn live(&mut self, client: &FiveTuple, now: Now) -> Option<u32> {
-        let index = self.table.by_five_tuple(client, NOBODY)?;
+        let index = self.table.place_of(client)?;
         self.unexpired(index, now)
     }
 

@@ -281,20 +281,6 @@ fn an_allocation_that_is_over_leaves_nothing_behind() {
 }
 
 #[test]
-fn after_a_restart_the_way_through_the_balancer_is_known_before_the_client_sends() {
-    let (mut world, client) = behind_a_balancer();
-    let relayed = world.allocate(&client);
-    world.bind(&client, 0x4000, PEER);
-    let later = Client::udp(BALANCER_LATER);
-    world.from_client(&later, &channel_data(0x4000, b"up")).for_peer();
-    world.restart();
-    world.from_peer(PEER, relayed, b"down").for_client_bytes(&later);
-    world.header = of(CLIENT);
-    world.from_client(&client, &channel_data(0x4000, b"up")).for_peer();
-    world.from_peer(PEER, relayed, b"down").for_client_bytes(&client);
-}
-
-#[test]
 fn another_way_through_the_balancer_makes_a_new_record_and_the_same_one_does_not() {
     let (mut world, client) = behind_a_balancer();
     world.allocate(&client);
