@@ -43,7 +43,7 @@ pub use record::Record;
 use calls::Recorder;
 use notes::note_facts;
 use office::{Bound, Desk, Office};
-use succession::{Estate, Inheritance};
+use succession::{Estate, Inheritance, Legacy};
 use view::View;
 use visits::Visits;
 
@@ -145,22 +145,7 @@ pub async fn resume(mut config: Config, clock: SystemClock, mut manager: Sockets
     })?;
 
     sockets::settle(&mut manager);
-    let view = Arc::new(View {
-        shards: plane.handles.clone(),
-        common: Arc::clone(&common),
-        seal_mode: ArcSwap::from_pointee(config.policy.seal.mode),
-        connections: OnceLock::new(),
-        api: OnceLock::new(),
-        signal: OnceLock::new(),
-        certificates: certificates.clone(),
-        acme: Arc::default(),
-        keyring: ArcSwapOption::from(keyring(&config)),
-        clock,
-        record: record.clone(),
-        resumed: plane.resumed,
-        legacy,
-        leaving: AtomicBool::new(false),
-    });
+    let view = view(&plane, &common, certificates.as_ref(), &config, clock, (record.clone(), legacy));
     let source: Arc<dyn admin::Source> = view.clone();
     let metrics = Arc::new(Metrics::new(source, clock.now().unix)?);
     let beating = plane.handles.clone();
@@ -401,6 +386,33 @@ impl App {
             admin.await.ok();
         }
     }
+}
+
+/// What is published, as far as it is known before the doors open.
+fn view(
+    plane: &Plane,
+    common: &Arc<Common>,
+    certificates: Option<&Arc<Renewal>>,
+    config: &Config,
+    clock: SystemClock,
+    (record, legacy): (Option<Arc<Record>>, Legacy),
+) -> Arc<View> {
+    Arc::new(View {
+        shards: plane.handles.clone(),
+        common: Arc::clone(common),
+        seal_mode: ArcSwap::from_pointee(config.policy.seal.mode),
+        connections: OnceLock::new(),
+        api: OnceLock::new(),
+        signal: OnceLock::new(),
+        certificates: certificates.cloned(),
+        acme: Arc::default(),
+        keyring: ArcSwapOption::from(keyring(config)),
+        clock,
+        record,
+        resumed: plane.resumed,
+        legacy,
+        leaving: AtomicBool::new(false),
+    })
 }
 
 /// What the shards share.

@@ -211,10 +211,7 @@ impl<'d> Reader<'d> {
         let server = server::server(self, &self.section("server", &server::SERVER), &host);
         let log = server::log(&self.section("log", &server::LOG));
         let (udp, listen, admin) = self.listeners(&host);
-        let tls_section = self.section("tls", &tls::KEYS);
-        let acme = acme::read(self, &tls_section, server.state.as_deref());
-        let issued = acme.as_ref().map(crate::acme::Settings::pair);
-        let tls = tls::read(self, &tls_section, listen.secured, issued);
+        let (tls, acme) = self.certificates(&server, &listen);
         let relay_section = self.section("relay", &relay::KEYS);
         let relay = relay::read(&relay_section, &host);
         let peers = peers::read(&self.section("peers", &peers::KEYS));
@@ -228,20 +225,15 @@ impl<'d> Reader<'d> {
         let taken: Vec<SocketAddr> = listen.settings.streams().chain(admin).collect();
         let api = api::read(self, &host, &tokens, (&taken, !listen.settings.door.is_empty()));
 
-        let signal = signal::read(
-            self,
-            signal::Around {
-                door: !listen.settings.door.is_empty(),
-                state: server.state.is_some(),
-                minter: api.access.minter.is_some(),
-                region: tokens.region.is_some(),
-                relays: relay.addresses.iter().map(|one| one.external).chain(relay.closed.iter().copied()).collect(),
-            },
-        );
-        let mut own = host.addresses;
-        own.extend(relay.addresses.iter().map(|address| address.external));
-        own.extend(&relay.closed);
-        let rules = PeerRules::new(peers.allow.clone(), peers.deny.clone(), peers.lowest_port, own);
+        let around = signal::Around {
+            door: !listen.settings.door.is_empty(),
+            state: server.state.is_some(),
+            minter: api.access.minter.is_some(),
+            region: tokens.region.is_some(),
+            relays: relay.addresses.iter().map(|one| one.external).chain(relay.closed.iter().copied()).collect(),
+        };
+        let signal = signal::read(self, around);
+        let rules = Self::rules(&peers, &relay, host);
         let auth::Auth { credentials, issuing, terms } = auth?;
         let closed = terms.reach == Destinations::Clients;
         if closed || tokens.keyring.is_some() {
@@ -290,6 +282,26 @@ impl<'d> Reader<'d> {
             text: self.text,
             log,
         })
+    }
+
+    /// Whose files are shown, and who is asked for the first of them.
+    fn certificates(
+        &self,
+        server: &server::Server,
+        listen: &listen::Read,
+    ) -> (Vec<PairFiles>, Option<crate::acme::Settings>) {
+        let section = self.section("tls", &tls::KEYS);
+        let acme = acme::read(self, &section, server.state.as_deref());
+        let issued = acme.as_ref().map(crate::acme::Settings::pair);
+        (tls::read(self, &section, listen.secured, issued), acme)
+    }
+
+    /// Which peers may be reached.
+    fn rules(peers: &Peers, relay: &Relay, host: Host) -> PeerRules {
+        let mut own = host.addresses;
+        own.extend(relay.addresses.iter().map(|address| address.external));
+        own.extend(&relay.closed);
+        PeerRules::new(peers.allow.clone(), peers.deny.clone(), peers.lowest_port, own)
     }
 
     fn listeners(&self, host: &Host) -> (Vec<SocketAddr>, listen::Read, Option<SocketAddr>) {
