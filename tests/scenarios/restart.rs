@@ -47,6 +47,7 @@ impl World {
     }
 
     /// Another process takes over from all shards of this one, in the order of their numbers.
+    #[allow(dead_code, reason = "the tests of the seal have several shards, the others one")]
     pub fn restart_all(shards: &mut [Self]) -> Restorations {
         let records: Vec<_> = shards.iter_mut().map(Self::records).collect();
         let common = shards.first().map(|shard| Self::common(&shard.setup)).expect("a shard");
