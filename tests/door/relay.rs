@@ -11,15 +11,18 @@ use hilum::api::{ApiKey, ApiKeys, Role};
 use hilum::app::{self, App};
 use hilum::client::{Credential, TurnClient, TurnUri};
 use hilum::clock::SystemClock;
-use hilum::config;
+use hilum::config::{self, Change, Effect};
 use hilum::time::UnixTime;
+use hilum::wire::{AttributeType, Message};
+use ppp::v2;
 use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::world::{Answer, NAME, PASSWORD, USER, ask, options};
+use crate::world::{Answer, NAME, PASSWORD, PATIENCE, USER, ask, binding, options};
 
 struct Running {
     app: App,
@@ -34,6 +37,20 @@ fn kept(path: &Path, text: &str) {
 }
 
 async fn start(api: &str) -> Running {
+    start_behind("", api).await
+}
+
+/// The configuration in a folder that holds what it names.
+fn configured(folder: &Path, listen: &str, api: &str) -> config::Config {
+    let text = format!(
+        "[listen]\nudp = []\ntcp = []\ndoor = [\"127.0.0.1:0\"]\n{listen}[tls]\ncertificate = \"certificate.pem\"\n\
+         key = \"key.pem\"\n[relay]\naddresses = [\"127.0.0.1\"]\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+         [[auth.user]]\nname = \"{USER}\"\npassword_file = \"password\"\n[api]\nkeys = \"keys.toml\"\n{api}"
+    );
+    config::check(&text, folder.join("hilum.toml"), &config::System).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+async fn start_behind(listen: &str, api: &str) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     let made = rcgen::generate_simple_self_signed(vec![NAME.to_owned(), "127.0.0.1".to_owned()]).unwrap();
@@ -42,13 +59,7 @@ async fn start(api: &str) -> Running {
     kept(&path.join("password"), PASSWORD);
     let (key, shown) = ApiKey::generate(Role::Viewer, "monitor".into(), UnixTime::from_secs(7)).unwrap();
     kept(&path.join("keys.toml"), &config::write_api_keys(&ApiKeys::new(vec![key]).unwrap()));
-    let text = format!(
-        "[listen]\nudp = []\ntcp = []\ndoor = [\"127.0.0.1:0\"]\n[tls]\ncertificate = \"certificate.pem\"\n\
-         key = \"key.pem\"\n[relay]\naddresses = [\"127.0.0.1\"]\n[admin]\nlisten = \"127.0.0.1:0\"\n\
-         [[auth.user]]\nname = \"{USER}\"\npassword_file = \"password\"\n[api]\nkeys = \"keys.toml\"\n{api}"
-    );
-    let config =
-        config::check(&text, path.join("hilum.toml"), &config::System).unwrap_or_else(|faults| panic!("{faults}"));
+    let config = configured(path, listen, api);
     let app = app::start(config, SystemClock::start()).await.unwrap();
     let door = app.addresses().door[0];
     Running { app, door, folder, key: shown.to_string() }
@@ -99,6 +110,51 @@ async fn one_number_is_turn_over_udp_tcp_and_tls_and_a_page() {
     ] {
         assert!(metrics.lines().any(|one| one == line), "{line}: {metrics}");
     }
+    relay.app.stop().await;
+}
+
+/// Where a Binding request over UDP is said to come from, if it is answered.
+async fn mapped_over_udp(socket: &UdpSocket, door: SocketAddr, header: &[u8]) -> Option<SocketAddr> {
+    socket.send_to(&[header, &binding(7)].concat(), door).await.unwrap();
+    let mut bytes = [0; 200];
+    let (length, from) = timeout(PATIENCE, socket.recv_from(&mut bytes)).await.ok()?.unwrap();
+    assert_eq!(from, door);
+    Message::parse(&bytes[..length]).unwrap().xor_address(AttributeType::XOR_MAPPED_ADDRESS)?.ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn datagrams_come_through_a_balancer_as_well_and_what_is_not_for_turn_is_counted() {
+    let mut relay = start_behind("proxies = [\"127.0.0.77\"]\n", "").await;
+    let client: SocketAddr = "198.51.100.7:56324".parse().unwrap();
+    let addresses = (client, "192.0.2.1:443".parse::<SocketAddr>().unwrap());
+    let builder = v2::Builder::with_addresses(v2::Version::Two | v2::Command::Proxy, v2::Protocol::Datagram, addresses);
+    let header = builder.build().unwrap();
+    let (balancer, direct) =
+        (UdpSocket::bind("127.0.0.77:0").await.unwrap(), UdpSocket::bind("127.0.0.1:0").await.unwrap());
+    assert_eq!(mapped_over_udp(&balancer, relay.door, &header).await, Some(client));
+    assert_eq!(mapped_over_udp(&direct, relay.door, &[]).await, direct.local_addr().ok());
+    // Who may say for whom they speak waits for a restart, over TCP and UDP alike.
+    let changes = relay.app.reload(configured(relay.folder.path(), "", "")).unwrap();
+    assert!(matches!(changes[..], [Change { key: "listen.proxies", effect: Effect::NeedsRestart }]), "{changes:?}");
+    assert_eq!(mapped_over_udp(&balancer, relay.door, &header).await, Some(client));
+
+    balancer.send_to(&binding(8), relay.door).await.unwrap();
+    direct.send_to(&[&header[..], &binding(8)].concat(), relay.door).await.unwrap();
+    let (hello, initial, media) = ([22, 254, 253, 0], [0xc3, 0, 0, 1], [0x80, 111, 0, 1]);
+    for datagram in [&hello[..], &hello, &initial, &media] {
+        direct.send_to(datagram, relay.door).await.unwrap();
+    }
+    let expected = [("proxy_header", 1), ("proxy_unknown", 1), ("dtls", 2), ("quic", 1), ("media", 1)];
+    let looking = async {
+        loop {
+            let metrics = relay.metrics().await;
+            let line = |(reason, count)| format!("hilum_discards_total{{reason=\"{reason}\"}} {count}");
+            if expected.map(line).iter().all(|line| metrics.lines().any(|one| one == line)) {
+                break;
+            }
+        }
+    };
+    timeout(PATIENCE, looking).await.expect("they are counted, each as what it is");
     relay.app.stop().await;
 }
 
