@@ -36,6 +36,8 @@ export async function person(browser, { device = "desktop", dark = false, locale
     colorScheme: dark ? "dark" : "light",
     locale,
     reducedMotion: "reduce",
+    // The certificates of these tests are their own.
+    ignoreHTTPSErrors: true,
   });
   await context.grantPermissions(["camera", "microphone", "clipboard-read", "clipboard-write"]);
   const page = await context.newPage();

@@ -265,7 +265,7 @@ export class Mock {
       role: person.role,
       id: `p${room.next++}`,
       since: old?.since ?? now(),
-      ready: undefined,
+      ready: null,
       resume: secret(),
       sent: 0,
       kept: [],
@@ -335,7 +335,7 @@ export class Mock {
               since,
               ready,
               here: Boolean(ws),
-              state: inside ? "call" : "waiting",
+              inside: Boolean(inside),
             })),
         }));
       this.say(staff, { t: "list", rooms });

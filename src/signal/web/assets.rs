@@ -17,11 +17,11 @@ pub(super) struct Asset {
 /// All of them. Every path but that of the page holds a hash of its content, so it never changes.
 pub(super) const ASSETS: &[Asset] = &[
     Asset {
-        path: "/assets/app-2FALPNDJ.js",
+        path: "/assets/app-ZOYCIMSD.js",
         kind: "text/javascript; charset=utf-8",
-        plain: include_bytes!("dist/assets/app-2FALPNDJ.js"),
-        brotli: include_bytes!("dist/assets/app-2FALPNDJ.js.br"),
-        gzip: include_bytes!("dist/assets/app-2FALPNDJ.js.gz"),
+        plain: include_bytes!("dist/assets/app-ZOYCIMSD.js"),
+        brotli: include_bytes!("dist/assets/app-ZOYCIMSD.js.br"),
+        gzip: include_bytes!("dist/assets/app-ZOYCIMSD.js.gz"),
     },
     Asset {
         path: "/assets/ar-VI2W6OYB.js",
@@ -101,11 +101,11 @@ pub(super) const ASSETS: &[Asset] = &[
         gzip: include_bytes!("dist/assets/patient-OGOUBM6C.js.gz"),
     },
     Asset {
-        path: "/assets/staff-7L4JN2JI.js",
+        path: "/assets/staff-SKOJTRFY.js",
         kind: "text/javascript; charset=utf-8",
-        plain: include_bytes!("dist/assets/staff-7L4JN2JI.js"),
-        brotli: include_bytes!("dist/assets/staff-7L4JN2JI.js.br"),
-        gzip: include_bytes!("dist/assets/staff-7L4JN2JI.js.gz"),
+        plain: include_bytes!("dist/assets/staff-SKOJTRFY.js"),
+        brotli: include_bytes!("dist/assets/staff-SKOJTRFY.js.br"),
+        gzip: include_bytes!("dist/assets/staff-SKOJTRFY.js.gz"),
     },
     Asset {
         path: "/assets/start-VTBEZVNZ.js",

@@ -188,5 +188,5 @@ export class Staff {
 
 /** Whether somebody sits in front of this room's door. */
 export function waits({ people }: Room): boolean {
-  return people.some(({ here, state }) => here && state === "waiting");
+  return people.some(({ here, inside }) => here && !inside);
 }

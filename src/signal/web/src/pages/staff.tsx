@@ -237,7 +237,7 @@ function Marks({ person }: { person: Person }) {
 
 function Row({ room, staff, onAdmit }: { room: Room; staff: Staff; onAdmit: () => void }) {
   const here = room.people.filter((person) => person.here);
-  const first = here.find(({ state }) => state === "waiting") ?? here[0];
+  const first = here.find(({ inside }) => !inside) ?? here[0];
   const [minutes, setMinutes] = useState(0);
   useEffect(() => {
     const look = () => setMinutes(first ? Math.max(0, Math.floor((Date.now() / 1000 - first.since) / 60)) : 0);

@@ -56,10 +56,10 @@ export interface Person {
   id: string;
   role: Role;
   since: number;
-  ready?: Ready;
+  ready: Ready | null;
   here: boolean;
-  /** Whether this person is in the call or in the waiting area. */
-  state: "waiting" | "call";
+  /** Whether this person is in the call, and not in the waiting area. */
+  inside: boolean;
 }
 
 export interface Room {
