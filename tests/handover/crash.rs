@@ -53,7 +53,10 @@ async fn calls_go_on_sealed_and_with_what_they_had_after_a_kill() {
         }
         outside.goes_on().await;
     }
-    drop((stream, server));
+    drop(stream);
+    // It says everything before it ends.
+    server.signal("-USR2");
+    server.ended().await;
     let facts = good(&site.place.log());
     let resumed: Vec<u64> = facts
         .iter()
