@@ -49,6 +49,8 @@ pub(super) struct Recorder {
     /// Facts that the shards could not hand on, up to now.
     lost: u64,
     alarmed: bool,
+    /// What began before this is on record by another process.
+    started: Moment,
     second: Moment,
     minute: Moment,
 }
@@ -168,6 +170,7 @@ impl Recorder {
             refusals: Refusals::default(),
             lost: 0,
             alarmed: false,
+            started: now.moment,
             second: now.moment,
             minute: now.moment,
         }
@@ -186,8 +189,9 @@ impl Recorder {
             }
             Event::Ended { client, cause, age, carried, call: Some(grant), .. } => {
                 if !self.allocations.contains_key(client) {
-                    // Its beginning was lost.
-                    self.begin(*client, grant, Moment::ZERO + now.moment.since(Moment::ZERO + *age), true, now);
+                    // Its beginning was lost, or heard by the process before.
+                    let begun = Moment::ZERO + now.moment.since(Moment::ZERO + *age);
+                    self.begin(*client, grant, begun, begun >= self.started, now);
                 }
                 self.end(client, *cause, Some(carried), now);
             }

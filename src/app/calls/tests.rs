@@ -149,6 +149,7 @@ fn a_call_is_over_when_it_had_no_allocation_for_two_minutes() {
 #[test]
 fn a_call_whose_facts_were_lost_is_on_record_as_far_as_they_are_known() {
     let mut world = world(100);
+    world.pass(10);
     // The beginning of one, the ends of two others.
     world.end(1, "visit", 100);
     world.begin(2, "other");
@@ -164,6 +165,24 @@ fn a_call_whose_facts_were_lost_is_on_record_as_far_as_they_are_known() {
     };
     assert_eq!((of(udp(1), "deleted"), of(udp(2), "credential_ended"), of(udp(1), "credential_ended")), (1, 1, 1));
     assert_eq!(ended.iter().map(|call| call.bytes_up).sum::<u64>(), 100);
+}
+
+// A call that goes on after a restart began once, and that is on record already; so did one that the restart has cut.
+#[test]
+fn the_calls_of_the_process_before_are_not_begun_again() {
+    let mut world = world(100);
+    let (families, subject, age) = (Families::One(Family::V4), Subject::of(b"token"), Duration::from_secs(900));
+    let handshakes = vec![(Version::Dtls13, None)];
+    let call = Some(world.grant("goes-on"));
+    world.hear(Event::Restored { client: client(1), subject, families, age, handshakes, call });
+    let (cause, carried) = (EndCause::Disconnected, Carried::default());
+    let call = Some(world.grant("cut"));
+    world.hear(Event::Ended { client: client(2), subject, cause, age, carried, call });
+    world.end(1, "goes-on", 1000);
+    let (begun, ended, _) = world.log();
+    assert_eq!(begun, 0);
+    let sealed: Vec<_> = ended.iter().map(|each| each.handshakes.len()).collect();
+    assert_eq!((ended.len(), sealed.iter().sum::<usize>()), (2, 1));
 }
 
 #[test]
