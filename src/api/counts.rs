@@ -93,6 +93,6 @@ mod tests {
         ];
         assert_eq!(seen, expected);
         assert_eq!(counts.all().iter().map(|(_, count)| count).sum::<u64>(), 5);
-        assert_eq!(counts.all().len(), 8 * 5);
+        assert_eq!(counts.all().len(), (Endpoint::ALL.len() + 1) * 5);
     }
 }

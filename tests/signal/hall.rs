@@ -350,8 +350,7 @@ fn the_same_person_comes_in_again_to_the_same_place() {
     assert_eq!(told, ["gone", "peer"]);
     world.pass(Duration::from_secs(1));
     let lists = world.heard(clinician);
-    let rooms =
-        &lists.last().map_or_else(|| heard.iter().rfind(|one| one["t"] == "list").unwrap(), |list| list)["rooms"];
+    let rooms = &lists.last().unwrap_or_else(|| heard.iter().rfind(|one| one["t"] == "list").unwrap())["rooms"];
     assert_eq!(rooms[0]["people"].as_array().unwrap().iter().filter(|one| one["id"] == "p1").count(), 1);
     assert_eq!(rooms[0]["people"][0]["since"], START);
 }

@@ -115,7 +115,10 @@ async fn an_address_that_is_taken_is_named_with_advice() {
         Listeners::bind(&hilum::listen::Settings { tcp: vec![address], ..generous() }).map(drop).unwrap_err();
     let text = error.to_string();
     assert!(text.starts_with(&format!("cannot listen on tcp {address}: ")), "{text}");
-    assert!(text.ends_with("; another process listens there: end it, or choose another port"), "{text}");
+    assert!(
+        text.ends_with("; another process listens there: perhaps another relay: end it, or choose another port"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
