@@ -18,7 +18,10 @@ pub fn read_journal(bytes: &[u8]) -> bool {
     if kind.is_multiple_of(2) { as_it_is(rest) } else { framed(kind, rest) }
 }
 
-fn read(bytes: &[u8]) -> Option<BTreeMap<(u16, [u8; 5]), Vec<u8>>> {
+/// What a journal holds, by shard and key.
+type Records = BTreeMap<(u16, [u8; 5]), Vec<u8>>;
+
+fn read(bytes: &[u8]) -> Option<Records> {
     let picture = Picture::read(bytes, &KEY, &IDENTITY).ok()?;
     let all: BTreeMap<_, _> = (0..=OURS)
         .flat_map(|shard| {
@@ -69,7 +72,7 @@ fn framed(kind: u8, bytes: &[u8]) -> bool {
 }
 
 /// Entries one by one, by positions.
-fn reference(frames: &[&[u8]]) -> Option<BTreeMap<(u16, [u8; 5]), Vec<u8>>> {
+fn reference(frames: &[&[u8]]) -> Option<Records> {
     let mut all = BTreeMap::new();
     for frame in frames {
         let mut at = 0;
