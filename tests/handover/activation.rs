@@ -8,8 +8,8 @@ use hilum::addr::Transport;
 
 use crate::calls::Call;
 use crate::manager::{command, spawn};
-use crate::relay::{Site, configure};
-use crate::world::{allocate, free, shared};
+use crate::relay::{Site, configure, lasting};
+use crate::world::{allocate, shared};
 
 const UNIT: &str = "hilum.socket";
 
@@ -69,7 +69,7 @@ async fn a_second_relay_does_not_start_and_says_why() {
     // With another runtime directory it gets as far as the addresses.
     let elsewhere = |address, name: &str| {
         let server = format!("[server]\nshards = 2\nruntime = \"{name}\"\n");
-        configure(&site.place, &format!("{name}.toml"), address, free(), &server)
+        configure(&site.place, &format!("{name}.toml"), address, lasting(), &server)
     };
     let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
     for (file, words) in [

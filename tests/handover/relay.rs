@@ -1,15 +1,16 @@
 //! A relay as a process of its own, which leaves something to the next one.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::manager::spawn;
-use crate::world::{Place, free, until};
+use crate::world::{Place, until};
 
 /// Where a relay is, whichever process it is.
 pub struct Site {
@@ -26,7 +27,7 @@ impl Site {
 
     /// `server` is the table of that name.
     pub fn with(server: &str) -> Self {
-        let (place, address, admin) = (Place::new(), free(), free());
+        let (place, address, admin) = (Place::new(), lasting(), lasting());
         let file = configure(&place, "hilum.toml", address, admin, server);
         Self { place, address, admin, file }
     }
@@ -53,6 +54,19 @@ impl Site {
         until("the relay is ready", async || server.page("/ready").await.starts_with("HTTP/1.1 200")).await;
         server
     }
+}
+
+/// An address that stays free while no process has it: its port is none that the system gives to clients.
+pub fn lasting() -> SocketAddr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id();
+    let both = |_| {
+        let number = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        let address = SocketAddr::from(([127, 0, 0, 1], 20_000 + u16::try_from(number).unwrap()));
+        let free = TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok();
+        free.then_some(address)
+    };
+    (0..1000).find_map(both).unwrap()
 }
 
 pub fn configure(place: &Place, name: &str, address: SocketAddr, admin: SocketAddr, server: &str) -> PathBuf {
