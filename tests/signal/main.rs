@@ -10,6 +10,8 @@
 
 #[path = "book.rs"]
 mod book;
+#[path = "document.rs"]
+mod document;
 #[path = "hall.rs"]
 mod hall;
 #[path = "hall_world.rs"]
