@@ -225,14 +225,8 @@ impl<'d> Reader<'d> {
         let taken: Vec<SocketAddr> = listen.settings.streams().chain(admin).collect();
         let api = api::read(self, &host, &tokens, (&taken, !listen.settings.door.is_empty()));
 
-        let around = signal::Around {
-            door: !listen.settings.door.is_empty(),
-            state: server.state.is_some(),
-            minter: api.access.minter.is_some(),
-            region: tokens.region.is_some(),
-            relays: relay.addresses.iter().map(|one| one.external).chain(relay.closed.iter().copied()).collect(),
-        };
-        let signal = signal::read(self, around);
+        let there = [!listen.settings.door.is_empty(), server.state.is_some()];
+        let signal = signal::read(self, signal::Around::new(there, &api, &tokens, &relay));
         let rules = Self::rules(&peers, &relay, host);
         let auth::Auth { credentials, issuing, terms } = auth?;
         let closed = terms.reach == Destinations::Clients;

@@ -28,6 +28,25 @@ pub(super) struct Around {
     pub(super) relays: Vec<IpAddr>,
 }
 
+impl Around {
+    /// Whether there are a door and a directory, and what the other tables say.
+    pub(super) fn new(
+        [door, state]: [bool; 2],
+        api: &super::Api,
+        tokens: &super::Tokens,
+        relay: &super::Relay,
+    ) -> Self {
+        let external = relay.addresses.iter().map(|one| one.external);
+        Self {
+            door,
+            state,
+            minter: api.access.minter.is_some(),
+            region: tokens.region.is_some(),
+            relays: external.chain(relay.closed.iter().copied()).collect(),
+        }
+    }
+}
+
 /// Reads the tables. Signaling is off while there is no origin.
 pub(super) fn read(reader: &Reader<'_>, around: Around) -> Settings {
     let section = reader.section("signal", &KEYS);

@@ -40,7 +40,10 @@ fn crowded_world(local: &str, external: &str, count: usize) -> (World, Vec<Socke
     let address = RelayAddress { local: local.parse().unwrap(), external: external.parse().unwrap() };
     let chance = Chance::System(Box::new(SystemRandom::new().unwrap()));
     let ports = Arc::new(Ports::new(vec![address], &(20_000..=29_999), chance));
-    let bound = (0..count).map(|_| bind_listener((address.local, 0).into()).unwrap());
+    // A socket that shares its port may be given one that another such socket has, of another test even; one that does not
+    // share never is.
+    let free = || UdpSocket::bind((address.local, 0)).unwrap().local_addr().unwrap();
+    let bound = (0..count).map(|_| bind_listener(free()).unwrap());
     let (sockets, listeners): (Vec<_>, Vec<_>) = bound.unzip();
     let mut ways = ways(1);
     let (waker, rings) = ways.pop().unwrap();
