@@ -294,7 +294,8 @@ try {
     pages.push(page);
   }
   const protocol = await pages[0].evaluate(inPage.protocol, {});
-  tell({ protocol, ...(await CALLS[CALL.kind](new Call(pages))) });
+  const closed = CALL.socket && (await pages[0].evaluate(inPage.socket, CALL.socket));
+  tell({ protocol, closed, ...(await CALLS[CALL.kind](new Call(pages))) });
 } catch (error) {
   console.error(error);
   process.exitCode = 1;

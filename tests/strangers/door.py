@@ -4,6 +4,7 @@ Needs root, for network namespaces. Prints a line per scenario and the count at 
 """
 
 import argparse
+import json
 import pathlib
 import shutil
 import signal
@@ -16,9 +17,12 @@ import traceback
 import browser
 import canaries
 import server as servers
-from closed import CLUSTER, Counted, Issuer, NORTH, relayed
+from closed import CLUSTER, Counted, ISSUER, Issuer, KID, NORTH, relayed
 from streets import RELAY, Town
 
+# A ticket that nobody was given: the service hears it and says so.
+SOCKET = {"path": "/v1/signal", "protocol": "hilum.v1", "first": json.dumps({"t": "hello", "v": 1, "ticket": "A" * 22})}
+NO_TICKET = 4401
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ADMIN = "127.0.0.1:9478"
 PAIR = ["chromium", "chromium"]
@@ -42,6 +46,7 @@ class Door(servers.Server):
             f"""
 [server]
 realm = "{servers.REALM}"
+state = "{folder / 'state'}"
 shards = 2
 drain = 2
 
@@ -64,6 +69,19 @@ accept = ["token"]
 keyring = "{issuer.keyring}"
 cluster = "{CLUSTER}"
 region = "{NORTH}"
+
+[mint]
+key = "{folder / KID}.pem"
+kid = "{KID}"
+issuer = "{ISSUER}"
+urls = {json.dumps(list(URLS.values()))}
+
+[signal]
+origins = ["https://{RELAY}"]
+
+[[signal.clinic]]
+id = "clinic"
+name = "Clinic"
 
 [admin]
 listen = "{ADMIN}"
@@ -90,18 +108,18 @@ class Scenarios:
     def all(self):
         """(name, what to call)."""
         for way in URLS:
-            yield f"only 443 is open: a page, and a call over {way}", lambda way=way: self.call([way], way)
+            yield f"only 443 is open: a page, a WebSocket, and a call over {way}", lambda way=way: self.call([way], way)
         yield "UDP is dropped: the call comes up by TLS", self.without_udp
         yield "nothing but an HTTP proxy: the call comes up by TLS", self.proxied
 
     def call(self, offered: list[str], way: str, *flags: str) -> str:
-        """A page of the relay's, then a call of two pages; `offered` is what iceServers names, `way` what must come of it."""
+        """A page, a WebSocket, then a call of two pages; iceServers names `offered`, and the call must take `way`."""
         counted = Counted(self.door)
         parties = [
             {"browser": each, "relay": {way: {"urls": [URLS[one] for one in offered], "username": name, "credential": secret}}}
             for each, (name, secret) in zip(PAIR, self.issuer.parties(len(PAIR)), strict=True)
         ]
-        order = {"parties": parties, "way": way, "flags": list(flags), "page": f"https://{RELAY}/"}
+        order = {"parties": parties, "way": way, "flags": list(flags), "page": f"https://{RELAY}/", "socket": SOCKET}
         said, _ = browser.drive(order, certificate=self.folder / "certificate.pem", inside=self.town.clinic.inside())
         counted.look()
         inside, leaving = relayed(counted)
@@ -109,8 +127,8 @@ class Scenarios:
         refused = counted.of("hilum_seal_discards_total") + counted.of("hilum_token_refusals_total")
         if inside < said["packets"] or leaving or refused:
             raise AssertionError(f"{line}, {leaving} to or from anybody outside, {refused} refused")
-        if said["protocol"] != "h2":
-            raise AssertionError(line)
+        if said["protocol"] != "h2" or said["closed"] != NO_TICKET:
+            raise AssertionError(f"{line}, the WebSocket was closed with {said['closed']}")
         return line
 
     def without_udp(self) -> str:

@@ -5,6 +5,16 @@ export function protocol() {
   return performance.getEntriesByType("navigation")[0].nextHopProtocol;
 }
 
+/** A WebSocket to where the page came from: why the other end closes it after a first message. */
+export function socket({ path, protocol, first }) {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(`wss://${location.host}${path}`, protocol);
+    socket.onopen = () => socket.send(first);
+    socket.onclose = ({ code }) => resolve(code);
+    setTimeout(() => reject(new Error("the WebSocket stays silent")), 10_000);
+  });
+}
+
 /** Takes the fake camera and microphone. */
 export async function prepare({ relay }) {
   const stream = await navigator.mediaDevices.getUserMedia({
