@@ -13,7 +13,7 @@ const KINDS = {
   ".css": "text/css; charset=utf-8",
   ".html": "text/html; charset=utf-8",
 };
-const PAGES = new Set(["/", "/j", "/staff", "/test", "/it", "/status"]);
+const PAGES = new Set(["/", "/j", "/staff", "/test", "/it"]);
 const now = () => Math.floor(Date.now() / 1000);
 const secret = () => randomBytes(16).toString("base64url");
 
@@ -52,7 +52,6 @@ export class Mock {
     waitMinutes: 10,
   };
   policy = { relayOnly: true, screen: true, files: true };
-  status = undefined;
   rooms = new Map();
   tickets = new Map();
   resumes = new Map();
@@ -177,8 +176,6 @@ export class Mock {
         return [204];
       case "POST /staff/ticket":
         return known ? [200, { ticket: this.#ticket({ staff: true }) }] : [401, { error: "unknown" }];
-      case "GET /staff/status":
-        return this.status ? [200, this.status] : [403, { error: "role" }];
       case "POST /appointments": {
         if (!known) return [401, { error: "unknown" }];
         if (parts.length === 3) return [201, this.#person(this.rooms.get(parts[1]), body.role)];

@@ -4,18 +4,6 @@ import { axe, launch, person, shoot } from "./browser.mjs";
 import { Mock } from "./mock.mjs";
 import { startRelay } from "./relay.mjs";
 
-const STATUS = {
-  version: "0.6.0",
-  allocations: { now: 28, peak: 64 },
-  bitsPerSecond: { now: 31_400_000, peak: 84_000_000 },
-  refused: { clear_rtp: 0, weak_dtls: 3, foreign_protocol: 12, wrong_region: 0 },
-  paths: { udp: 22, tcp: 1, tls: 5 },
-  rooms: { waiting: 3, call: 14 },
-  certificateDays: 61,
-  keyDays: 23,
-  audit: { ok: true, until: 1 },
-};
-
 /** Walks through all states with one kind of device, theme and language; `look` is called in each. */
 export async function walk({ browser, mock, variant, look }) {
   const open = () => person(browser, variant);
@@ -36,8 +24,6 @@ export async function walk({ browser, mock, variant, look }) {
     await page.locator(".check.ok").nth(2).waitFor();
   });
   await simple("/it", "it", (page) => page.locator("tr.ok td:nth-child(4):not(:text('–'))").nth(1).waitFor());
-  mock.status = STATUS;
-  await simple("/status", "status", (page) => page.locator(".cards").waitFor());
   await simple("/staff", "signin", title);
   await blocked({ open, mock, look });
   await visit({ open, mock, look });

@@ -79,19 +79,6 @@ export interface Made {
   links: Link[];
 }
 
-export interface Status {
-  version?: string;
-  uptimeSeconds?: number;
-  allocations?: { now: number; peak: number };
-  bitsPerSecond?: { now: number; peak: number };
-  refused?: Record<string, number>;
-  paths?: Record<string, number>;
-  rooms?: { waiting: number; call: number };
-  certificateDays?: number;
-  keyDays?: number;
-  audit?: { ok: boolean; until: number };
-}
-
 const id = encodeURIComponent;
 
 export const api = {
@@ -106,7 +93,6 @@ export const api = {
   signOut: () => call<void>("POST", "/v1/staff/signout", {}),
   me: () => call<{ staff: StaffMember }>("GET", "/v1/staff/me"),
   ticket: (clinic: string) => call<{ ticket: string }>("POST", "/v1/staff/ticket", { clinic }),
-  status: () => call<Status>("GET", "/v1/staff/status"),
   appointments: (clinic: string) =>
     call<{ appointments: Appointment[] }>("GET", `/v1/appointments?clinic=${id(clinic)}`),
   make: (wanted: { clinic: string; label?: string; starts: number; minutes: number; people: { role: Role }[] }) =>
