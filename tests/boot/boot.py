@@ -12,13 +12,14 @@ import signal
 import sys
 import tempfile
 import time
-import traceback
 
 import machine
 import relay
 from calls import Calls, Part
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests" / "strangers"))
+from judge import Judge  # noqa: E402  scenarios are judged alike
 # Calls of two clients, and with a peer outside, whose relayed port is a socket.
 CLOSED, OUTSIDE = 40, 10
 RESTARTS = 10
@@ -156,7 +157,7 @@ def main() -> int:
     chosen = options.parse_args()
     # Told to stop, this ends what it has started before it ends.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    passed, failed, calls, booted = 0, 0, None, None
+    calls, booted, judge = None, None, Judge("boot")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="hilum-boot-"))
     began = time.monotonic()
     try:
@@ -169,19 +170,9 @@ def main() -> int:
         calls = Calls(command, folder / "keyring.toml")
         at = relay.Relay(booted, ROOT, folder)
         for name, call in Scenarios(at, calls).all():
-            if not re.search(chosen.only, name):
-                continue
-            begin = time.monotonic()
-            try:
-                said = call()
-                passed += 1
-                print(f"ok     {name}: {said} ({time.monotonic() - begin:.1f} s)", flush=True)
-            except Exception as error:  # a scenario may fail in any way; each is one line here and the rest go on
-                failed += 1
-                print(f"FAILED {name} ({time.monotonic() - begin:.1f} s): {error}", flush=True)
-                if not isinstance(error, AssertionError):
-                    traceback.print_exc(file=sys.stdout)
-        if failed:
+            if re.search(chosen.only, name):
+                judge(name, call)
+        if judge.failed:
             print(f"the relay said last:\n{at.journal()[-6000:]}", flush=True)
     finally:
         if calls:
@@ -189,8 +180,7 @@ def main() -> int:
         if booted:
             booted.stop()
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"boot: {passed} passed, {failed} failed, in {time.monotonic() - began:.0f} s", flush=True)
-    return 1 if failed or not passed else 0
+    return judge.end()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@
 
 mod balancer;
 mod curl;
+#[path = "../streams/one_shard.rs"]
+mod one_shard;
 mod relay;
 mod strangers;
 mod turn;

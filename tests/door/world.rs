@@ -9,14 +9,12 @@ use axum::extract::ws::{Message as Frame, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, Request};
 use axum::routing::{any, get, post};
 use hilum::addr::{ClientAddr, Transport};
-use hilum::auth::{Authenticator, Credentials, NonceKey, StaticUser};
 use hilum::client::{Credential, Options, TurnClient, TurnUri};
 use hilum::clock::SystemClock;
 use hilum::listen::{Arrival, Connections, Identity, LARGEST_BODY, Listeners, Pages, Running, Settings, Tls};
 use hilum::plane::{self, Plane, RelayAddress, Tuning};
-use hilum::policy::{PeerRules, Policy, Quota, seal};
-use hilum::time::Lifetime;
-use hilum::turn::{Common, Relay};
+use hilum::policy::Quota;
+use hilum::turn::Common;
 use hilum::wire::{AttributeType, Class, Message, MessageWriter, Method, TransactionId, decode_xor_address};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -27,13 +25,13 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+pub(crate) use super::one_shard::{PASSWORD, USER, relay};
+
 /// Longer than anything here takes; only a failure waits for it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 const LOCALHOST: [u8; 4] = [127, 0, 0, 1];
 /// The name that the certificate is for, beside `localhost`.
 pub(crate) const NAME: &str = "relay.clinic.example";
-pub(crate) const USER: &str = "clinic";
-pub(crate) const PASSWORD: &str = "a password of the tests";
 
 /// The relay. Its parts end in the order of the fields.
 pub(crate) struct World {
@@ -59,20 +57,6 @@ pub(crate) fn generous() -> Settings {
         send_queue: 262_144,
         send_age: PATIENCE,
     }
-}
-
-fn relay(common: &Arc<Common>) -> Relay {
-    let user = StaticUser { name: USER.into(), password: PASSWORD.into() };
-    let credentials = Credentials::new(vec![user], Vec::new()).unwrap();
-    let authenticator = Authenticator::new("hilum", credentials, NonceKey::new([7; 32]), Lifetime::from_secs(600));
-    let policy = Policy {
-        peers: PeerRules::new(vec!["127.0.0.0/8".parse().unwrap()], Vec::new(), 1024, Vec::new()),
-        quota: Quota { total: 1000, per_subject: 1000 },
-        challenges_per_second: 10_000_000,
-        seal: seal::Settings { mode: seal::Mode::Off, ..Default::default() },
-    };
-    let settings = hilum::turn::Settings { spare_ports: 8, ..hilum::turn::Settings::default() };
-    Relay::new(settings, Arc::new(authenticator), Arc::new(policy), common.clone(), [1; 32])
 }
 
 fn pages() -> Pages {

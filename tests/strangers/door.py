@@ -11,13 +11,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-import traceback
 
 import browser
 import canaries
 import server as servers
 from closed import CLUSTER, Counted, ISSUER, Issuer, KID, NORTH, relayed
+from judge import Judge
 from streets import RELAY, Town
 
 # A ticket that nobody was given: the service hears it and says so.
@@ -163,20 +162,7 @@ def main() -> int:
     output.mkdir(parents=True, exist_ok=True)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="door-", dir=output))
     servers.make_certificate(folder, RELAY)
-    passed, failed, town, door = 0, 0, None, None
-
-    def judge(name, call):
-        nonlocal passed, failed
-        begin = time.monotonic()
-        try:
-            said = call() or ""
-            passed += 1
-            print(f"ok     {name}: {said} ({time.monotonic() - begin:.1f} s)", flush=True)
-        except Exception as error:  # a scenario may fail in any way; each is one line here and the rest go on
-            failed += 1
-            print(f"FAILED {name} ({time.monotonic() - begin:.1f} s): {error}", flush=True)
-            if not isinstance(error, AssertionError):
-                traceback.print_exc(file=sys.stdout)
+    town, door, judge = None, None, Judge("door")
 
     try:
         town = Town(folder)
@@ -193,10 +179,9 @@ def main() -> int:
             door.stop()
         if town:
             town.end()
-        if failed == 0:
+        if judge.failed == 0:
             shutil.rmtree(folder, ignore_errors=True)
-    print(f"door: {passed} passed, {failed} failed", flush=True)
-    return 1 if failed or not passed else 0
+    return judge.end()
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
-import traceback
 
 import canaries
 import closed
@@ -20,6 +18,7 @@ import ice
 import sealed
 import server as servers
 import uclient
+from judge import Judge
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TRANSPORTS = ("udp", "tcp", "tls")
@@ -86,21 +85,7 @@ def main() -> int:
     certificate, key = servers.make_certificate(folder)
     # Python's clients trust it from here; Chromium is told by browser.trust.
     os.environ["SSL_CERT_FILE"] = str(certificate)
-    running, passed, failed = {}, 0, 0
-    tokens = None
-
-    def judge(name, call):
-        nonlocal passed, failed
-        begin = time.monotonic()
-        try:
-            said = call() or ""
-            passed += 1
-            print(f"ok     {name}: {said} ({time.monotonic() - begin:.1f} s)", flush=True)
-        except Exception as error:  # a scenario may fail in any way; each is one line here and the rest go on
-            failed += 1
-            print(f"FAILED {name} ({time.monotonic() - begin:.1f} s): {error}", flush=True)
-            if not isinstance(error, AssertionError):
-                traceback.print_exc(file=sys.stdout)
+    running, tokens, judge = {}, None, Judge("strangers")
 
     try:
         if chosen.against == "hilum":
@@ -129,10 +114,9 @@ def main() -> int:
     finally:
         for one in set(running.values()):
             one.stop()
-        if failed == 0:
+        if judge.failed == 0:
             shutil.rmtree(folder, ignore_errors=True)
-    print(f"strangers: {passed} passed, {failed} failed", flush=True)
-    return 1 if failed or not passed else 0
+    return judge.end()
 
 
 if __name__ == "__main__":

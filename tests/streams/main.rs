@@ -10,6 +10,7 @@
 
 mod certificate;
 mod lifetime;
+mod one_shard;
 mod plain;
 mod policy;
 mod proxy;

@@ -6,25 +6,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hilum::addr::Transport;
-use hilum::auth::{Authenticator, Credentials, NonceKey, StaticUser};
 use hilum::client::{Credential, Options, TurnClient, TurnUri};
 use hilum::clock::SystemClock;
 use hilum::listen::{Connections, Identity, Listeners, Pages, PairFiles, Running, Settings, Tls};
 use hilum::plane::{self, Mail, Plane, RelayAddress, Tuning};
-use hilum::policy::{PeerRules, Policy, Quota};
-use hilum::time::Lifetime;
-use hilum::turn::{Common, Discard, EndCause, Relay};
+use hilum::policy::Quota;
+use hilum::turn::{Common, Discard, EndCause};
 use hilum::wire::{Class, Message, MessageWriter, Method, TransactionId};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
+use super::one_shard::{PASSWORD, USER, relay};
+
 /// Longer than anything here takes; only a failure waits for it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 const LOCALHOST: [u8; 4] = [127, 0, 0, 1];
-const USER: &str = "clinic";
-const PASSWORD: &str = "a password of the tests";
 
 /// The relay. Its parts end in the order of the fields.
 pub(crate) struct World {
@@ -99,21 +97,6 @@ pub(crate) fn generous() -> Settings {
         send_queue: 262_144,
         send_age: PATIENCE,
     }
-}
-
-fn relay(common: &Arc<Common>) -> Relay {
-    let user = StaticUser { name: USER.into(), password: PASSWORD.into() };
-    let credentials = Credentials::new(vec![user], Vec::new()).unwrap();
-    let authenticator = Authenticator::new("hilum", credentials, NonceKey::new([7; 32]), Lifetime::from_secs(600));
-    let policy = Policy {
-        peers: PeerRules::new(vec!["127.0.0.0/8".parse().unwrap()], Vec::new(), 1024, Vec::new()),
-        quota: Quota { total: 1000, per_subject: 1000 },
-        // Nothing here is about the budget of strangers.
-        challenges_per_second: 10_000_000,
-        seal: hilum::policy::seal::Settings { mode: hilum::policy::seal::Mode::Off, ..Default::default() },
-    };
-    let settings = hilum::turn::Settings { spare_ports: 8, ..hilum::turn::Settings::default() };
-    Relay::new(settings, Arc::new(authenticator), Arc::new(policy), common.clone(), [1; 32])
 }
 
 impl World {
