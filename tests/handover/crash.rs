@@ -1,7 +1,4 @@
 //! A relay that is killed, and one that ends as it should.
-
-use std::time::Duration;
-
 use hilum::addr::Transport;
 use hilum::audit::Fact;
 use hilum::client::{ClientError, RequestFailure};
@@ -12,8 +9,6 @@ use crate::calls::{Call, Outside};
 use crate::relay::{Server, Site};
 use crate::world::{allocate, good, kinds, shared, soon};
 
-/// What is as old as this is in the journal.
-const OLD_ENOUGH: Duration = Duration::from_secs(1);
 const NAMES: [&str; 4] = ["visit-1", "visit-2", "visit-3", "visit-4"];
 
 async fn calls(site: &Site) -> Vec<Call> {
@@ -41,7 +36,7 @@ async fn calls_go_on_sealed_and_with_what_they_had_after_a_kill() {
     let stream = allocate(site.address, Transport::Tcp, &shared("stream")).await.unwrap();
     // What went on once goes on again.
     for round in 0..3 {
-        tokio::time::sleep(OLD_ENOUGH).await;
+        site.rests().await;
         server.kill();
         server = site.start().await;
         assert_eq!(found(&server).await, (Some(1), Some(9), 0), "round {round}");
@@ -75,7 +70,7 @@ async fn nothing_goes_on_after_a_stop() {
     let site = Site::with("[server]\nshards = 2\nruntime = \"run\"\ndrain = 0\n");
     let mut server = site.start().await;
     let mut call = Call::begin(&site, "visit").await;
-    tokio::time::sleep(OLD_ENOUGH).await;
+    site.rests().await;
     assert!(site.journal().exists());
     server.signal("-TERM");
     server.ended().await;
@@ -105,7 +100,7 @@ async fn what_was_revoked_is_not_accepted_after_a_kill() {
     let revoked = tokio::task::spawn_blocking(revoke).await.unwrap();
     assert!(revoked.status.success(), "{}", String::from_utf8_lossy(&revoked.stderr));
     drop(call);
-    tokio::time::sleep(OLD_ENOUGH).await;
+    site.rests().await;
     server.kill();
     let server = site.start().await;
     assert_eq!(found(&server).await, (Some(1), Some(2), 0));

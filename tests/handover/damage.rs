@@ -40,7 +40,7 @@ async fn journal(site: &Site) -> Vec<u8> {
     let server = site.start().await;
     let call = Call::begin(site, "visit").await;
     let outside = Outside::begin(site).await;
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    site.rests().await;
     server.kill();
     drop((call, outside));
     std::fs::read(site.journal()).unwrap()

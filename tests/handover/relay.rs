@@ -20,7 +20,23 @@ pub struct Site {
     pub file: PathBuf,
 }
 
+/// Looks at a journal of one length after which it has what there is to have: a shard holds a change for a quarter of a
+/// second, and the tests' machine may be busy.
+const STILL: u32 = 30;
+
 impl Site {
+    /// Waits until the journal has what runs, and nothing is added any more.
+    pub async fn rests(&self) {
+        let (mut length, mut still) = (0, 0);
+        until("the journal rests", async || {
+            let now = std::fs::metadata(self.journal()).map_or(0, |found| found.len());
+            still = if now == length && now > 0 { still + 1 } else { 0 };
+            length = now;
+            still >= STILL
+        })
+        .await;
+    }
+
     pub fn new() -> Self {
         Self::with("[server]\nshards = 2\nruntime = \"run\"\n")
     }

@@ -81,7 +81,7 @@ async fn sockets_outlive_a_kill_as_well() {
     let server = manager.start(&site).await;
     let mut call = Call::begin(&site, "visit").await;
     let mut outside = Outside::begin(&site).await;
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    site.rests().await;
     server.kill();
     let packets: Vec<Vec<u8>> = (0..MEANWHILE).map(|_| call.next()).collect();
     for packet in &packets {
