@@ -66,7 +66,13 @@ impl Keeping {
         if !more && self.incomplete {
             self.incomplete = !self.pen.try_complete(self.generation);
         }
-        self.due = (more || self.incomplete).then_some(now.moment);
+        self.due = (more || self.incomplete).then_some(now.moment).or_else(|| self.looks_again(now.moment));
+    }
+
+    /// What the shards share changes by the work of all of them, and one hands it in: that one looks, even while nobody
+    /// comes to it.
+    fn looks_again(&self, now: Moment) -> Option<Moment> {
+        (self.pen.shard() == 0).then(|| now + KEPT_EVERY)
     }
 
     /// Hands in all there is, and waits until there is room for it.
@@ -109,5 +115,47 @@ impl Keeping {
             }
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::auth::{Authenticator, Credentials, NonceKey};
+    use crate::clock::SystemClock;
+    use crate::journal::{Directory, Identity, Journal};
+    use crate::policy::{PeerRules, Policy, Quota, seal};
+    use crate::time::Lifetime;
+    use crate::turn::{Common, Settings};
+
+    /// When a shard wants a turn for the journal, once it has handed in all there is and nobody comes to it.
+    fn due(shard: u16, now: Moment) -> Option<Moment> {
+        let folder = tempfile::tempdir().unwrap();
+        let identity = Identity { records: 1, shards: 2, boot: [7; 16], configuration: [8; 32] };
+        let directory = Directory::take(folder.path(), None).unwrap();
+        let journal = Journal::begin(directory, identity, SystemClock::start(), Entries::default).unwrap();
+        let credentials = Credentials::new(Vec::new(), Vec::new()).unwrap();
+        let authenticator = Authenticator::new("r", credentials, NonceKey::new([7; 32]), Lifetime::from_secs(600));
+        let peers = PeerRules::new(Vec::new(), Vec::new(), 1024, Vec::new());
+        let seal = seal::Settings::default();
+        let policy = Arc::new(Policy { peers, quota: Quota::default(), challenges_per_second: 100, seal });
+        let authenticator = Arc::new(authenticator);
+        let common = Common::new(Quota::default(), &[]);
+        let relay = Relay::new(Settings::default(), authenticator, policy, common, [1; 32]);
+        let (mut relay, mut keeping) = (relay.in_shard(u8::try_from(shard).unwrap()), Keeping::new(journal.pen(shard)));
+        // What there is at first, and that it was all.
+        for _ in 0..3 {
+            keeping.turn(&mut relay, Now { moment: now, ..Now::default() });
+        }
+        keeping.due()
+    }
+
+    #[test]
+    fn the_shard_that_hands_in_what_all_share_looks_for_it_though_nobody_comes_to_it() {
+        let now = Moment::from_secs(100);
+        assert_eq!(due(0, now), Some(now + KEPT_EVERY));
+        assert_eq!(due(1, now), None);
     }
 }
