@@ -27,6 +27,10 @@ impl Level {
     /// Takes one `a=` line.
     pub(super) fn attribute(&mut self, line: &str, ours: &dyn Fn(IpAddr) -> bool) -> Result<(), Refusal> {
         let (name, value) = line.split_once(':').map_or((line, None), |(name, value)| (name, Some(value)));
+        // RFC 8866 §9: a name is a token. Readers differ in what they make of `a=crypto :` or of a name with a tab.
+        if name.is_empty() || !name.bytes().all(is_token) {
+            return Err(Refusal::Syntax);
+        }
         let wanted = value.ok_or(Refusal::Syntax);
         // Who reads names of attributes too generously must find nothing here either.
         match name.to_ascii_lowercase().as_str() {
@@ -90,8 +94,12 @@ pub(super) fn address(connection: &str, ours: &dyn Fn(IpAddr) -> bool) -> Result
 
 /// Whether a text can be the name of a section: a token, and short.
 pub(super) fn is_mid(text: &str) -> bool {
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`{|}~".contains(&byte);
-    (1..=LONGEST_MID).contains(&text.len()) && text.bytes().all(token)
+    (1..=LONGEST_MID).contains(&text.len()) && text.bytes().all(is_token)
+}
+
+/// A `token-char` of RFC 8866 §9.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`{|}~".contains(&byte)
 }
 
 /// What is said twice is a way to be read in two ways.
