@@ -32,7 +32,12 @@ pub(super) fn enrol(
                 failed |= signal::random(&mut bytes).is_err();
                 bytes
             };
-            let issued = signal.enrol(|roster| roster.add(name, place, (by, now), &mut random)).map_err(why)?;
+            let issued = signal.enrol(|roster| roster.add(name, place, (by, now), &mut random));
+            if matches!(issued, Err(None)) {
+                // Nobody has seen its password.
+                signal.enrol(|roster| roster.remove(name)).ok();
+            }
+            let issued = issued.map_err(why)?;
             if failed {
                 signal.enrol(|roster| roster.remove(name)).map_err(why)?;
                 return Err(NotEnrolled::Unavailable);
@@ -44,16 +49,26 @@ pub(super) fn enrol(
         }
         Enrolment::Role { name, role, clinics } => {
             let (place, clinics) = place(signal, role, clinics)?;
-            signal.enrol(|roster| roster.role(name, place, clinics, by)).map_err(why)?;
-            signal.dismiss(name);
+            dismissed(signal, name, signal.enrol(|roster| roster.role(name, place, clinics, by)))?;
             Ok((json!({"name": name, "role": role}), Some(format!("staff.role:{name}:{role}"))))
         }
         Enrolment::Remove { name } => {
-            signal.enrol(|roster| roster.remove(name)).map_err(why)?;
-            signal.dismiss(name);
+            dismissed(signal, name, signal.enrol(|roster| roster.remove(name)))?;
             Ok((json!({"name": name}), Some(format!("staff.remove:{name}"))))
         }
     }
+}
+
+/// Whoever is connected under a name goes when its account has changed, also if the disk does not take it yet.
+fn dismissed(
+    signal: &Arc<Signal>,
+    name: &str,
+    done: Result<(), Option<signal::NotEnrolled>>,
+) -> Result<(), NotEnrolled> {
+    if matches!(done, Ok(()) | Err(None)) {
+        signal.dismiss(name);
+    }
+    done.map_err(why)
 }
 
 fn place(signal: &Signal, role: &str, clinics: &[String]) -> Result<(Role, Vec<ClinicId>), NotEnrolled> {

@@ -96,11 +96,17 @@ impl Outside for Around {
         self.clock.now()
     }
 
-    fn turn(&self, call: &RoomId, party: &PersonId, expires: UnixTime, end: UnixTime) -> Option<Turn> {
+    fn turn(
+        &self,
+        (call, party): (&RoomId, &PersonId),
+        limits: Limits,
+        expires: UnixTime,
+        end: UnixTime,
+    ) -> Option<Turn> {
         let access = self.access.load();
         let minter = access.minter.as_ref()?;
         let now = self.clock.now().unix;
-        let minted = minter.of_party((*call, *party), (now, expires, end), Limits::default())?;
+        let minted = minter.of_party((*call, *party), (now, expires, end), limits)?;
         Some(Turn {
             urls: minter.urls.clone(),
             username: minted.username,

@@ -77,18 +77,6 @@ impl Budget {
     }
 }
 
-impl Budget {
-    /// Whether the spender has anything left.
-    fn has(&self, spender: impl Hash, now: Moment) -> bool {
-        let Some(interval) = self.interval else { return false };
-        let spender = self.hash.hash_one(spender);
-        let ways = usize::try_from(spender >> 54).ok().and_then(|set| self.sets.get(set));
-        let known = ways.and_then(|ways| ways.iter().find(|bucket| bucket.spender == spender));
-        let ahead = known.map_or(0, |bucket| bucket.full_at.saturating_sub(now.as_nanos()));
-        ahead.saturating_add(interval) <= self.burst
-    }
-}
-
 /// One interval is at least a nanosecond: a rate beyond that is no limit.
 fn interval(per_second: u32) -> Option<u64> {
     SECOND.checked_div(u64::from(per_second)).map(|interval| interval.max(1))
@@ -141,7 +129,20 @@ impl RequestBudget {
     }
 }
 
-/// How often each source may fail at what could be guessed.
+impl Budget {
+    /// Gives one expense back to a spender who is still known. Nobody gets more than the whole budget.
+    fn give_back(&mut self, spender: impl Hash) {
+        let Some(interval) = self.interval else { return };
+        let spender = self.hash.hash_one(spender);
+        let ways = usize::try_from(spender >> 54).ok().and_then(|set| self.sets.get_mut(set));
+        if let Some(bucket) = ways.and_then(|ways| ways.iter_mut().find(|bucket| bucket.spender == spender)) {
+            bucket.full_at = bucket.full_at.saturating_sub(interval);
+        }
+    }
+}
+
+/// How often each source may fail at what could be guessed. What may fail is charged before it is known to have failed, so
+/// that nobody tries more at the same time.
 pub struct AttemptBudget(Budget);
 
 impl AttemptBudget {
@@ -156,15 +157,15 @@ impl AttemptBudget {
         Self(budget)
     }
 
-    /// Whether the source may try.
+    /// Takes one failure out of the source's budget; false when none is left.
     #[must_use]
-    pub fn may_try(&self, client: ClientAddr, now: Moment) -> bool {
-        self.0.has(Source::of(client.socket().ip()), now)
+    pub fn charge(&mut self, client: ClientAddr, now: Moment) -> bool {
+        self.0.spend(Source::of(client.socket().ip()), now)
     }
 
-    /// It has failed.
-    pub fn failed(&mut self, client: ClientAddr, now: Moment) {
-        self.0.spend(Source::of(client.socket().ip()), now);
+    /// It did not fail.
+    pub fn give_back(&mut self, client: ClientAddr) {
+        self.0.give_back(Source::of(client.socket().ip()));
     }
 }
 
@@ -318,13 +319,24 @@ mod tests {
     fn a_source_may_fail_so_often_in_a_minute_and_then_wait() {
         let (mut budget, who) = (AttemptBudget::new(10, KEY), client("192.0.2.1:5000"));
         for _ in 0..10 {
-            assert!(budget.may_try(who, Moment::ZERO));
-            budget.failed(who, Moment::ZERO);
+            assert!(budget.charge(who, Moment::ZERO));
         }
-        assert!(!budget.may_try(who, Moment::ZERO + Duration::from_millis(5_999)));
-        assert!(budget.may_try(who, Moment::ZERO + Duration::from_secs(6)));
-        assert!(budget.may_try(client("198.51.100.1:5000"), Moment::ZERO));
-        budget.failed(who, Moment::ZERO + Duration::from_secs(6));
-        assert!(!budget.may_try(client("192.0.2.1:6000"), Moment::ZERO + Duration::from_secs(6)));
+        assert!(!budget.charge(who, Moment::ZERO + Duration::from_millis(5_999)));
+        assert!(budget.charge(client("198.51.100.1:5000"), Moment::ZERO));
+        assert!(budget.charge(who, Moment::ZERO + Duration::from_secs(6)));
+        assert!(!budget.charge(client("192.0.2.1:6000"), Moment::ZERO + Duration::from_secs(6)));
+    }
+
+    #[test]
+    fn what_did_not_fail_is_given_back_and_no_more_than_that() {
+        let (mut budget, who) = (AttemptBudget::new(10, KEY), client("192.0.2.1:5000"));
+        for _ in 0..1000 {
+            assert!(budget.charge(who, Moment::ZERO));
+            budget.give_back(who);
+        }
+        budget.give_back(who);
+        budget.give_back(client("198.51.100.1:5000"));
+        let left = (0..100).filter(|_| budget.charge(who, Moment::from_secs(60))).count();
+        assert_eq!(left, 10);
     }
 }

@@ -4,7 +4,7 @@
 //! secret is nowhere: only a hash is kept. When a visit is over nothing is left of it but the hashes of its links, and
 //! they only for a day, so that whoever opens one reads that it is over.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -16,6 +16,13 @@ use crate::time::UnixTime;
 
 /// Appointments at once: some months of a large clinic.
 pub const MOST_APPOINTMENTS: usize = 50_000;
+/// Of those, the ones of a clinic: 200 a day for four working months. Two clinics that ask for all they can get leave room
+/// for the others.
+pub const MOST_OF_CLINIC: usize = 20_000;
+/// Appointments in one list, the first ones: a week of a large clinic, and 1 MB at the most.
+pub const MOST_LISTED: usize = 1000;
+/// Seconds from now until an appointment opens: whoever plans for later than a year has mistaken the unit.
+pub const FARTHEST: u64 = 366 * 86_400;
 /// People with a link to one appointment: four in the call, and some who took another device.
 pub const MOST_PEOPLE: usize = 16;
 /// Characters of a label.
@@ -112,11 +119,11 @@ pub enum NotJoined {
 pub enum NotMade {
     /// The label has other characters than letters, digits, space, `.`, `_` and `-`, or too many.
     Label,
-    /// It ends before it opens, or has ended.
+    /// It ends before it opens, has ended, or opens in more than [`FARTHEST`] seconds.
     Window,
     /// Nobody is to come, or too many, or one of the staff.
     People,
-    /// There are too many.
+    /// There are too many, in all or of this clinic.
     Full,
     /// There is no such appointment, or nobody of this number in it.
     Unknown,
@@ -127,8 +134,10 @@ pub enum NotMade {
 pub struct Book {
     appointments: HashMap<RoomId, Appointment>,
     links: HashMap<SecretHash, (RoomId, PersonId)>,
-    /// What has to be written, by name.
-    changed: Vec<RoomId>,
+    /// How many there are of each clinic.
+    counts: HashMap<ClinicId, usize>,
+    /// What has to be written, by name; each once, however long the disk takes nothing.
+    changed: BTreeSet<RoomId>,
 }
 
 impl Book {
@@ -149,7 +158,20 @@ impl Book {
         for person in &appointment.people {
             self.links.insert(person.link, (appointment.id, person.id));
         }
+        let count = self.counts.entry(appointment.clinic).or_default();
+        *count = count.saturating_add(1);
         self.appointments.insert(appointment.id, appointment);
+    }
+
+    fn remove(&mut self, id: &RoomId) {
+        let Some(gone) = self.appointments.remove(id) else { return };
+        for one in gone.people {
+            self.links.remove(&one.link);
+        }
+        if let Some(count) = self.counts.get_mut(&gone.clinic) {
+            *count = count.saturating_sub(1);
+        }
+        self.changed.insert(*id);
     }
 
     /// What has changed since the last time, as it is to be kept; `None` for what is no more.
@@ -157,6 +179,11 @@ impl Book {
         let changed = core::mem::take(&mut self.changed);
         let entry = |id: RoomId| (id.as_str().to_owned(), self.appointments.get(&id).map(encode));
         changed.into_iter().map(entry).collect()
+    }
+
+    /// These changes could not be kept: they are among the next ones, as they are by then.
+    pub fn not_kept(&mut self, changes: &[(String, Option<Vec<u8>>)]) {
+        self.changed.extend(changes.iter().filter_map(|(name, _)| name.parse::<RoomId>().ok()));
     }
 
     /// Makes an appointment, with a link for each role. `random` gives 16 random bytes at a time.
@@ -175,13 +202,14 @@ impl Book {
         if label.len() > LONGEST_LABEL || !label.bytes().all(in_label) {
             return Err(NotMade::Label);
         }
-        if ends <= opens || ends <= now {
+        if ends <= opens || ends <= now || opens > now.plus_secs(FARTHEST) {
             return Err(NotMade::Window);
         }
         if roles.is_empty() || roles.len() > MOST_PEOPLE || roles.iter().any(|role| role.is_staff()) {
             return Err(NotMade::People);
         }
-        if self.appointments.len() >= MOST_APPOINTMENTS {
+        let of_clinic = self.counts.get(&clinic).copied().unwrap_or_default();
+        if self.appointments.len() >= MOST_APPOINTMENTS || of_clinic >= MOST_OF_CLINIC {
             return Err(NotMade::Full);
         }
         let (id, _) = secret(random());
@@ -190,6 +218,11 @@ impl Book {
         self.index(Appointment { id, clinic, label: label.to_owned(), opens, ends, over: false, people });
         let links = roles.iter().map(|role| self.add(&id, *role, now, random)).collect::<Result<_, _>>()?;
         Ok((id, links))
+    }
+
+    /// One that was just made is not, after all: nobody has been shown its links.
+    pub fn take_back(&mut self, id: &RoomId) {
+        self.remove(id);
     }
 
     /// One more link.
@@ -213,7 +246,7 @@ impl Book {
         let (secret, link) = secret(random());
         found.people.push(Person { id: person, role, link, browser: None, rated: false });
         self.links.insert(link, (*id, person));
-        self.changed.push(*id);
+        self.changed.insert(*id);
         Ok(Link { person, role, secret })
     }
 
@@ -255,9 +288,31 @@ impl Book {
             (None, _) => {
                 let (text, hash) = secret(random());
                 one.browser = Some(hash);
-                self.changed.push(*id);
+                self.changed.insert(*id);
                 Ok((pass, text))
             }
+        }
+    }
+
+    /// Whether this browser has the link of somebody who may come in now.
+    ///
+    /// # Errors
+    /// [`NotJoined::Over`] or [`NotJoined::InUse`].
+    pub fn holds(&self, id: &RoomId, person: &PersonId, browser: &str, now: UnixTime) -> Result<(), NotJoined> {
+        let found = self.appointments.get(id).filter(|found| found.window(now) == Window::Open);
+        let browser = Some(SecretHash::of(browser));
+        let found = found.ok_or(NotJoined::Over)?;
+        let holds = found.people.iter().any(|one| one.id == *person && one.browser == browser);
+        if holds { Ok(()) } else { Err(NotJoined::InUse) }
+    }
+
+    /// A browser does not get the link after all, if it is still the one that has it.
+    pub fn let_go(&mut self, id: &RoomId, person: &PersonId, browser: &str) {
+        let browser = Some(SecretHash::of(browser));
+        let people = self.appointments.get_mut(id).map_or(&mut [][..], |found| found.people.as_mut_slice());
+        if let Some(one) = people.iter_mut().find(|one| one.id == *person && one.browser == browser) {
+            one.browser = None;
+            self.changed.insert(*id);
         }
     }
 
@@ -269,7 +324,7 @@ impl Book {
         let one = people.iter_mut().find(|one| one.id == *person && one.browser == browser && !one.rated);
         if let Some(one) = one {
             one.rated = true;
-            self.changed.push(*id);
+            self.changed.insert(*id);
             return true;
         }
         false
@@ -283,18 +338,18 @@ impl Book {
         let found = self.appointments.get_mut(id).ok_or(NotMade::Unknown)?;
         let one = found.people.iter_mut().find(|one| one.id == *person).ok_or(NotMade::Unknown)?;
         if one.browser.take().is_some() {
-            self.changed.push(*id);
+            self.changed.insert(*id);
         }
         Ok(())
     }
 
-    /// A visit is over: what is left is that its links were good once. Whether there was one to end.
+    /// A visit is over, whenever it was to be: what is left is that its links were good once. Whether there was one to end.
     pub fn end(&mut self, id: &RoomId, now: UnixTime) -> bool {
         let Some(found) = self.appointments.get_mut(id).filter(|found| !found.over) else { return false };
         found.over = true;
         found.label.clear();
-        found.ends = found.ends.min(now.max(found.opens));
-        self.changed.push(*id);
+        found.ends = found.ends.min(now);
+        self.changed.insert(*id);
         true
     }
 
@@ -308,10 +363,7 @@ impl Book {
         let old = |one: &&Appointment| one.over && one.ends.plus_secs(AFTERWARDS) <= now;
         let old: Vec<RoomId> = self.appointments.values().filter(old).map(|one| one.id).collect();
         for id in old {
-            for one in self.appointments.remove(&id).into_iter().flat_map(|one| one.people) {
-                self.links.remove(&one.link);
-            }
-            self.changed.push(id);
+            self.remove(&id);
         }
     }
 
@@ -321,12 +373,13 @@ impl Book {
         self.appointments.get(id)
     }
 
-    /// The appointments of a clinic that are not over, in the order in which they open.
+    /// The appointments of a clinic that are not over, in the order in which they open: the first [`MOST_LISTED`].
     #[must_use]
     pub fn of(&self, clinic: &ClinicId, now: UnixTime) -> Vec<&Appointment> {
         let wanted = |one: &&Appointment| one.clinic == *clinic && one.window(now) != Window::Over;
         let mut found: Vec<&Appointment> = self.appointments.values().filter(wanted).collect();
         found.sort_by_key(|one| (one.opens, one.id));
+        found.truncate(MOST_LISTED);
         found
     }
 

@@ -53,6 +53,12 @@ pub enum FromClient {
 }
 
 impl FromClient {
+    /// A text as a message; `None` if it is none of this protocol.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
     /// Its type.
     #[must_use]
     pub const fn label(&self) -> &'static str {

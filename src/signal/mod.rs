@@ -13,9 +13,11 @@ mod role;
 mod roster;
 mod secret;
 mod service;
+mod trial;
 
 pub use book::{
-    Appointment, Book, LONGEST_LABEL, Link, MOST_APPOINTMENTS, MOST_PEOPLE, NotJoined, NotMade, Person, Window,
+    Appointment, Book, FARTHEST, LONGEST_LABEL, Link, MOST_APPOINTMENTS, MOST_LISTED, MOST_OF_CLINIC, MOST_PEOPLE,
+    NotJoined, NotMade, Person, Window,
 };
 pub use hall::{
     ClinicId, Counts, Deed, Hall, MOST_IN_CALL, MOST_MEMBERS, MOST_TICKETS, Minting, Out, Pass, PersonId, RoomId,

@@ -4,6 +4,7 @@ use zeroize::Zeroizing;
 
 use super::hall::{Deed, PersonId, RoomId};
 use super::message::Turn;
+use crate::auth::token::Limits;
 use crate::store::Shelf;
 use crate::time::{Now, UnixTime};
 
@@ -12,8 +13,9 @@ pub trait Outside: Send + Sync + 'static {
     /// What time it is.
     fn now(&self) -> Now;
 
-    /// Credentials of a party of a call: nothing begins with them at `expires` or later, nothing goes on after `end`.
-    fn turn(&self, call: &RoomId, party: &PersonId, expires: UnixTime, end: UnixTime) -> Option<Turn>;
+    /// Credentials of a party of a call, for so much: nothing begins with them at `expires` or later, nothing goes on after
+    /// `end`.
+    fn turn(&self, of: (&RoomId, &PersonId), limits: Limits, expires: UnixTime, end: UnixTime) -> Option<Turn>;
 
     /// Revokes all credentials of a call until a time, and ends its allocations.
     fn end_call(&self, call: &RoomId, until: UnixTime);

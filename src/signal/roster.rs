@@ -3,7 +3,7 @@
 //! A password is kept as Argon2id makes it; the second factor is a time-based code (RFC 6238), each good once. Nobody
 //! learns from an answer whether a name exists.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use serde::{Deserialize, Serialize};
@@ -152,7 +152,10 @@ pub struct Roster {
     accounts: BTreeMap<String, Account>,
     strangers: HashMap<String, (u8, Option<UnixTime>)>,
     sessions: HashMap<SecretHash, Session>,
-    changed: Vec<String>,
+    /// Sessions that are over, until somebody asks.
+    ended: Vec<SecretHash>,
+    /// What has to be written, by name; each once, however long the disk takes nothing.
+    changed: BTreeSet<String>,
 }
 
 impl core::fmt::Debug for Roster {
@@ -184,6 +187,11 @@ impl Roster {
         changed.into_iter().map(entry).collect()
     }
 
+    /// These changes could not be kept: they are among the next ones, as they are by then.
+    pub fn not_kept(&mut self, changes: &[(String, Option<Vec<u8>>)]) {
+        self.changed.extend(changes.iter().map(|(name, _)| name.clone()));
+    }
+
     /// Makes an account, with a password and a second factor of these random bytes. It takes some tens of milliseconds.
     ///
     /// # Errors
@@ -195,8 +203,7 @@ impl Roster {
         (by, now): (&str, UnixTime),
         random: &mut dyn FnMut() -> [u8; 16],
     ) -> Result<Issued, NotEnrolled> {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-        if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(fits) {
+        if !is_name(name) {
             return Err(NotEnrolled::Name);
         }
         if self.accounts.contains_key(name) {
@@ -225,7 +232,7 @@ impl Roster {
             locked: None,
         };
         self.accounts.insert(name.to_owned(), account);
-        self.changed.push(name.to_owned());
+        self.changed.insert(name.to_owned());
         Ok(Issued { password, factor: Zeroizing::new(shown) })
     }
 
@@ -237,7 +244,7 @@ impl Roster {
         suits(role, &clinics)?;
         let account = self.accounts.get_mut(name).ok_or(NotEnrolled::Unknown)?;
         (account.role, account.clinics, account.granted_by) = (role, clinics, by.to_owned());
-        self.changed.push(name.to_owned());
+        self.changed.insert(name.to_owned());
         Ok(())
     }
 
@@ -247,8 +254,8 @@ impl Roster {
     /// [`NotEnrolled::Unknown`].
     pub fn remove(&mut self, name: &str) -> Result<(), NotEnrolled> {
         self.accounts.remove(name).ok_or(NotEnrolled::Unknown)?;
-        self.sessions.retain(|_, session| session.name != name);
-        self.changed.push(name.to_owned());
+        self.end_sessions(|session| session.name == name);
+        self.changed.insert(name.to_owned());
         Ok(())
     }
 
@@ -282,17 +289,7 @@ impl Roster {
         now: UnixTime,
         random: [u8; 16],
     ) -> Result<Zeroizing<String>, NotSignedIn> {
-        let Some(account) = self.accounts.get_mut(name) else {
-            let room = self.strangers.len() < MOST_STRANGERS;
-            if !room {
-                self.strangers.retain(|_, (_, locked)| locked.is_some_and(|until| now < until));
-            }
-            if room || self.strangers.contains_key(name) {
-                let (failures, locked) = self.strangers.entry(name.to_owned()).or_default();
-                fail(failures, locked, now);
-            }
-            return Err(NotSignedIn::Wrong);
-        };
+        let Some(account) = self.accounts.get_mut(name) else { return Err(self.stranger(name, now)) };
         if let Some(until) = account.locked.filter(|until| now < *until) {
             return Err(NotSignedIn::Locked(until));
         }
@@ -305,9 +302,9 @@ impl Roster {
             return Err(NotSignedIn::Wrong);
         };
         (account.step, account.failures, account.locked, account.used) = (step, 0, None, Some(now));
-        self.changed.push(name.to_owned());
+        self.changed.insert(name.to_owned());
         if self.sessions.len() >= MOST_SESSIONS {
-            self.sessions.retain(|_, session| alive(session, now));
+            self.end_sessions(|session| !alive(session, now));
         }
         if self.sessions.len() >= MOST_SESSIONS {
             return Err(NotSignedIn::Wrong);
@@ -317,16 +314,39 @@ impl Roster {
         Ok(text)
     }
 
+    /// What becomes of a try with a name that nobody has: the same as with one that somebody has.
+    fn stranger(&mut self, name: &str, now: UnixTime) -> NotSignedIn {
+        let locked = self.strangers.get(name).and_then(|(_, locked)| *locked);
+        if let Some(until) = locked.filter(|until| now < *until) {
+            return NotSignedIn::Locked(until);
+        }
+        // What no account can be called tells nothing of accounts.
+        if !is_name(name) {
+            return NotSignedIn::Wrong;
+        }
+        let room = self.strangers.len() < MOST_STRANGERS;
+        if !room {
+            self.strangers.retain(|_, (_, locked)| locked.is_some_and(|until| now < until));
+        }
+        if room || self.strangers.contains_key(name) {
+            let (failures, locked) = self.strangers.entry(name.to_owned()).or_default();
+            fail(failures, locked, now);
+        }
+        NotSignedIn::Wrong
+    }
+
     /// Whoever is signed in with this secret.
     pub fn session(&mut self, shown: &str, now: UnixTime) -> Option<&Account> {
-        let hash = SecretHash::of(shown);
-        let session = self.sessions.get_mut(&hash)?;
-        if !alive(session, now) {
-            self.sessions.remove(&hash);
-            return None;
-        }
+        let session = self.sessions.get_mut(&SecretHash::of(shown)).filter(|session| alive(session, now))?;
         session.seen = now;
         self.accounts.get(&session.name)
+    }
+
+    /// Something was done in a session without a request: over a socket, in the last minute.
+    pub fn active(&mut self, session: &SecretHash, now: UnixTime) {
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.seen = now;
+        }
     }
 
     /// Signs out.
@@ -334,11 +354,23 @@ impl Roster {
         self.sessions.remove(&SecretHash::of(shown));
     }
 
-    /// Forgets sessions that are over. To be called now and then.
-    pub fn forget(&mut self, now: UnixTime) {
-        self.sessions.retain(|_, session| alive(session, now));
-        self.strangers.retain(|_, (_, locked)| locked.is_none_or(|until| now < until));
+    fn end_sessions(&mut self, which: impl Fn(&Session) -> bool) {
+        let ended = self.sessions.extract_if(|_, session| which(session)).map(|(hash, _)| hash);
+        self.ended.extend(ended);
     }
+
+    /// Forgets sessions that are over: which ones are since the last time. To be called now and then.
+    pub fn forget(&mut self, now: UnixTime) -> Vec<SecretHash> {
+        self.end_sessions(|session| !alive(session, now));
+        self.strangers.retain(|_, (_, locked)| locked.is_none_or(|until| now < until));
+        core::mem::take(&mut self.ended)
+    }
+}
+
+/// Whether an account can be called so.
+fn is_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(fits)
 }
 
 fn suits(role: Role, clinics: &[ClinicId]) -> Result<(), NotEnrolled> {

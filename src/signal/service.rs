@@ -1,20 +1,22 @@
 //! Signaling at work: the hall, the book and the accounts behind their locks, and the connections that lead there.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use tokio::time::{Duration, MissedTickBehavior, interval};
 
-use super::book::Book;
+use super::book::{Book, NotJoined};
 use super::hall::{ClinicId, Counts, Deed, Hall, Minting, Out, Pass, PersonId, RoomId, Settings, SocketId};
-use super::message::{CloseCode, Ended, Turn};
+use super::message::{CloseCode, Ended, FromClient, Turn};
 use super::outside::Outside;
-use super::role::Role;
+use super::role::{Action, Role};
 use super::roster::{NotEnrolled, Roster};
-use super::secret::{NoRandomness, random};
+use super::secret::{NoRandomness, SecretHash, random};
 use crate::addr::ClientAddr;
+use crate::auth::token::Limits;
 use crate::policy::AttemptBudget;
 use crate::store::Shelf;
 use crate::time::{Now, UnixTime};
@@ -23,20 +25,43 @@ use crate::time::{Now, UnixTime};
 pub const MOST_SOCKETS: usize = 40_000;
 /// How often the hall looks at the time.
 const TICK: Duration = Duration::from_millis(200);
-/// Ticks between two looks for appointments that are over.
+/// Ticks between two looks for appointments and sessions that are over.
 const FORGET: u64 = 300;
+/// Ticks until the disk is asked again to take what it has refused: a full one is asked once a second.
+const RETRY: u64 = 5;
 /// Seconds for which credentials begin something. They are renewed at four fifths.
 const CREDENTIALS: u64 = 3600;
 /// Seconds that allocations may go on after a visit's end: who is told of it stops at once.
 const GRACE: u64 = 30;
 /// Seconds for which throw-away credentials of a device check are good.
 const CHECK: u64 = 60;
+/// What they are good for, which whoever opens the page gets: no call. A browser tries three ways at once, each over IPv4
+/// and IPv6, and a technician's page sends 64 kB to itself within six seconds, from one allocation to another.
+const CHECK_LIMITS: Limits = Limits { kbps: Some(128), allocations: Some(8) };
 /// Passwords that are tried at once: each takes 19 MiB and a processor for some tens of milliseconds.
 const TRIALS: usize = 2;
+/// Those who wait for that: two seconds of trials, and no more than a shift that begins.
+const WAITING: usize = 32;
 /// Links that a source may guess wrongly in a minute.
 const GUESSES: u32 = 10;
+/// Times that a source may fail to sign in in a minute: those whose trial runs count as well, and a hospital behind one
+/// address has shifts.
+const SIGN_INS: u32 = 20;
 /// Device checks that a source may make in a minute: a waiting room of phones behind one address.
 const CHECKS: u32 = 30;
+
+/// Why there is no ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoTicket {
+    /// The visit is over, or another browser has the link.
+    NotJoined(NotJoined),
+    /// Nobody is signed in.
+    SignIn,
+    /// Not in this role, or not at this clinic.
+    NotAllowed,
+    /// There are too many, or the clinic is no more.
+    Full,
+}
 
 /// What is to be written to a connection.
 #[derive(Debug)]
@@ -57,6 +82,7 @@ struct Hub {
 /// Budgets of those who have proven nothing.
 struct Budgets {
     guesses: AttemptBudget,
+    sign_ins: AttemptBudget,
     checks: AttemptBudget,
 }
 
@@ -68,9 +94,13 @@ pub struct Signal {
     book: Mutex<Book>,
     roster: Mutex<Roster>,
     /// Passwords that are tried at once.
-    pub(super) trials: Semaphore,
-    /// Held while changes are written, so that the last state is the one that stays.
-    writing: Mutex<()>,
+    pub(super) trials: Arc<Semaphore>,
+    /// Those, and whoever waits for them.
+    pub(super) queue: Arc<Semaphore>,
+    /// Held while changes are written, so that the last state is the one that stays: whether the disk refused the last ones.
+    writing: Mutex<bool>,
+    /// There is something that the disk has refused and has to be asked again for.
+    refused: AtomicBool,
     budgets: Mutex<Budgets>,
     counted: Mutex<BTreeMap<[&'static str; 2], u64>>,
 }
@@ -85,7 +115,7 @@ struct Mint<'o>(&'o dyn Outside);
 
 impl Minting for Mint<'_> {
     fn turn(&mut self, call: &RoomId, party: &PersonId, ends: UnixTime, now: UnixTime) -> Option<Turn> {
-        self.0.turn(call, party, now.plus_secs(CREDENTIALS).min(ends), ends.plus_secs(GRACE))
+        self.0.turn((call, party), Limits::default(), now.plus_secs(CREDENTIALS).min(ends), ends.plus_secs(GRACE))
     }
 }
 
@@ -100,12 +130,15 @@ impl Signal {
         book: Book,
         roster: Roster,
     ) -> Result<Arc<Self>, NoRandomness> {
-        let (mut seed, mut guesses, mut checks) = ([0; 32], [0; 32], [0; 32]);
-        random(&mut seed)?;
-        random(&mut guesses)?;
-        random(&mut checks)?;
-        let budgets =
-            Budgets { guesses: AttemptBudget::new(GUESSES, guesses), checks: AttemptBudget::new(CHECKS, checks) };
+        let [mut seed, mut guesses, mut sign_ins, mut checks] = [[0; 32]; 4];
+        for key in [&mut seed, &mut guesses, &mut sign_ins, &mut checks] {
+            random(key)?;
+        }
+        let budgets = Budgets {
+            guesses: AttemptBudget::new(GUESSES, guesses),
+            sign_ins: AttemptBudget::new(SIGN_INS, sign_ins),
+            checks: AttemptBudget::new(CHECKS, checks),
+        };
         let hall = Hall::new(settings.clone(), seed);
         Ok(Arc::new(Self {
             outside,
@@ -113,8 +146,10 @@ impl Signal {
             hub: Mutex::new(Hub { hall, sockets: HashMap::new(), next: 0 }),
             book: Mutex::new(book),
             roster: Mutex::new(roster),
-            trials: Semaphore::new(TRIALS),
+            trials: Arc::new(Semaphore::new(TRIALS)),
+            queue: Arc::new(Semaphore::new(TRIALS.saturating_add(WAITING))),
             writing: Mutex::default(),
+            refused: AtomicBool::new(false),
             budgets: Mutex::new(budgets),
             counted: Mutex::default(),
         }))
@@ -184,10 +219,35 @@ impl Signal {
             number = number.wrapping_add(1);
             if number.is_multiple_of(FORGET) {
                 self.book().forget(now.unix);
-                self.roster().forget(now.unix);
+                self.end_sessions(now);
+                self.write_soon();
+            }
+            if number.is_multiple_of(RETRY) && self.refused.swap(false, Ordering::Relaxed) {
                 self.write_soon();
             }
         }
+    }
+
+    /// Whoever came in by a session that is over goes.
+    fn end_sessions(self: &Arc<Self>, now: Now) {
+        let active = self.with_hall(|hall, _| hall.active());
+        let over = {
+            let mut roster = self.roster();
+            for session in active {
+                roster.active(&session, now.unix);
+            }
+            roster.forget(now.unix)
+        };
+        if !over.is_empty() {
+            self.with_hall(|hall, _| over.iter().for_each(|session| hall.signed_out(session, now)));
+        }
+    }
+
+    /// Signs out, here and on every socket that came in by this session.
+    pub(super) fn sign_out(self: &Arc<Self>, shown: &str) {
+        let now = self.now();
+        self.roster().sign_out(shown);
+        self.with_hall(|hall, _| hall.signed_out(&SecretHash::of(shown), now));
     }
 
     /// Tells everybody to come back to another server.
@@ -244,32 +304,57 @@ impl Signal {
         });
     }
 
-    /// Writes what has changed in the book, now.
+    /// Writes what has changed in the book, now. False if the disk did not take it: it is asked again, once a second.
     pub(super) fn write(&self) -> bool {
-        let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let changes = self.book().changes();
-        let kept = self.outside.keep(Shelf::Appointments, &changes);
-        if let Err(why) = &kept {
-            tracing::error!("appointments could not be written and are forgotten with the next restart: {why}");
-        }
-        kept.is_ok()
+        self.put(Shelf::Appointments)
     }
 
-    /// Writes what has changed in the roster, now.
+    /// Writes what has changed in the roster, now, in the same way.
     pub(super) fn write_roster(&self) -> bool {
-        let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let changes = self.roster().changes();
-        let kept = self.outside.keep(Shelf::Staff, &changes);
-        if let Err(why) = &kept {
-            tracing::error!("accounts of staff could not be written and are forgotten with the next restart: {why}");
+        self.put(Shelf::Staff)
+    }
+
+    fn put(&self, shelf: Shelf) -> bool {
+        let mut refused = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = match shelf {
+            Shelf::Appointments => self.book().changes(),
+            Shelf::Staff => self.roster().changes(),
+        };
+        // What was refused to others is among the changes, so nothing is left to be kept.
+        if changes.is_empty() {
+            return true;
         }
-        kept.is_ok()
+        let kept = self.outside.keep(shelf, &changes);
+        let was_refused = core::mem::replace(&mut *refused, kept.is_err());
+        match kept {
+            Ok(()) => {
+                if was_refused {
+                    tracing::info!("appointments and accounts of staff are written again");
+                }
+                true
+            }
+            Err(why) => {
+                match shelf {
+                    Shelf::Appointments => self.book().not_kept(&changes),
+                    Shelf::Staff => self.roster().not_kept(&changes),
+                }
+                self.refused.store(true, Ordering::Relaxed);
+                if !was_refused {
+                    tracing::error!(
+                        "appointments or accounts of staff could not be written, which is tried again every second; \
+                         a restart before forgets the changes: {why}"
+                    );
+                }
+                false
+            }
+        }
     }
 
     fn write_soon(self: &Arc<Self>) {
         let signal = Arc::clone(self);
         blocking(move || {
             signal.write();
+            signal.write_roster();
         });
     }
 
@@ -289,7 +374,9 @@ impl Signal {
 
     pub(super) fn said(self: &Arc<Self>, socket: SocketId, text: &str) {
         let now = self.now();
-        self.with_hall(|hall, mint| hall.said(socket, text, now, mint));
+        // Read before anybody has to wait for it.
+        let message = FromClient::read(text);
+        self.with_hall(|hall, mint| hall.said(socket, message, now, mint));
     }
 
     pub(super) fn disconnected(self: &Arc<Self>, socket: SocketId) {
@@ -298,9 +385,32 @@ impl Signal {
         self.with_hall(|hall, _| hall.closed(socket, now));
     }
 
-    pub(super) fn ticket(&self, pass: Pass) -> Option<String> {
+    /// A ticket for somebody with a link. While the hall is held nothing ends a visit and nothing releases a link, so what
+    /// the book says now is so when the ticket is there to be taken away.
+    pub(super) fn guest_ticket(&self, pass: Pass, browser: &str) -> Result<String, NoTicket> {
         let now = self.now();
-        self.hub().hall.ticket(pass, now)
+        let mut hub = self.hub();
+        if let Pass::Guest { room, person, .. } = &pass {
+            self.book().holds(room, person, browser, now.unix).map_err(NoTicket::NotJoined)?;
+        }
+        hub.hall.ticket(pass, now).ok_or(NoTicket::Full)
+    }
+
+    /// A ticket for whoever is signed in with this secret, to the list of a clinic. The account is looked at while the hall
+    /// is held, as above: whoever dismisses or signs out comes before or after, and finds the ticket.
+    pub(super) fn staff_ticket(&self, shown: &str, clinic: ClinicId) -> Result<String, NoTicket> {
+        let now = self.now();
+        let mut hub = self.hub();
+        let (name, role) = {
+            let mut roster = self.roster();
+            let account = roster.session(shown, now.unix).ok_or(NoTicket::SignIn)?;
+            if !account.role.may(Action::Receive) || !account.clinics.contains(&clinic) {
+                return Err(NoTicket::NotAllowed);
+            }
+            (account.name.clone(), account.role)
+        };
+        let pass = Pass::Staff { name, role, clinic, session: SecretHash::of(shown) };
+        hub.hall.ticket(pass, now).ok_or(NoTicket::Full)
     }
 
     pub(super) fn release(self: &Arc<Self>, room: &RoomId, person: &PersonId) {
@@ -308,41 +418,44 @@ impl Signal {
         self.with_hall(|hall, _| hall.release(room, person, now));
     }
 
-    /// Ends a visit from outside its room: whoever is there, and the appointment when nobody is.
+    /// Ends a visit from outside its room: whoever is there or on the way, and the appointment.
     pub(super) fn end(self: &Arc<Self>, room: &RoomId) {
         let now = self.now();
-        if !self.with_hall(|hall, _| hall.end(room, Ended::Operator, now)) {
-            self.is_over(*room, Ended::Operator);
-        }
+        self.with_hall(|hall, _| hall.end(room, Ended::Operator, now));
     }
 
-    /// Whether a source may try a link.
-    pub(super) fn may_guess(&self, client: ClientAddr) -> bool {
-        let now = self.now().moment;
-        self.budgets.lock().unwrap_or_else(PoisonError::into_inner).guesses.may_try(client, now)
+    fn budgets(&self) -> MutexGuard<'_, Budgets> {
+        self.budgets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// It was none.
-    pub(super) fn guessed(&self, client: ClientAddr) {
+    /// A source has shown a link that is none. False if it has done so too often.
+    pub(super) fn guessed(&self, client: ClientAddr) -> bool {
         let now = self.now().moment;
-        self.budgets.lock().unwrap_or_else(PoisonError::into_inner).guesses.failed(client, now);
+        self.budgets().guesses.charge(client, now)
+    }
+
+    /// Charges a source for a try to sign in. False if it has failed too often.
+    pub(super) fn may_sign_in(&self, client: ClientAddr) -> bool {
+        let now = self.now().moment;
+        self.budgets().sign_ins.charge(client, now)
+    }
+
+    /// The try was none to be charged for.
+    pub(super) fn signed_in(&self, client: ClientAddr) {
+        self.budgets().sign_ins.give_back(client);
     }
 
     /// Throw-away credentials for a device check; `None` if there were too many, or none can be made.
     pub(super) fn check(&self, client: ClientAddr) -> Option<Turn> {
         let now = self.now();
-        {
-            let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-            if !budgets.checks.may_try(client, now.moment) {
-                return None;
-            }
-            budgets.checks.failed(client, now.moment);
+        if !self.budgets().checks.charge(client, now.moment) {
+            return None;
         }
         let mut bytes = [0; 16];
         random(&mut bytes).ok()?;
         let (call, _) = super::secret::secret(bytes);
         let until = now.unix.plus_secs(CHECK);
-        self.outside.turn(&call.parse().ok()?, &"check".parse().ok()?, until, until)
+        self.outside.turn((&call.parse().ok()?, &"check".parse().ok()?), CHECK_LIMITS, until, until)
     }
 
     /// Counts how a visit was, if a browser asks that has the link; each link counts once.

@@ -125,7 +125,8 @@ fn every_message_is_allowed_to_the_roles_that_the_table_says() {
             let mut world = World::new();
             let pass = match role {
                 Role::Admin | Role::Clinician => {
-                    hilum::signal::Pass::Staff { name: "x".into(), role, clinic: "physio".parse().unwrap() }
+                    let session = hilum::signal::SecretHash::of("x");
+                    hilum::signal::Pass::Staff { name: "x".into(), role, clinic: "physio".parse().unwrap(), session }
                 }
                 _ => guest("room-1", "p2", role),
             };

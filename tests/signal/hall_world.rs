@@ -4,8 +4,8 @@ use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use std::collections::{BTreeMap, HashMap};
 
-use hilum::signal::message::{Clinic, CloseCode, Conduct, Turn};
-use hilum::signal::{Deed, Hall, Minting, Out, Pass, PersonId, Role, RoomId, Settings, SocketId};
+use hilum::signal::message::{Clinic, CloseCode, Conduct, FromClient, Turn};
+use hilum::signal::{Deed, Hall, Minting, Out, Pass, PersonId, Role, RoomId, SecretHash, Settings, SocketId};
 use hilum::time::{Moment, Now, UnixTime};
 use serde_json::{Value, json};
 
@@ -60,7 +60,13 @@ pub fn guest(room: &str, person: &str, role: Role) -> Pass {
 }
 
 pub fn staff(name: &str, clinic: &str) -> Pass {
-    Pass::Staff { name: name.to_owned(), role: Role::Clinician, clinic: clinic.parse().unwrap() }
+    staff_in(name, clinic, name)
+}
+
+/// One of the staff who has signed in with a secret.
+pub fn staff_in(name: &str, clinic: &str, session: &str) -> Pass {
+    let session = SecretHash::of(session);
+    Pass::Staff { name: name.to_owned(), role: Role::Clinician, clinic: clinic.parse().unwrap(), session }
 }
 
 impl World {
@@ -85,7 +91,7 @@ impl World {
         }
     }
 
-    fn carry(&mut self) {
+    pub fn carry(&mut self) {
         for out in self.hall.take() {
             match out {
                 Out::Send(socket, text) => {
@@ -109,7 +115,7 @@ impl World {
     }
 
     pub fn raw(&mut self, socket: SocketId, text: &str) {
-        self.hall.said(socket, text, self.now, &mut self.mint);
+        self.hall.said(socket, FromClient::read(text), self.now, &mut self.mint);
         self.carry();
     }
 

@@ -1,10 +1,12 @@
 //! Signaling over HTTP and WebSocket, on a plain server on loopback, as a browser and a hospital's system see it.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use hilum::auth::token::Limits;
 use hilum::clock::SystemClock;
 use hilum::signal::message::Turn;
 use hilum::signal::{Book, Deed, Outside, PersonId, RoomId, Roster, Settings, Signal, router};
@@ -32,6 +34,43 @@ pub struct Puppet {
     pub ended: Mutex<Vec<RoomId>>,
     pub deeds: Mutex<Vec<Deed>>,
     pub kept: Mutex<Vec<(String, Option<Vec<u8>>)>>,
+    /// What the last credentials are good for.
+    pub limits: Mutex<Limits>,
+    /// Whether the disk takes nothing.
+    pub full: AtomicBool,
+    /// Where writes wait.
+    pub disk: Gate,
+    /// Where trials of wrong passwords wait for their end.
+    pub trials: Gate,
+}
+
+/// Where threads wait while it is shut.
+#[derive(Default)]
+pub struct Gate {
+    shut: Mutex<bool>,
+    opened: Condvar,
+    /// How many have come to it.
+    came: AtomicUsize,
+}
+
+impl Gate {
+    pub fn shut(&self) {
+        *self.shut.lock().unwrap() = true;
+    }
+
+    pub fn open(&self) {
+        *self.shut.lock().unwrap() = false;
+        self.opened.notify_all();
+    }
+
+    pub fn came(&self) -> usize {
+        self.came.load(Ordering::SeqCst)
+    }
+
+    fn pass(&self) {
+        self.came.fetch_add(1, Ordering::SeqCst);
+        drop(self.opened.wait_while(self.shut.lock().unwrap(), |shut| *shut).unwrap());
+    }
 }
 
 impl Outside for Puppet {
@@ -39,7 +78,14 @@ impl Outside for Puppet {
         self.clock.now()
     }
 
-    fn turn(&self, call: &RoomId, party: &PersonId, expires: UnixTime, _: UnixTime) -> Option<Turn> {
+    fn turn(
+        &self,
+        (call, party): (&RoomId, &PersonId),
+        limits: Limits,
+        expires: UnixTime,
+        _: UnixTime,
+    ) -> Option<Turn> {
+        *self.limits.lock().unwrap() = limits;
         Some(Turn {
             urls: vec!["turn:relay.example:443?transport=udp".to_owned()],
             username: format!("{}/{}", call.as_str(), party.as_str()),
@@ -54,6 +100,10 @@ impl Outside for Puppet {
     }
 
     fn keep(&self, shelf: Shelf, things: &[(String, Option<Vec<u8>>)]) -> Result<(), String> {
+        if self.full.load(Ordering::SeqCst) {
+            return Err("the disk is full".to_owned());
+        }
+        self.disk.pass();
         if shelf == Shelf::Appointments {
             self.kept.lock().unwrap().extend_from_slice(things);
         }
@@ -65,6 +115,9 @@ impl Outside for Puppet {
     }
 
     fn record(&self, deed: &Deed) {
+        if deed.action == "staff.signin.failed" {
+            self.trials.pass();
+        }
         self.deeds.lock().unwrap().push(deed.clone());
     }
 }
@@ -85,6 +138,10 @@ pub async fn serve_with(roster: Roster) -> Served {
         ended: Mutex::default(),
         deeds: Mutex::default(),
         kept: Mutex::default(),
+        limits: Mutex::default(),
+        full: AtomicBool::default(),
+        disk: Gate::default(),
+        trials: Gate::default(),
     });
     let settings = Settings {
         origins: vec![ORIGIN.to_owned()],
@@ -271,10 +328,19 @@ async fn who_guesses_links_is_slowed_and_learns_nothing() {
         let looked = served.page("/v1/visit/look", json!({"secret": format!("guess-{number}")})).await;
         assert_eq!((looked.status, &looked.body["state"]), (200, &json!("unknown")));
     }
-    for path in ["/v1/visit/look", "/v1/visit/join"] {
-        let answer = served.page(path, json!({"secret": links[0]})).await;
-        assert_eq!((answer.status, &answer.body["error"]), (429, &json!("too_many")));
+    let rating = json!({"secret": "guess", "browser": "x", "stars": 3});
+    for (path, body) in [("look", json!({"secret": "guess"})), ("join", json!({"secret": "guess"})), ("rating", rating)]
+    {
+        let answer = served.page(&format!("/v1/visit/{path}"), body).await;
+        assert_eq!((answer.status, &answer.body["error"]), (429, &json!("too_many")), "{path}");
     }
+    // Whoever has a link, behind the same address, is not slowed by that.
+    let looked = served.page("/v1/visit/look", json!({"secret": links[0]})).await;
+    assert_eq!((looked.status, &looked.body["state"]), (200, &json!("open")));
+    let joined = served.page("/v1/visit/join", json!({"secret": links[0]})).await;
+    assert_eq!(joined.status, 200);
+    let rating = json!({"secret": links[0], "browser": joined.body["browser"], "stars": 3});
+    assert_eq!(served.page("/v1/visit/rating", rating).await.status, 204);
 }
 
 #[tokio::test]
@@ -376,6 +442,8 @@ async fn what_cannot_be_an_appointment_says_why() {
         ("minutes", json!(0), "window"),
         ("minutes", json!(1441), "window"),
         ("starts", json!(1000), "window"),
+        ("starts", json!(now + 367 * 86_400), "window"),
+        ("starts", json!(u64::MAX), "window"),
         ("people", json!([]), "people"),
         ("people", json!([{"role": "clinician"}]), "people"),
         ("people", json!([{"role": "wizard"}]), "invalid"),
@@ -397,6 +465,7 @@ async fn what_cannot_be_an_appointment_says_why() {
 async fn a_device_check_gets_a_minute_and_a_rating_counts_once() {
     let served = serve().await;
     let checked = served.page("/v1/check", json!({})).await.body;
+    assert_eq!(*served.puppet.limits.lock().unwrap(), Limits { kbps: Some(128), allocations: Some(8) }, "no call");
     let left = checked["turn"]["expires"].as_u64().unwrap() - served.puppet.now().unix.as_secs();
     assert!((55..=60).contains(&left), "{left}");
     let mut last = 200;

@@ -170,16 +170,20 @@ impl Hall {
 
     /// Sends lists that are stale to those who look at them, five times a second at most.
     pub(super) fn send_lists(&mut self, now: Now) {
-        let due = |lookers: &&mut super::Lookers| {
+        let due = |lookers: &super::Lookers| {
             lookers.stale && now.moment.as_nanos().saturating_sub(lookers.sent.as_nanos()) >= LISTS
         };
-        let mut staff = Vec::new();
-        for lookers in self.lookers.values_mut().filter(due) {
+        let mut clinics = Vec::new();
+        for (clinic, lookers) in self.lookers.iter_mut().filter(|(_, lookers)| due(lookers)) {
             (lookers.stale, lookers.sent) = (false, now.moment);
-            staff.extend_from_slice(&lookers.staff);
+            clinics.push((*clinic, lookers.staff.clone()));
         }
-        for key in staff {
-            self.send_list(key, now);
+        for (clinic, staff) in clinics {
+            // The same for all who look at it.
+            let list = ToClient::List { rooms: self.list(clinic) };
+            for key in staff {
+                self.send(key, &list, now);
+            }
         }
     }
 

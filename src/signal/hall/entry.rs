@@ -1,21 +1,22 @@
 //! Coming in, coming back, and leaving.
 
 use super::super::message::{CloseCode, Ended, Gone, RoomState, Stage, ToClient, Turn, VERSION, Welcome};
+use super::super::secret::SecretHash;
 use super::member::Member;
 use super::{Hall, Key, MOST_IN_CALL, MOST_MEMBERS, Minting, Out, Pass, PersonId, Room, RoomId, Socket, SocketId};
 use crate::time::Now;
 
 impl Hall {
     pub(super) fn hello(&mut self, socket: SocketId, ticket: &str, now: Now, minting: &mut dyn Minting) {
-        let ticket = self.tickets.remove(&super::SecretHash::of(ticket)).filter(|ticket| ticket.until > now.moment);
-        let Some(ticket) = ticket.filter(|_| self.members.len() < MOST_MEMBERS) else {
+        let pass = self.tickets.take(&SecretHash::of(ticket), now.moment);
+        let Some(pass) = pass.filter(|_| self.members.len() < MOST_MEMBERS) else {
             return self.close(socket, CloseCode::Ticket);
         };
-        match ticket.pass {
+        match pass {
             Pass::Guest { ends, .. } if ends <= now.unix => self.close(socket, CloseCode::Over),
             Pass::Guest { room, person, .. } => {
                 let before = self.rooms.get(&room).and_then(|room| room.people.get(&person)).copied();
-                let key = self.enter(socket, ticket.pass, person, now);
+                let key = self.enter(socket, pass, person, now);
                 let called = before.is_some_and(|before| self.take_over(before, key, now));
                 // Whoever was in the call is in it again, without being admitted once more.
                 let turn = if called { self.enter_call(key, room, now, minting) } else { None };
@@ -30,7 +31,7 @@ impl Hall {
                 let random = rand_core::RngCore::next_u32(&mut self.random);
                 // Nine characters of the alphabet.
                 let Ok(id) = format!("s{random:08x}").parse() else { return };
-                let key = self.enter(socket, ticket.pass, id, now);
+                let key = self.enter(socket, pass, id, now);
                 self.welcome(key, false, None);
                 self.send_list(key, now);
             }
@@ -75,7 +76,7 @@ impl Hall {
     }
 
     pub(super) fn resume(&mut self, socket: SocketId, resume: &str, last: u64, now: Now) {
-        let key = self.resumes.remove(&super::SecretHash::of(resume));
+        let key = self.resumes.remove(&SecretHash::of(resume));
         let member = key.and_then(|key| Some((key, self.members.get_mut(&key)?)));
         let Some((key, member)) = member else { return self.close(socket, CloseCode::Ticket) };
         let Some(missed) = member.missed(last) else {
@@ -168,10 +169,11 @@ impl Hall {
         }
     }
 
-    /// Ends a visit for all, whoever it is that ends it. Those who wait or are in its call hear why. False if
-    /// nobody is there.
-    pub fn end(&mut self, room: &RoomId, why: Ended, now: Now) -> bool {
-        let Some(found) = self.rooms.remove(room) else { return false };
+    /// Ends a visit for all, whoever it is that ends it, whether somebody is there or not. Those who wait or are in its
+    /// call hear why; whoever is on the way with a ticket does not come in.
+    pub fn end(&mut self, room: &RoomId, why: Ended, now: Now) {
+        self.tickets.of_room(room, None);
+        let Some(found) = self.rooms.remove(room) else { return self.out.push(Out::Over(*room, why)) };
         let clinic = found.clinic;
         let mut everybody: Vec<Key> = found.people.into_values().collect();
         everybody.extend(found.call.iter().filter(|key| !everybody.contains(key)).copied().collect::<Vec<_>>());
@@ -187,11 +189,11 @@ impl Hall {
         self.stale(clinic);
         self.out.push(Out::Over(*room, why));
         self.send_lists(now);
-        true
     }
 
-    /// A link was released: whoever came in by it goes, and another browser may come.
+    /// A link was released: whoever came in by it goes, or was about to come, and another browser may.
     pub fn release(&mut self, room: &RoomId, person: &PersonId, now: Now) {
+        self.tickets.of_room(room, Some(person));
         let key = self.rooms.get(room).and_then(|room| room.people.get(person)).copied();
         if let Some(key) = key {
             self.leave(key, Gone::Left, CloseCode::Elsewhere, now);
@@ -201,8 +203,34 @@ impl Hall {
 
     /// One of the staff is no more, or has another role: whoever came in by that name goes, and may come in again.
     pub fn dismiss(&mut self, name: &str, now: Now) {
-        let named = |member: &Member| matches!(&member.pass, Pass::Staff { name: other, .. } if other == name);
-        let keys: Vec<Key> = self.members.iter().filter(|(_, member)| named(member)).map(|(key, _)| *key).collect();
+        self.tickets.of_staff(name);
+        self.send_away(|pass| matches!(pass, Pass::Staff { name: other, .. } if other == name), now);
+    }
+
+    /// A session of one of the staff is over: whoever came in by it goes.
+    pub fn signed_out(&mut self, session: &SecretHash, now: Now) {
+        self.tickets.of_session(session);
+        self.send_away(|pass| matches!(pass, Pass::Staff { session: other, .. } if other == session), now);
+    }
+
+    /// The sessions in which something was done since the last time, or that have somebody in a call. Who only looks on
+    /// does nothing.
+    pub fn active(&mut self) -> Vec<SecretHash> {
+        let mut active = Vec::new();
+        for member in self.members.values_mut() {
+            let acted = core::mem::take(&mut member.acted);
+            if let Pass::Staff { session, .. } = &member.pass
+                && (acted || member.call.is_some())
+            {
+                active.push(*session);
+            }
+        }
+        active
+    }
+
+    fn send_away(&mut self, whom: impl Fn(&Pass) -> bool, now: Now) {
+        let keys = self.members.iter().filter(|(_, member)| whom(&member.pass));
+        let keys: Vec<Key> = keys.map(|(key, _)| *key).collect();
         for key in keys {
             self.leave(key, Gone::Left, CloseCode::NotAllowed, now);
         }

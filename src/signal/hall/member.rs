@@ -36,6 +36,8 @@ pub(super) struct Member {
     pub(super) socket: Option<SocketId>,
     /// When something was heard.
     pub(super) heard: Moment,
+    /// It has done something by hand since somebody asked.
+    pub(super) acted: bool,
     /// When the connection was lost.
     pub(super) lost: Option<Moment>,
     pub(super) resume: SecretHash,
@@ -66,6 +68,7 @@ impl Member {
             since: at.1,
             socket: Some(socket),
             heard: at.0,
+            acted: false,
             lost: None,
             resume,
             ready: None,

@@ -8,6 +8,7 @@ mod desk;
 mod entry;
 mod member;
 mod talk;
+mod tickets;
 mod watch;
 
 use std::collections::{BTreeMap, HashMap};
@@ -23,6 +24,7 @@ use crate::auth::token::{Call, PartyLabel, Word};
 use crate::time::{Moment, Now, UnixTime};
 
 use member::Member;
+use tickets::Tickets;
 
 /// A room is named as its appointment, and as the call in the tokens of those in it.
 pub type RoomId = Call;
@@ -35,7 +37,7 @@ pub type PersonId = PartyLabel;
 pub const MOST_IN_CALL: usize = 4;
 /// People who wait or are in the calls of all rooms, and staff; each has some kilobytes.
 pub const MOST_MEMBERS: usize = 20_000;
-/// Tickets that nobody has used yet.
+/// Tickets that nobody has used yet: one for every member, once each has lost the connection.
 pub const MOST_TICKETS: usize = 20_000;
 /// Seconds that a ticket is good.
 pub const TICKET: u64 = 30;
@@ -88,6 +90,8 @@ pub enum Pass {
         role: Role,
         /// Which clinic.
         clinic: ClinicId,
+        /// The session in which it was got: its end is the end of this as well.
+        session: SecretHash,
     },
 }
 
@@ -167,11 +171,6 @@ enum Socket {
     Of(Key),
 }
 
-struct Ticket {
-    pass: Pass,
-    until: Moment,
-}
-
 /// See the module.
 pub struct Hall {
     settings: Settings,
@@ -182,7 +181,7 @@ pub struct Hall {
     members: HashMap<Key, Member>,
     rooms: HashMap<RoomId, Room>,
     lookers: HashMap<ClinicId, Lookers>,
-    tickets: HashMap<SecretHash, Ticket>,
+    tickets: Tickets,
     resumes: HashMap<SecretHash, Key>,
     looked: Moment,
     out: Vec<Out>,
@@ -227,7 +226,7 @@ impl Hall {
             members: HashMap::new(),
             rooms: HashMap::new(),
             lookers: HashMap::new(),
-            tickets: HashMap::new(),
+            tickets: Tickets::default(),
             resumes: HashMap::new(),
             looked: Moment::ZERO,
             out: Vec::new(),
@@ -240,18 +239,15 @@ impl Hall {
         self.settings = settings;
     }
 
-    /// A ticket for one connection, good for [`TICKET`] seconds. `None` while there are too many.
+    /// A ticket for one connection, good for [`TICKET`] seconds; an earlier one for the same place is good no more. `None`
+    /// while there are too many.
     pub fn ticket(&mut self, pass: Pass, now: Now) -> Option<String> {
-        if self.tickets.len() >= MOST_TICKETS {
-            self.tickets.retain(|_, ticket| ticket.until > now.moment);
-        }
-        if self.tickets.len() >= MOST_TICKETS || !self.settings.clinics.contains_key(&pass.clinic()) {
+        if !self.settings.clinics.contains_key(&pass.clinic()) {
             return None;
         }
         let (text, hash) = self.secret();
         let until = now.moment + core::time::Duration::from_secs(TICKET);
-        self.tickets.insert(hash, Ticket { pass, until });
-        Some(text)
+        self.tickets.keep(hash, pass, (now.moment, until)).then_some(text)
     }
 
     /// A connection was opened.
@@ -259,13 +255,16 @@ impl Hall {
         self.sockets.insert(socket, Socket::New(now.moment));
     }
 
-    /// A message came in.
-    pub fn said(&mut self, socket: SocketId, text: &str, now: Now, minting: &mut dyn Minting) {
+    /// A message came in, as [`FromClient::read`] reads it: `None` is none of the protocol.
+    pub fn said(&mut self, socket: SocketId, message: Option<FromClient>, now: Now, minting: &mut dyn Minting) {
         let Some(known) = self.sockets.get(&socket) else { return };
-        let message = serde_json::from_str::<FromClient>(text);
         match (known, message) {
-            (_, Err(_)) => self.close(socket, CloseCode::BadMessage),
-            (Socket::New(_), Ok(message)) => {
+            (Socket::New(_), None) => self.close(socket, CloseCode::BadMessage),
+            (Socket::Of(key), None) => {
+                let key = *key;
+                self.lose(key, socket, CloseCode::BadMessage, now);
+            }
+            (Socket::New(_), Some(message)) => {
                 self.count_message(message.label());
                 let known = super::message::VERSION;
                 if let FromClient::Hello { v, ticket } = &message
@@ -280,7 +279,7 @@ impl Hall {
                     self.close(socket, CloseCode::BadMessage);
                 }
             }
-            (Socket::Of(key), Ok(message)) => {
+            (Socket::Of(key), Some(message)) => {
                 let key = *key;
                 self.count_message(message.label());
                 self.act(key, socket, message, now, minting);

@@ -52,6 +52,9 @@ impl Hall {
         if !member.pass.role().may(action(&message)) {
             return self.lose(key, socket, CloseCode::NotAllowed, now);
         }
+        // What browsers say by themselves keeps nobody signed in.
+        member.acted |=
+            matches!(action(&message), Action::Admit | Action::Decline | Action::Note | Action::Join | Action::End);
         match message {
             FromClient::Hello { .. } | FromClient::Resume { .. } => self.lose(key, socket, CloseCode::BadMessage, now),
             FromClient::Wait { ready } => self.wait(key, ready, now),

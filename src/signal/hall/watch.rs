@@ -19,7 +19,7 @@ impl Hall {
         self.end_visits(now);
         if now.moment.since(self.looked) >= Duration::from_secs(1) {
             self.looked = now.moment;
-            self.tickets.retain(|_, ticket| ticket.until > now.moment);
+            self.tickets.forget(now.moment);
             self.look_at_members(now, minting);
             let late = |(socket, known): (&SocketId, &Socket)| match known {
                 Socket::New(at) if now.moment.since(*at) >= INTRODUCTION => Some(*socket),

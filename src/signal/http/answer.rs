@@ -74,11 +74,12 @@ problems! {
     /// The label is out of form.
     LABEL = BAD_REQUEST, "label", "a label has at most 24 letters, digits, spaces, dots, hyphens and underscores";
     /// The window is out of form.
-    WINDOW = BAD_REQUEST, "window", "an appointment lasts from 1 to 1440 minutes and ends later than now";
+    WINDOW = BAD_REQUEST, "window",
+        "an appointment lasts from 1 to 1440 minutes, ends later than now and begins within a year";
     /// The people are out of form.
     PEOPLE = BAD_REQUEST, "people", "an appointment has 1 to 16 people, each a patient, guest or captioner";
     /// There is no room.
-    FULL = INSUFFICIENT_STORAGE, "full", "there are too many appointments; end some";
+    FULL = INSUFFICIENT_STORAGE, "full", "there are too many appointments in all or of this clinic; end some";
     /// No such link.
     UNKNOWN_LINK = FORBIDDEN, "unknown", "this link is not known";
     /// Before its time.
@@ -95,6 +96,8 @@ problems! {
     LOCKED = TOO_MANY_REQUESTS, "locked", "too many attempts failed; wait until then";
     /// Too many wrong ones.
     TOO_MANY = TOO_MANY_REQUESTS, "too_many", "too many attempts came from your network; wait a minute";
+    /// Too many wait.
+    BUSY = SERVICE_UNAVAILABLE, "busy", "too many sign in at this moment; try again in a few seconds";
     /// Not the subprotocol, or no WebSocket.
     UPGRADE = BAD_REQUEST, "upgrade", "this is a WebSocket with the subprotocol hilum.v1";
     /// It cannot now.

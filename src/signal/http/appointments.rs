@@ -134,7 +134,7 @@ async fn made(signal: &Arc<Signal>, request: Request) -> Result<Response, Proble
     let writer = Arc::clone(signal);
     let written = guard::blocking(move || writer.write()).await?;
     if chance.failed || !written {
-        signal.book().end(&id, now);
+        signal.book().take_back(&id);
         return Err(Problem::UNAVAILABLE);
     }
     signal.record("appointment.make", id, (maker.role, &maker.name));
@@ -191,7 +191,10 @@ async fn released(signal: &Arc<Signal>, id: &str, person: &str, headers: &Header
     signal.book().release(&id, &person).map_err(not_made)?;
     signal.release(&id, &person);
     let writer = Arc::clone(signal);
-    guard::blocking(move || writer.write()).await?;
+    // Until the disk has it a restart would give the link back to the browser that it was taken from.
+    if !guard::blocking(move || writer.write()).await? {
+        return Err(Problem::UNAVAILABLE);
+    }
     signal.record("appointment.release", id, (maker.role, &maker.name));
     Ok(answer::done())
 }

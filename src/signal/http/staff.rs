@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::answer::{self, Problem};
-use super::guard::{self, Chance};
-use super::visit::finish;
-use crate::signal::hall::{ClinicId, Pass, Settings};
-use crate::signal::role::{Action, Role};
+use super::guard;
+use super::visit::{finish, not_joined};
+use crate::signal::hall::{ClinicId, Settings};
+use crate::signal::role::Role;
 use crate::signal::roster::{Account, NotSignedIn};
-use crate::signal::service::Signal;
+use crate::signal::service::{NoTicket, Signal};
+use crate::signal::trial::{NotTried, Shown};
 
 /// The name of the cookie: browsers take it over TLS only, for this host and all of its paths.
 const NAME: &str = "__Host-hilum";
@@ -81,38 +82,17 @@ pub(super) async fn sign_in(State(signal): State<Arc<Signal>>, request: Request)
 async fn signed_in(signal: &Arc<Signal>, request: Request) -> Result<Response, Problem> {
     guard::same_origin(signal, request.headers())?;
     let client = guard::client(request.extensions());
-    if !signal.may_guess(client) {
-        return Err(Problem::TOO_MANY);
-    }
     let SignIn { name, password, code } = guard::body(request).await?;
-    let password = Zeroizing::new(password);
-    let problem = |why: NotSignedIn| match why {
-        NotSignedIn::Wrong => Problem::WRONG,
-        NotSignedIn::CodeNeeded => Problem::CODE_NEEDED,
-        NotSignedIn::Locked(until) => Problem::locked(until.as_secs()),
-    };
-    let now = signal.now().unix;
-    let kept = signal.roster().begin(&name, now).map_err(problem)?;
-    // Each trial takes 19 MiB and a processor: a few at a time, whoever asks.
-    let place = signal.trials.acquire().await.map_err(|_| Problem::UNAVAILABLE)?;
-    let right = guard::blocking(move || kept.fits(&password)).await?;
-    drop(place);
-    let mut chance = Chance { failed: false };
-    let random = chance.draw();
-    if chance.failed {
-        return Err(Problem::UNAVAILABLE);
-    }
-    let finished = signal.roster().finish(&name, (right, code.as_deref()), now, random);
-    let secret = finished.map_err(|why| {
-        if why == NotSignedIn::Wrong {
-            signal.guessed(client);
-            signal.staff_deed("staff.signin.failed", "none");
-        }
-        problem(why)
+    let shown = Shown { name, password: Zeroizing::new(password), code };
+    let secret = signal.sign_in(client, shown).await.map_err(|why| match why {
+        NotTried::TooMany => Problem::TOO_MANY,
+        NotTried::TooBusy => Problem::BUSY,
+        NotTried::Unavailable => Problem::UNAVAILABLE,
+        NotTried::Refused(NotSignedIn::Wrong) => Problem::WRONG,
+        NotTried::Refused(NotSignedIn::CodeNeeded) => Problem::CODE_NEEDED,
+        NotTried::Refused(NotSignedIn::Locked(until)) => Problem::locked(until.as_secs()),
     })?;
-    signal.staff_deed("staff.signin", &name);
-    let writer = Arc::clone(signal);
-    guard::blocking(move || writer.write_roster()).await?;
+    let now = signal.now().unix;
     let settings = signal.settings();
     let staff = signal.roster().session(&secret, now).map(|account| Staff::of(account, &settings));
     let staff = staff.ok_or(Problem::WRONG)?;
@@ -128,7 +108,7 @@ async fn signed_in(signal: &Arc<Signal>, request: Request) -> Result<Response, P
 pub(super) async fn sign_out(State(signal): State<Arc<Signal>>, headers: HeaderMap) -> Response {
     let signed_out = guard::same_origin(&signal, &headers).map(|()| {
         if let Some(shown) = cookie(&headers) {
-            signal.roster().sign_out(shown);
+            signal.sign_out(shown);
         }
         let mut response = answer::done();
         let gone = HeaderValue::from_static("__Host-hilum=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0");
@@ -165,13 +145,20 @@ pub(super) async fn ticket(State(signal): State<Arc<Signal>>, request: Request) 
 
 async fn ticketed(signal: &Signal, request: Request) -> Result<Response, Problem> {
     guard::same_origin(signal, request.headers())?;
-    let account = account(signal, request.headers())?;
+    let shown = cookie(request.headers()).ok_or(Problem::SIGN_IN)?.to_owned();
+    // The account is looked at when the body is there: it may take a while, and bring a right that is no more.
     let Ticket { clinic } = guard::body(request).await?;
     let clinic: ClinicId = clinic.parse().map_err(|_| Problem::CLINIC)?;
-    if !account.role.may(Action::Receive) || !account.clinics.contains(&clinic) {
-        return Err(Problem::NOT_ALLOWED);
-    }
-    let pass = Pass::Staff { name: account.name, role: account.role, clinic };
-    let ticket = signal.ticket(pass).ok_or(Problem::UNAVAILABLE)?;
+    let ticket = signal.staff_ticket(&shown, clinic).map_err(no_ticket)?;
     Ok(answer::json(StatusCode::OK, &Ticketed { ticket }))
+}
+
+/// The same for whoever asks for a ticket.
+pub(super) const fn no_ticket(why: NoTicket) -> Problem {
+    match why {
+        NoTicket::NotJoined(why) => not_joined(why),
+        NoTicket::SignIn => Problem::SIGN_IN,
+        NoTicket::NotAllowed => Problem::NOT_ALLOWED,
+        NoTicket::Full => Problem::UNAVAILABLE,
+    }
 }

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{self, Problem};
 use super::guard::{self, Chance};
+use super::staff;
 use crate::signal::book::{NotJoined, Window};
+use crate::signal::hall::Pass;
 use crate::signal::message::{Clinic, Turn};
 use crate::signal::role::Role;
 use crate::signal::service::Signal;
@@ -39,9 +41,6 @@ pub(super) async fn look(State(signal): State<Arc<Signal>>, request: Request) ->
 async fn looked(signal: &Signal, request: Request) -> Result<Response, Problem> {
     guard::same_origin(signal, request.headers())?;
     let client = guard::client(request.extensions());
-    if !signal.may_guess(client) {
-        return Err(Problem::TOO_MANY);
-    }
     let asked: Look = guard::body(request).await?;
     let now = signal.now().unix;
     let settings = signal.settings();
@@ -61,7 +60,10 @@ async fn looked(signal: &Signal, request: Request) -> Result<Response, Problem> 
             claimed: person.browser.is_some(),
         },
         None => {
-            signal.guessed(client);
+            // Only who shows no link of ours is slowed: others behind the same address guess, and a good one stays good.
+            if !signal.guessed(client) {
+                return Err(Problem::TOO_MANY);
+            }
             // Where there is one clinic only, its phone number helps whoever has a link that is no more.
             let only = (settings.clinics.len() == 1).then(|| settings.clinics.values().next().cloned()).flatten();
             let clinic = only.unwrap_or_default();
@@ -101,30 +103,34 @@ pub(super) async fn join(State(signal): State<Arc<Signal>>, request: Request) ->
 async fn joined(signal: &Arc<Signal>, request: Request) -> Result<Response, Problem> {
     guard::same_origin(signal, request.headers())?;
     let client = guard::client(request.extensions());
-    if !signal.may_guess(client) {
-        return Err(Problem::TOO_MANY);
-    }
-    let Join { secret, browser } = guard::body(request).await?;
+    let Join { secret, browser: shown } = guard::body(request).await?;
     let mut chance = Chance { failed: false };
     let now = signal.now().unix;
-    let joined = signal.book().join(&secret, browser.as_deref(), now, &mut || chance.draw());
+    let joined = signal.book().join(&secret, shown.as_deref(), now, &mut || chance.draw());
     let (pass, browser) = joined.map_err(|why| match why {
-        NotJoined::Unknown => {
-            signal.guessed(client);
-            Problem::UNKNOWN_LINK
+        NotJoined::Unknown if !signal.guessed(client) => Problem::TOO_MANY,
+        NotJoined::Unknown | NotJoined::Early | NotJoined::Over | NotJoined::InUse => not_joined(why),
+    })?;
+    // That this browser has the link survives a restart, or it has not got it.
+    let writer = Arc::clone(signal);
+    let is_known = shown.as_deref() == Some(browser.as_str());
+    if !is_known && (chance.failed || !guard::blocking(move || writer.write()).await?) {
+        if let Pass::Guest { room, person, .. } = &pass {
+            signal.book().let_go(room, person, &browser);
         }
+        return Err(Problem::UNAVAILABLE);
+    }
+    let ticket = signal.guest_ticket(pass, &browser).map_err(staff::no_ticket)?;
+    Ok(answer::json(StatusCode::OK, &Joined { ticket: &ticket, browser: &browser }))
+}
+
+pub(super) const fn not_joined(why: NotJoined) -> Problem {
+    match why {
+        NotJoined::Unknown => Problem::UNKNOWN_LINK,
         NotJoined::Early => Problem::EARLY,
         NotJoined::Over => Problem::OVER,
         NotJoined::InUse => Problem::IN_USE,
-    })?;
-    if chance.failed {
-        return Err(Problem::UNAVAILABLE);
     }
-    // That this browser has the link survives a restart.
-    let writer = Arc::clone(signal);
-    guard::blocking(move || writer.write()).await?;
-    let ticket = signal.ticket(pass).ok_or(Problem::UNAVAILABLE)?;
-    Ok(answer::json(StatusCode::OK, &Joined { ticket: &ticket, browser: &browser }))
 }
 
 #[derive(Deserialize)]
@@ -143,9 +149,6 @@ pub(super) async fn rating(State(signal): State<Arc<Signal>>, request: Request) 
 async fn rated(signal: &Signal, request: Request) -> Result<Response, Problem> {
     guard::same_origin(signal, request.headers())?;
     let client = guard::client(request.extensions());
-    if !signal.may_guess(client) {
-        return Err(Problem::TOO_MANY);
-    }
     let Rating { secret, browser, stars } = guard::body(request).await?;
     let label = match stars {
         1 => "1",
@@ -156,8 +159,7 @@ async fn rated(signal: &Signal, request: Request) -> Result<Response, Problem> {
         _ => return Err(Problem::INVALID),
     };
     if !signal.rate(&secret, &browser, label) {
-        signal.guessed(client);
-        return Err(Problem::UNKNOWN_LINK);
+        return Err(if signal.guessed(client) { Problem::UNKNOWN_LINK } else { Problem::TOO_MANY });
     }
     Ok(answer::done())
 }
