@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use hilum::signal::{Book, ClinicId, LONGEST_LABEL, Link, MOST_PEOPLE, NotJoined, NotMade, Role, RoomId, Window};
+use hilum::signal::{
+    Book, ClinicId, FARTHEST, LONGEST_LABEL, Link, MOST_LISTED, MOST_OF_CLINIC, MOST_PEOPLE, NotJoined, NotMade, Role,
+    RoomId, Window,
+};
 use hilum::store::{Shelf, Store};
 use hilum::time::UnixTime;
 
@@ -110,6 +113,8 @@ fn what_is_out_of_bounds_is_not_made() {
     }
     assert_eq!(make("x", ENDS, ENDS, &patient), Err(NotMade::Window));
     assert_eq!(make("x", OPENS - 100, OPENS, &patient), Err(NotMade::Window), "it has ended");
+    assert_eq!(make("x", OPENS + FARTHEST, OPENS + FARTHEST + 60, &patient), Ok(()));
+    assert_eq!(make("x", OPENS + FARTHEST + 1, OPENS + FARTHEST + 60, &patient), Err(NotMade::Window), "in a year");
     for roles in [&[][..], &[Role::Guest; MOST_PEOPLE + 1], &[Role::Clinician]] {
         assert_eq!(make("x", OPENS, ENDS, roles), Err(NotMade::People));
     }
@@ -141,6 +146,76 @@ fn after_the_end_nothing_is_left_but_that_there_was_a_link() {
     book.forget(at(OPENS + 60 + 86_400));
     assert!(book.look(&links[0].secret).is_none() && book.is_empty());
     assert_eq!(book.changes(), [(id.as_str().to_owned(), None)]);
+}
+
+#[test]
+fn an_appointment_that_is_ended_before_it_opens_is_over_now_and_forgotten_a_day_later() {
+    let mut book = Book::default();
+    let far = OPENS + 30 * 86_400;
+    let times = (at(far), at(far + 60));
+    let (id, links) = book.make((clinic(), "x"), times, &[Role::Patient], at(OPENS), &mut random()).unwrap();
+    assert!(book.end(&id, at(OPENS)));
+    assert_eq!(book.get(&id).unwrap().ends, at(OPENS));
+    assert_eq!(book.join(&links[0].secret, None, at(far), &mut random()).unwrap_err(), NotJoined::Over);
+    book.forget(at(OPENS + 86_399));
+    assert_eq!(book.len(), 1);
+    book.forget(at(OPENS + 86_400));
+    assert!(book.is_empty());
+}
+
+#[test]
+fn a_clinic_fills_its_part_of_the_book_and_not_that_of_others_and_a_list_is_short() {
+    let mut book = Book::default();
+    let made = |book: &mut Book, name: &str| {
+        let clinic: ClinicId = name.parse().unwrap();
+        let times = (at(OPENS), at(ENDS));
+        book.make((clinic, ""), times, &[Role::Patient], at(OPENS), &mut random()).map(|(id, _)| id)
+    };
+    let ids: Vec<RoomId> = (0..MOST_OF_CLINIC).map(|_| made(&mut book, "physio").unwrap()).collect();
+    assert_eq!(made(&mut book, "physio"), Err(NotMade::Full));
+    assert!(made(&mut book, "cardio").is_ok());
+    assert_eq!(book.of(&clinic(), at(OPENS)).len(), MOST_LISTED);
+    // What is ended has its place for a day, what was not made at all has none.
+    book.end(&ids[0], at(OPENS));
+    assert_eq!(made(&mut book, "physio"), Err(NotMade::Full));
+    book.take_back(&ids[1]);
+    assert!(made(&mut book, "physio").is_ok());
+    book.forget(at(OPENS + 86_400));
+    assert!(made(&mut book, "physio").is_ok());
+}
+
+#[test]
+fn a_list_begins_with_what_opens_first() {
+    let mut book = Book::default();
+    for hours in (0..24).rev() {
+        let (opens, ends) = (at(OPENS + hours * 3600), at(ENDS + hours * 3600));
+        book.make((clinic(), ""), (opens, ends), &[Role::Patient], at(OPENS), &mut random()).unwrap();
+    }
+    let listed = book.of(&clinic(), at(OPENS));
+    assert!(listed.len() == 24 && listed.is_sorted_by_key(|one| one.opens));
+}
+
+#[test]
+fn what_the_disk_refused_is_among_the_next_changes_and_a_browser_that_got_nothing_holds_nothing() {
+    let mut book = Book::default();
+    let (id, links) = make(&mut book, &[Role::Patient]);
+    let refused = book.changes();
+    assert!(book.changes().is_empty());
+    for _ in 0..3 {
+        book.not_kept(&refused);
+    }
+    let (_, browser) = book.join(&links[0].secret, None, at(OPENS), &mut random()).unwrap();
+    let person = &links[0].person;
+    assert_eq!(book.holds(&id, person, &browser, at(OPENS)), Ok(()));
+    assert_eq!(book.holds(&id, person, &browser, at(ENDS)), Err(NotJoined::Over));
+    assert_eq!(book.holds(&id, person, "another", at(OPENS)), Err(NotJoined::InUse));
+    book.let_go(&id, person, "another");
+    assert_eq!(book.holds(&id, person, &browser, at(OPENS)), Ok(()));
+    book.let_go(&id, person, &browser);
+    assert_eq!(book.holds(&id, person, &browser, at(OPENS)), Err(NotJoined::InUse));
+    let changes = book.changes();
+    assert_eq!(changes.len(), 1, "once, however often it was refused");
+    assert!(String::from_utf8_lossy(changes[0].1.as_ref().unwrap()).contains(r#""browser":null"#));
 }
 
 #[test]

@@ -10,6 +10,8 @@
 
 #[path = "book.rs"]
 mod book;
+#[path = "disk.rs"]
+mod disk;
 #[path = "document.rs"]
 mod document;
 #[path = "hall.rs"]
@@ -24,3 +26,7 @@ mod sdp;
 mod served;
 #[path = "staff.rs"]
 mod staff;
+#[path = "tickets.rs"]
+mod tickets;
+#[path = "trials.rs"]
+mod trials;

@@ -174,6 +174,13 @@ fn broken_lines() -> Vec<(Refusal, String)> {
         (Refusal::Syntax, with(&good, &ufrag)),
         (Refusal::Syntax, String::new()),
         (Refusal::Syntax, replaced("a=mid:1", "a=mid:a b")),
+        // A name that is no token (RFC 8866 §9) may be read as another one by somebody who trims it.
+        (Refusal::Syntax, with(&good, "a=crypto :1 AES_CM_128_HMAC_SHA1_80 inline:x")),
+        (Refusal::Syntax, with(&good, "a= crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x")),
+        (Refusal::Syntax, with(&good, "a=:1")),
+        (Refusal::Syntax, with(&good, "a=")),
+        (Refusal::Syntax, with(&good, "a=ice-lite ")),
+        (Refusal::Syntax, with(&good, "a=x(y):1")),
         (Refusal::Version, replaced("v=0", "v=1")),
         (Refusal::Words, replaced("s=-", "s=Anna Example")),
         (Refusal::Words, replaced("s=-", "s=-\r\ni=Anna Example")),

@@ -34,6 +34,7 @@ pub struct Puppet {
     pub ended: Mutex<Vec<RoomId>>,
     pub deeds: Mutex<Vec<Deed>>,
     pub kept: Mutex<Vec<(String, Option<Vec<u8>>)>>,
+    pub staff: Mutex<Vec<(String, Option<Vec<u8>>)>>,
     /// What the last credentials are good for.
     pub limits: Mutex<Limits>,
     /// Whether the disk takes nothing.
@@ -104,9 +105,8 @@ impl Outside for Puppet {
             return Err("the disk is full".to_owned());
         }
         self.disk.pass();
-        if shelf == Shelf::Appointments {
-            self.kept.lock().unwrap().extend_from_slice(things);
-        }
+        let kept = if shelf == Shelf::Appointments { &self.kept } else { &self.staff };
+        kept.lock().unwrap().extend_from_slice(things);
         Ok(())
     }
 
@@ -138,6 +138,7 @@ pub async fn serve_with(roster: Roster) -> Served {
         ended: Mutex::default(),
         deeds: Mutex::default(),
         kept: Mutex::default(),
+        staff: Mutex::default(),
         limits: Mutex::default(),
         full: AtomicBool::default(),
         disk: Gate::default(),

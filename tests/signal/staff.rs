@@ -1,6 +1,8 @@
 //! Staff: passwords, codes that are good once, locks, sessions, and what each may do.
 
-use hilum::signal::{ClinicId, FAILURES, IDLE, LOCKED, NotEnrolled, NotSignedIn, Role, Roster, SESSION};
+use hilum::signal::{
+    ClinicId, FAILURES, IDLE, LOCKED, LONGEST_NAME, NotEnrolled, NotSignedIn, Role, Roster, SESSION, SecretHash,
+};
 use hilum::store::{Shelf, Store};
 use hilum::time::UnixTime;
 use serde_json::{Value, json};
@@ -29,7 +31,7 @@ fn physio() -> Vec<ClinicId> {
 /// What somebody needs to sign in.
 pub struct Login {
     name: String,
-    password: String,
+    pub password: String,
     factor: TOTP,
 }
 
@@ -104,6 +106,41 @@ fn a_name_is_locked_after_failures_whether_there_is_an_account_or_not() {
 }
 
 #[test]
+fn a_trial_that_ends_after_others_have_locked_the_name_hears_of_the_lock_whether_there_is_an_account_or_not() {
+    let mut roster = Roster::default();
+    let login = enrol(&mut roster, "dr.one", Role::Clinician);
+    let code = login.code(NOW);
+    for name in ["dr.one", "nobody"] {
+        // All of them have begun before the first one ends.
+        for _ in 0..FAILURES + 3 {
+            assert!(roster.begin(name, at(NOW)).is_ok());
+        }
+        for _ in 0..FAILURES {
+            let finished = roster.finish(name, (false, None), at(NOW), random()());
+            assert_eq!(finished.map(|_| ()), Err(NotSignedIn::Wrong), "{name}");
+        }
+        for right in [false, true, false] {
+            let finished = roster.finish(name, (right, Some(&code)), at(NOW + 1), random()());
+            assert_eq!(finished.map(|_| ()), Err(NotSignedIn::Locked(at(NOW + LOCKED))), "{name}");
+        }
+        // What was asked under lock makes it no longer.
+        assert!(roster.begin(name, at(NOW + LOCKED)).is_ok());
+    }
+}
+
+#[test]
+fn what_no_account_can_be_called_is_not_remembered() {
+    let mut roster = Roster::default();
+    for name in [&*"x".repeat(LONGEST_NAME + 1), &"x".repeat(4000), "a b", ""] {
+        for _ in 0..FAILURES * 3 {
+            assert!(roster.begin(name, at(NOW)).is_ok());
+            let finished = roster.finish(name, (false, None), at(NOW), random()());
+            assert_eq!(finished.map(|_| ()), Err(NotSignedIn::Wrong), "{}", name.len());
+        }
+    }
+}
+
+#[test]
 fn a_session_ends_by_idling_by_the_day_and_with_its_account() {
     let mut roster = Roster::default();
     let login = enrol(&mut roster, "dr.one", Role::Clinician);
@@ -127,6 +164,43 @@ fn a_session_ends_by_idling_by_the_day_and_with_its_account() {
     roster.remove("dr.one").unwrap();
     assert!(roster.session(&session, at(NOW + 120)).is_none());
     assert_eq!(roster.remove("dr.one"), Err(NotEnrolled::Unknown));
+}
+
+#[test]
+fn sessions_that_are_over_are_told_once_so_that_their_sockets_close() {
+    let mut roster = Roster::default();
+    let login = enrol(&mut roster, "dr.one", Role::Clinician);
+    let idle = login.right(&mut roster, NOW).unwrap();
+    let busy = login.right(&mut roster, NOW + 30).unwrap();
+    assert!(roster.forget(at(NOW + IDLE - 1)).is_empty());
+    // Something was done over a socket of this one.
+    roster.active(&SecretHash::of(&busy), at(NOW + IDLE - 1));
+    assert!(roster.session(&idle, at(NOW + IDLE)).is_none());
+    assert_eq!(roster.forget(at(NOW + IDLE + 60)), [SecretHash::of(&idle)]);
+    assert!(roster.forget(at(NOW + IDLE + 60)).is_empty());
+    let mut now = NOW + IDLE;
+    while now < NOW + 30 + SESSION {
+        roster.active(&SecretHash::of(&busy), at(now));
+        assert!(roster.session(&busy, at(now)).is_some());
+        now += IDLE / 2;
+    }
+    assert_eq!(roster.forget(at(NOW + 30 + SESSION)), [SecretHash::of(&busy)], "whatever is done in it");
+    let last = login.right(&mut roster, NOW + 60).unwrap();
+    roster.remove("dr.one").unwrap();
+    assert_eq!(roster.forget(at(NOW + 60)), [SecretHash::of(&last)]);
+}
+
+#[test]
+fn what_the_disk_refused_is_among_the_next_changes_as_it_is_by_then() {
+    let mut roster = Roster::default();
+    enrol(&mut roster, "dr.one", Role::Clinician);
+    let refused = roster.changes();
+    assert!(roster.changes().is_empty());
+    for _ in 0..3 {
+        roster.not_kept(&refused);
+    }
+    roster.remove("dr.one").unwrap();
+    assert_eq!(roster.changes(), [("dr.one".to_owned(), None)]);
 }
 
 #[test]
@@ -167,7 +241,7 @@ fn roles_of_staff_go_with_clinics_and_names_are_plain() {
 }
 
 /// Signs in over HTTP; the cookie.
-async fn signed_in(served: &Served, login: &Login) -> String {
+pub async fn signed_in(served: &Served, login: &Login) -> String {
     let code = login.code(served.now());
     let answer =
         served.page("/v1/staff/signin", json!({"name": login.name, "password": login.password, "code": code})).await;
@@ -182,7 +256,7 @@ async fn signed_in(served: &Served, login: &Login) -> String {
 }
 
 impl Served {
-    async fn staff(&self, cookie: &str, method: &str, path: &str, body: Value) -> Answer {
+    pub async fn staff(&self, cookie: &str, method: &str, path: &str, body: Value) -> Answer {
         let headers = format!("origin: {ORIGIN}\r\ncookie: other=1; {cookie}\r\ncontent-type: application/json\r\n");
         self.raw(method, path, &headers, &body.to_string()).await
     }
