@@ -35,9 +35,9 @@ const CREDENTIALS: u64 = 3600;
 const GRACE: u64 = 30;
 /// Seconds for which throw-away credentials of a device check are good.
 const CHECK: u64 = 60;
-/// What they are good for, which whoever opens the page gets: no call. A browser tries three ways at once, each over IPv4
-/// and IPv6, and a technician's page sends 64 kB to itself within six seconds, from one allocation to another.
-const CHECK_LIMITS: Limits = Limits { kbps: Some(128), allocations: Some(8) };
+/// What they are good for, since whoever opens the page gets them: no call. A browser tries three ways at once over each of
+/// its networks, two with IPv4 and IPv6, and the page for technicians sends 64 kB to itself within six seconds.
+const CHECK_LIMITS: Limits = Limits { kbps: Some(128), allocations: Some(12) };
 /// Passwords that are tried at once: each takes 19 MiB and a processor for some tens of milliseconds.
 const TRIALS: usize = 2;
 /// Those who wait for that: two seconds of trials, and no more than a shift that begins.

@@ -466,7 +466,7 @@ async fn what_cannot_be_an_appointment_says_why() {
 async fn a_device_check_gets_a_minute_and_a_rating_counts_once() {
     let served = serve().await;
     let checked = served.page("/v1/check", json!({})).await.body;
-    assert_eq!(*served.puppet.limits.lock().unwrap(), Limits { kbps: Some(128), allocations: Some(8) }, "no call");
+    assert_eq!(*served.puppet.limits.lock().unwrap(), Limits { kbps: Some(128), allocations: Some(12) }, "no call");
     let left = checked["turn"]["expires"].as_u64().unwrap() - served.puppet.now().unix.as_secs();
     assert!((55..=60).contains(&left), "{left}");
     let mut last = 200;
