@@ -250,6 +250,16 @@ impl Book {
         Ok(Link { person, role, secret })
     }
 
+    /// A link that was just made is not, after all: nobody has been shown it. The number of its person is given again, if
+    /// no later one was.
+    pub fn take_back_link(&mut self, id: &RoomId, person: &PersonId) {
+        let Some(found) = self.appointments.get_mut(id) else { return };
+        if let Some(last) = found.people.pop_if(|last| last.id == *person) {
+            self.links.remove(&last.link);
+            self.changed.insert(*id);
+        }
+    }
+
     /// What a link leads to; uses nothing up.
     #[must_use]
     pub fn look(&self, shown: &str) -> Option<(&Appointment, &Person)> {

@@ -6,6 +6,7 @@
 mod book;
 mod hall;
 mod http;
+mod keep;
 pub mod message;
 mod outside;
 mod pages;

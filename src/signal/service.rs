@@ -1,7 +1,7 @@
 //! Signaling at work: the hall, the book and the accounts behind their locks, and the connections that lead there.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::Semaphore;
@@ -18,7 +18,6 @@ use super::secret::{NoRandomness, SecretHash, random};
 use crate::addr::ClientAddr;
 use crate::auth::token::Limits;
 use crate::policy::AttemptBudget;
-use crate::store::Shelf;
 use crate::time::{Now, UnixTime};
 
 /// Connections at once: two for every member, while they come back.
@@ -98,9 +97,9 @@ pub struct Signal {
     /// Those, and whoever waits for them.
     pub(super) queue: Arc<Semaphore>,
     /// Held while changes are written, so that the last state is the one that stays: whether the disk refused the last ones.
-    writing: Mutex<bool>,
+    pub(super) writing: Mutex<bool>,
     /// There is something that the disk has refused and has to be asked again for.
-    refused: AtomicBool,
+    pub(super) refused: AtomicBool,
     budgets: Mutex<Budgets>,
     counted: Mutex<BTreeMap<[&'static str; 2], u64>>,
 }
@@ -222,8 +221,8 @@ impl Signal {
                 self.end_sessions(now);
                 self.write_soon();
             }
-            if number.is_multiple_of(RETRY) && self.refused.swap(false, Ordering::Relaxed) {
-                self.write_soon();
+            if number.is_multiple_of(RETRY) {
+                self.write_refused();
             }
         }
     }
@@ -301,60 +300,6 @@ impl Signal {
         blocking(move || {
             signal.outside.end_call(&room, ends.max(now).plus_secs(CREDENTIALS));
             signal.write();
-        });
-    }
-
-    /// Writes what has changed in the book, now. False if the disk did not take it: it is asked again, once a second.
-    pub(super) fn write(&self) -> bool {
-        self.put(Shelf::Appointments)
-    }
-
-    /// Writes what has changed in the roster, now, in the same way.
-    pub(super) fn write_roster(&self) -> bool {
-        self.put(Shelf::Staff)
-    }
-
-    fn put(&self, shelf: Shelf) -> bool {
-        let mut refused = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let changes = match shelf {
-            Shelf::Appointments => self.book().changes(),
-            Shelf::Staff => self.roster().changes(),
-        };
-        // What was refused to others is among the changes, so nothing is left to be kept.
-        if changes.is_empty() {
-            return true;
-        }
-        let kept = self.outside.keep(shelf, &changes);
-        let was_refused = core::mem::replace(&mut *refused, kept.is_err());
-        match kept {
-            Ok(()) => {
-                if was_refused {
-                    tracing::info!("appointments and accounts of staff are written again");
-                }
-                true
-            }
-            Err(why) => {
-                match shelf {
-                    Shelf::Appointments => self.book().not_kept(&changes),
-                    Shelf::Staff => self.roster().not_kept(&changes),
-                }
-                self.refused.store(true, Ordering::Relaxed);
-                if !was_refused {
-                    tracing::error!(
-                        "appointments or accounts of staff could not be written, which is tried again every second; \
-                         a restart before forgets the changes: {why}"
-                    );
-                }
-                false
-            }
-        }
-    }
-
-    fn write_soon(self: &Arc<Self>) {
-        let signal = Arc::clone(self);
-        blocking(move || {
-            signal.write();
-            signal.write_roster();
         });
     }
 
@@ -508,6 +453,6 @@ impl Signal {
 }
 
 /// Runs what waits for the disk or for shards away from the threads that serve connections.
-fn blocking(work: impl FnOnce() + Send + 'static) {
+pub(super) fn blocking(work: impl FnOnce() + Send + 'static) {
     drop(tokio::task::spawn_blocking(work));
 }

@@ -61,6 +61,19 @@ async fn a_release_that_the_disk_did_not_take_says_so_and_is_written_when_it_doe
 }
 
 #[tokio::test]
+async fn a_link_that_the_disk_did_not_take_is_nobodys() {
+    let served = serve().await;
+    let (id, _) = served.appointment(&["patient"]).await;
+    let path = format!("/v1/appointments/{id}/people");
+    served.disk_is_full(true);
+    assert_eq!(served.system("POST", &path, json!({"role": "guest"})).await.status, 503);
+    let listed = served.system("GET", "/v1/appointments?clinic=physio", json!(null)).await.body;
+    assert_eq!(listed["appointments"][0]["people"].as_array().unwrap().len(), 1);
+    served.disk_is_full(false);
+    assert_eq!(served.system("POST", &path, json!({"role": "guest"})).await.body["id"], "p2");
+}
+
+#[tokio::test]
 async fn an_end_that_the_disk_did_not_take_is_written_when_it_does() {
     let served = serve().await;
     let (id, _) = served.appointment(&["patient"]).await;

@@ -168,6 +168,7 @@ async fn added(signal: &Arc<Signal>, id: &str, request: Request) -> Result<Respo
     let writer = Arc::clone(signal);
     let written = guard::blocking(move || writer.write()).await?;
     if chance.failed || !written {
+        signal.book().take_back_link(&id, &link.person);
         return Err(Problem::UNAVAILABLE);
     }
     signal.record("appointment.add", id, (maker.role, &maker.name));
