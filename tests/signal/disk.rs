@@ -2,12 +2,14 @@
 
 use std::sync::atomic::Ordering;
 
+use futures_util::FutureExt as _;
 use hilum::signal::{Role, Roster};
 use serde_json::json;
 use tokio::time::{Duration, timeout};
 
 use crate::served::{Served, serve, serve_with};
 use crate::staff::{enrol, signed_in};
+use crate::trials::request;
 
 impl Served {
     fn disk_is_full(&self, full: bool) {
@@ -41,6 +43,22 @@ async fn a_link_is_not_used_up_by_a_press_that_the_disk_did_not_take() {
     // Whoever has come in before needs nothing of the disk.
     let back = json!({"secret": links[1], "browser": known["browser"]});
     assert_eq!(served.page("/v1/visit/join", back).await.status, 200);
+    served.disk_is_full(false);
+    assert_eq!(served.page("/v1/visit/join", json!({"secret": links[0]})).await.status, 200);
+}
+
+#[tokio::test]
+async fn whoever_hangs_up_before_the_disk_refuses_has_not_used_the_link_up() {
+    let served = serve().await;
+    let (_, links) = served.appointment(&["patient"]).await;
+    let claimed = async || {
+        let looked = served.page("/v1/visit/look", json!({"secret": links[0]})).await;
+        looked.body["claimed"] == true
+    };
+    served.disk_is_full(true);
+    assert!(request(&served, 1, "/v1/visit/join", &json!({"secret": links[0]})).now_or_never().is_none());
+    let waiting = async { while claimed().await {} };
+    timeout(Duration::from_secs(30), waiting).await.unwrap();
     served.disk_is_full(false);
     assert_eq!(served.page("/v1/visit/join", json!({"secret": links[0]})).await.status, 200);
 }

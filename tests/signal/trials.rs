@@ -16,10 +16,15 @@ use serde_json::{Value, json};
 use crate::served::{ORIGIN, Served, serve_with};
 use crate::staff::enrol;
 
-/// A request to sign in that can be dropped at any moment, from a source of its own number.
+/// A request to sign in, from a source of this number.
 fn asks(served: &Served, source: u8, body: &Value) -> BoxFuture<'static, Response> {
+    request(served, source, "/v1/staff/signin", body)
+}
+
+/// A request that can be dropped at any moment.
+pub fn request(served: &Served, source: u8, path: &str, body: &Value) -> BoxFuture<'static, Response> {
     let service = TowerToHyperService::new(router(served.signal.clone()));
-    let mut request = Request::post("/v1/staff/signin").header("origin", ORIGIN);
+    let mut request = Request::post(path).header("origin", ORIGIN);
     request = request.header("content-type", "application/json");
     let mut request = request.body(Body::from(Bytes::from(body.to_string()))).unwrap();
     request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([192, 0, 2, source], 5000))));

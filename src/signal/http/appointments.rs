@@ -131,12 +131,7 @@ async fn made(signal: &Arc<Signal>, request: Request) -> Result<Response, Proble
     let now = signal.now().unix;
     let made = signal.book().make((clinic, &label), (opens, ends), &roles, now, &mut || chance.draw());
     let (id, links) = made.map_err(not_made)?;
-    let writer = Arc::clone(signal);
-    let written = guard::blocking(move || writer.write()).await?;
-    if chance.failed || !written {
-        signal.book().take_back(&id);
-        return Err(Problem::UNAVAILABLE);
-    }
+    guard::kept(signal, !chance.failed, move |book| book.take_back(&id)).await?;
     signal.record("appointment.make", id, (maker.role, &maker.name));
     let links = links.iter().map(|link| shown(signal, &clinic, link)).collect();
     let made = Made { id: id.as_str().to_owned(), opens: opens.as_secs(), ends: ends.as_secs(), links };
@@ -165,12 +160,8 @@ async fn added(signal: &Arc<Signal>, id: &str, request: Request) -> Result<Respo
     let mut chance = Chance { failed: false };
     let now = signal.now().unix;
     let link = signal.book().add(&id, role, now, &mut || chance.draw()).map_err(not_made)?;
-    let writer = Arc::clone(signal);
-    let written = guard::blocking(move || writer.write()).await?;
-    if chance.failed || !written {
-        signal.book().take_back_link(&id, &link.person);
-        return Err(Problem::UNAVAILABLE);
-    }
+    let person = link.person;
+    guard::kept(signal, !chance.failed, move |book| book.take_back_link(&id, &person)).await?;
     signal.record("appointment.add", id, (maker.role, &maker.name));
     Ok(answer::json(StatusCode::CREATED, &shown(signal, &clinic, &link)))
 }
@@ -191,11 +182,9 @@ async fn released(signal: &Arc<Signal>, id: &str, person: &str, headers: &Header
     let person: PersonId = person.parse().map_err(|_| Problem::NOT_FOUND)?;
     signal.book().release(&id, &person).map_err(not_made)?;
     signal.release(&id, &person);
-    let writer = Arc::clone(signal);
-    // Until the disk has it a restart would give the link back to the browser that it was taken from.
-    if !guard::blocking(move || writer.write()).await? {
-        return Err(Problem::UNAVAILABLE);
-    }
+    // Until the disk has it a restart would give the link back to the browser that it was taken from. It is released all
+    // the same.
+    guard::kept(signal, true, |_| {}).await?;
     signal.record("appointment.release", id, (maker.role, &maker.name));
     Ok(answer::done())
 }

@@ -1,6 +1,7 @@
 //! What every request is asked before anything else: from which page it comes, from which network, and in which form.
 
 use core::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, FromRequest as _, Request};
@@ -10,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::answer::Problem;
 use crate::addr::ClientAddr;
+use crate::signal::book::Book;
 use crate::signal::service::Signal;
 
 /// Who asks. Without a name all are one.
@@ -45,6 +47,24 @@ pub(super) async fn body<T: DeserializeOwned>(request: Request) -> Result<T, Pro
 /// Runs what waits for the disk away from the threads that serve connections.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work).await.map_err(|_| Problem::UNAVAILABLE)
+}
+
+/// Writes what was just changed in the book, or takes it back: also for somebody who has hung up meanwhile. `drawn` is
+/// whether there was randomness for it.
+pub(super) async fn kept(
+    signal: &Arc<Signal>,
+    drawn: bool,
+    take_back: impl FnOnce(&mut Book) + Send + 'static,
+) -> Result<(), Problem> {
+    let signal = Arc::clone(signal);
+    let work = move || {
+        let kept = drawn && signal.write();
+        if !kept {
+            take_back(&mut signal.book());
+        }
+        kept
+    };
+    if blocking(work).await? { Ok(()) } else { Err(Problem::UNAVAILABLE) }
 }
 
 /// 16 random bytes at a time; zeros never leave, because `failed` is looked at first.

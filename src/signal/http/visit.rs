@@ -112,13 +112,11 @@ async fn joined(signal: &Arc<Signal>, request: Request) -> Result<Response, Prob
         NotJoined::Unknown | NotJoined::Early | NotJoined::Over | NotJoined::InUse => not_joined(why),
     })?;
     // That this browser has the link survives a restart, or it has not got it.
-    let writer = Arc::clone(signal);
-    let is_known = shown.as_deref() == Some(browser.as_str());
-    if !is_known && (chance.failed || !guard::blocking(move || writer.write()).await?) {
-        if let Pass::Guest { room, person, .. } = &pass {
-            signal.book().let_go(room, person, &browser);
-        }
-        return Err(Problem::UNAVAILABLE);
+    if let Pass::Guest { room, person, .. } = &pass
+        && shown.as_deref() != Some(browser.as_str())
+    {
+        let (room, person, browser) = (*room, *person, browser.clone());
+        guard::kept(signal, !chance.failed, move |book| book.let_go(&room, &person, &browser)).await?;
     }
     let ticket = signal.guest_ticket(pass, &browser).map_err(staff::no_ticket)?;
     Ok(answer::json(StatusCode::OK, &Joined { ticket: &ticket, browser: &browser }))
