@@ -309,13 +309,16 @@ test("no serious finding of axe-core in any state of any page", async () => {
     found.push(...(await axe(page)).map((line) => `${name}: ${line}`));
     found.push(...page.faults.map((line) => `${name}: ${line}`));
   };
-  for (const variant of [
-    { device: "phone", dark: true, locale: "ar" },
-    { device: "desktop", locale: "en-GB" },
-  ]) {
-    await walk({ browser, mock: quiet, variant, look });
-    quiet.rooms.clear();
+  try {
+    for (const variant of [
+      { device: "phone", dark: true, locale: "ar" },
+      { device: "desktop", locale: "en-GB" },
+    ]) {
+      await walk({ browser, mock: quiet, variant, look });
+      quiet.rooms.clear();
+    }
+  } finally {
+    await quiet.stop();
   }
-  await quiet.stop();
   assert.deepEqual(found, []);
 });
