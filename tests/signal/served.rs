@@ -54,9 +54,19 @@ pub struct Gate {
     came: AtomicUsize,
 }
 
+pub struct Shut<'g>(&'g Gate);
+
+impl Drop for Shut<'_> {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
 impl Gate {
-    pub fn shut(&self) {
+    /// Shuts it, at the longest until what this gives is dropped: a test that fails leaves nobody waiting.
+    pub fn shut(&self) -> Shut<'_> {
         *self.shut.lock().unwrap() = true;
+        Shut(self)
     }
 
     pub fn open(&self) {

@@ -148,7 +148,7 @@ async fn a_visit_that_ends_while_somebody_comes_in_gives_no_ticket() {
         [(&links[0], ("POST", "/people/p1/release"), (409, "in_use")), (&links[1], ("DELETE", ""), (403, "over"))]
     {
         let before = served.puppet.disk.came();
-        served.puppet.disk.shut();
+        let _shut = served.puppet.disk.shut();
         let joining = served.page("/v1/visit/join", json!({"secret": link}));
         let ending = async {
             // The press is on its way to the disk, and the end overtakes it.
