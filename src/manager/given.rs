@@ -43,6 +43,24 @@ impl Kind {
             Self::Datagram(_) | Self::File(_) => false,
         }
     }
+
+    /// Whether a socket of the other kind, at an address of its own, would be in the way of this one.
+    pub(super) fn overlaps(&self, wanted: &Self) -> bool {
+        match (self, wanted) {
+            (&Self::Datagram(address), &Self::Datagram(wanted)) => meet((address, false), (wanted, false)),
+            (&Self::Stream { address, both }, &Self::Stream { address: wanted, both: wants }) => {
+                meet((address, both), (wanted, wants))
+            }
+            (Self::Datagram(_) | Self::Stream { .. } | Self::File(_), _) => false,
+        }
+    }
+}
+
+/// Whether two addresses, each perhaps of both families, are one as far as binding goes.
+fn meet((one, one_is_both): (SocketAddr, bool), (other, other_is_both): (SocketAddr, bool)) -> bool {
+    let families = one.is_ipv4() == other.is_ipv4() || one_is_both || other_is_both;
+    let addresses = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() == other.port() && families && addresses
 }
 
 impl Given {

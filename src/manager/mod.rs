@@ -40,7 +40,7 @@ pub struct Sockets {
     store: Store,
     /// Listening sockets that were given to the store by this process.
     kept: usize,
-    /// What has been asked for and given.
+    /// What a socket unit has opened, and was asked for and given.
     covering: Vec<Kind>,
 }
 
@@ -93,6 +93,7 @@ impl Sockets {
         let complete = kept.iter().enumerate().all(|(place, given)| names::place(&given.name) == Some(place));
         if kept.len() != shards || !complete {
             self.forget(kept);
+            self.make_way(&Kind::Datagram(address));
             return Ok(None);
         }
         Ok(Some(kept.into_iter().map(|given| given.socket).collect()))
@@ -110,19 +111,35 @@ impl Sockets {
         }
     }
 
-    /// The listening TCP socket of an address, if the manager has it. A socket unit may open a wildcard for several.
+    /// The listening TCP socket of an address, if the manager has it. A socket unit may open a wildcard for several. What
+    /// was kept is for its own address alone: else who is told to listen on less would listen on as much as before, after
+    /// every restart. When this says [`Listening::Nowhere`], nothing that was kept is in the way of binding the address.
     pub fn stream(&mut self, address: SocketAddr) -> Listening {
         if self.covering.iter().any(|kind| kind.accepts(address)) {
             return Listening::Covered;
         }
-        let exact = Kind::Stream { address, both: false };
-        let place = self.given.iter().position(|given| given.kind == exact);
-        let Some(place) = place.or_else(|| self.given.iter().position(|given| given.kind.accepts(address))) else {
+        let is_at = |given: &Given| matches!(given.kind, Kind::Stream { address: at, .. } if at == address);
+        let accepts = |given: &Given| !given.is_kept() && given.kind.accepts(address);
+        let place = self.given.iter().position(is_at).or_else(|| self.given.iter().position(accepts));
+        let Some(place) = place else {
+            // Whoever binds a wildcard of IPv6 may bind it for both families.
+            let both = address.is_ipv6() && address.ip().is_unspecified();
+            self.make_way(&Kind::Stream { address, both });
             return Listening::Nowhere;
         };
         let given = self.given.swap_remove(place);
-        self.covering.push(given.kind);
+        if !given.is_kept() {
+            self.covering.push(given.kind);
+        }
         Listening::At(given.socket)
+    }
+
+    /// Closes what was kept and is in the way of binding an address: an older configuration said more, or less.
+    fn make_way(&mut self, wanted: &Kind) {
+        let in_the_way = |given: &Given| given.is_kept() && given.kind.overlaps(wanted);
+        let (closed, others) = self.given.drain(..).partition(in_the_way);
+        self.given = others;
+        self.forget(closed);
     }
 
     /// The listening Unix socket of a path, if the manager has it.

@@ -92,6 +92,50 @@ fn a_wildcard_of_a_socket_unit_accepts_for_every_address_that_it_covers() {
     assert_eq!(all.settle(), 1, "what nobody asked for is told of");
 }
 
+/// A listening socket that a process before has kept.
+fn kept_stream(address: SocketAddr) -> (Sockets, u16) {
+    let listener = TcpListener::bind(address).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (sockets(vec![(listener.into(), names::stream(0))]), port)
+}
+
+// Who is told to listen on less must not listen on as much as before.
+#[test]
+fn a_wildcard_that_was_kept_is_for_nothing_but_the_wildcard() {
+    for wildcard in ["0.0.0.0:0", "[::]:0"] {
+        let (mut all, port) = kept_stream(wildcard.parse().unwrap());
+        assert!(matches!(all.stream(SocketAddr::from((Ipv4Addr::LOCALHOST, port))), Listening::Nowhere), "{wildcard}");
+    }
+    let (mut all, port) = kept_stream("0.0.0.0:0".parse().unwrap());
+    let at = |ip: Ipv4Addr, port| SocketAddr::from((ip, port));
+    assert!(matches!(all.stream(at(Ipv4Addr::UNSPECIFIED, port)), Listening::At(_)));
+    assert!(matches!(all.stream(at(Ipv4Addr::LOCALHOST, port)), Listening::Nowhere), "and it covers nothing");
+}
+
+// Else the bind fails, and so does every start after it, since the manager hands the same sockets over again.
+#[test]
+fn what_was_kept_is_not_in_the_way_of_a_wider_or_narrower_address() {
+    let at = |ip: Ipv4Addr, port| SocketAddr::from((ip, port));
+    for (before, after) in [(Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED), (Ipv4Addr::UNSPECIFIED, Ipv4Addr::LOCALHOST)]
+    {
+        let (mut all, port) = kept_stream(at(before, 0));
+        assert!(matches!(all.stream(at(after, port.wrapping_add(1))), Listening::Nowhere), "another port");
+        assert!(TcpListener::bind(at(after, port)).is_err());
+        assert!(matches!(all.stream(at(after, port)), Listening::Nowhere));
+        assert!(TcpListener::bind(at(after, port)).is_ok(), "{before} was closed");
+
+        let socket = UdpSocket::bind(at(before, 0)).unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let mut all = sockets(vec![(socket.into(), names::datagram(0, 0))]);
+        assert!(all.datagrams(at(after, port), 1).unwrap().is_none());
+        assert!(UdpSocket::bind(at(after, port)).is_ok(), "{before} was closed");
+    }
+    let (mut all, port) = kept_stream(at(Ipv4Addr::LOCALHOST, 0));
+    let both = SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, port));
+    assert!(matches!(all.stream(both), Listening::Nowhere));
+    assert!(TcpListener::bind(both).is_ok(), "a wildcard for both families");
+}
+
 #[test]
 fn a_file_and_the_ports_of_running_calls_are_found_by_what_they_are() {
     let directory = tempfile::tempdir().unwrap();

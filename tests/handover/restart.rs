@@ -96,6 +96,57 @@ async fn sockets_outlive_a_kill_as_well() {
     assert_eq!(server.metric("hilum_restored_allocations").await, Some(3));
 }
 
+/// Metrics are at this address of the host from the next start on.
+fn listens_at(site: &Site, ip: &str) {
+    let text = std::fs::read_to_string(&site.file).unwrap();
+    let (before, after) = text.split_once("[admin]\n").unwrap();
+    let (_, after) = after.split_once('\n').unwrap();
+    let port = site.admin.port();
+    site.place.write("hilum.toml", &format!("{before}[admin]\nlisten = \"{ip}:{port}\"\n{after}"));
+}
+
+/// Whether somebody at another address of this host reaches the metrics.
+async fn is_open(site: &Site) -> bool {
+    tokio::net::TcpStream::connect(("127.0.0.2", site.admin.port())).await.is_ok()
+}
+
+// The wildcard's socket lies in the manager's store, and would come back with every start.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_listens_on_less_after_a_restart_is_not_reached_at_the_rest() {
+    let site = Site::new();
+    let manager = Manager::new(&site);
+    listens_at(&site, "0.0.0.0");
+    let mut server = manager.start(&site).await;
+    assert!(is_open(&site).await);
+    let listening = manager.names().len();
+    listens_at(&site, "127.0.0.1");
+    for _ in 0..2 {
+        server.signal("-USR2");
+        server.ended().await;
+        server = manager.start(&site).await;
+        assert!(!is_open(&site).await);
+        assert_eq!(manager.names().len(), listening, "{:?}", manager.names());
+    }
+}
+
+// The address of before is a part of the new one, so both cannot be listened on.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_listens_on_more_after_a_restart_is_reached_there() {
+    let site = Site::new();
+    let manager = Manager::new(&site);
+    let mut server = manager.start(&site).await;
+    assert!(!is_open(&site).await);
+    let listening = manager.names().len();
+    listens_at(&site, "0.0.0.0");
+    for _ in 0..2 {
+        server.signal("-USR2");
+        server.ended().await;
+        server = manager.start(&site).await;
+        assert!(is_open(&site).await);
+        assert_eq!(manager.names().len(), listening, "{:?}", manager.names());
+    }
+}
+
 // Clients are spread over as many sockets as there are shards: with another number nobody is where he was.
 #[tokio::test(flavor = "multi_thread")]
 async fn with_another_number_of_shards_the_start_is_a_clean_one() {
