@@ -5,6 +5,8 @@
 //! Whoever is named as a proxy must send a header, and whoever is not is not listened to: so nobody chooses an address for
 //! himself, and a balancer that forgets the header does not make one client of all.
 
+use core::net::IpAddr;
+
 use crate::addr::{ClientAddr, FiveTuple, Link, Transport};
 use crate::time::Now;
 use crate::wire::{Proxied, proxy_header};
@@ -17,8 +19,12 @@ impl Relay {
     #[cold]
     pub(super) fn proxy(&self, sender: &FiveTuple) -> Option<u16> {
         let Link::Udp(listener) = sender.link else { return None };
-        let ip = sender.client.socket().ip();
-        self.settings.proxies.iter().any(|network| network.contains(ip)).then_some(listener)
+        self.is_proxy(sender.client.socket().ip()).then_some(listener)
+    }
+
+    /// Whether a load balancer of ours is there.
+    pub(super) fn is_proxy(&self, ip: IpAddr) -> bool {
+        self.settings.proxies.iter().any(|network| network.contains(ip))
     }
 
     /// A datagram from a proxy.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use hilum::addr::{ClientAddr, FiveTuple, Link};
 use hilum::policy::Quota;
-use hilum::turn::{Discard, EndCause, Event, Settings};
+use hilum::turn::{Discard, EndCause, Event, NotRestored, Settings};
 use hilum::wire::{AttributeType, ErrorCode, Method, decode_xor_address};
 use ppp::v2;
 
@@ -139,6 +139,19 @@ fn the_way_through_the_balancer_outlives_the_process() {
     assert!(world.restart().iter().all(Result::is_ok));
     let down = world.from_peer(PEER, relayed, b"down").for_client_bytes(&later);
     assert_eq!(down, channel_data(0x4000, b"down"));
+}
+
+// What is for him would go to a stranger, and what he sends would be read as if he were the balancer.
+#[test]
+fn a_client_of_a_balancer_that_is_none_of_ours_any_more_does_not_go_on() {
+    let (mut world, client) = behind_a_balancer();
+    world.allocate(&client);
+    world.events();
+    world.setup.settings.proxies.remove(0);
+    let restorations = world.restart();
+    assert!(restorations.contains(&Err(NotRestored::Proxy)), "{restorations:?}");
+    assert!(matches!(world.events()[..], [Event::Ended { cause: EndCause::Stopped, .. }]));
+    assert_eq!((world.relay.allocations(), world.common.ledger().live()), (0, 0));
 }
 
 #[test]

@@ -83,11 +83,13 @@ pub enum NotRestored {
     Revoked,
     /// The relay has as many as it may have.
     Full,
+    /// Its client has come through a load balancer that is none of this relay's any more.
+    Proxy,
 }
 
 impl NotRestored {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Malformed,
         Self::Version,
         Self::Expired,
@@ -96,6 +98,7 @@ impl NotRestored {
         Self::Taken,
         Self::Revoked,
         Self::Full,
+        Self::Proxy,
     ];
 
     /// The metric label.
@@ -110,6 +113,7 @@ impl NotRestored {
             Self::Taken => "taken",
             Self::Revoked => "revoked",
             Self::Full => "full",
+            Self::Proxy => "proxy",
         }
     }
 }
@@ -124,6 +128,7 @@ impl fmt::Display for NotRestored {
             Self::Port => "its relayed port cannot be had again",
             Self::Taken => "its client or its relayed address has an allocation already",
             Self::Revoked => "its token, party, call or key has been revoked",
+            Self::Proxy => "its client has come through a load balancer that `listen.proxies` does not name any more",
             Self::Full => "the relay has as many as its limits allow; see `limits` in the configuration",
         })
     }

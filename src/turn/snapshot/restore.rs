@@ -1,6 +1,6 @@
 //! Records back into a relay.
 
-use crate::addr::{Family, FiveTuple, RelayedAddr};
+use crate::addr::{Family, FiveTuple, Link, RelayedAddr};
 use crate::auth::{CallGrant, Subject};
 use crate::policy::seal::NotRecalled;
 use crate::policy::{Rate, Reservation, Source};
@@ -32,7 +32,9 @@ impl Relay {
     /// What is restored has changed: it may have another key here, and `changed` hands it out.
     ///
     /// # Errors
-    /// Why there is nothing of it here. An allocation that cannot go on ends with a fact, so that its books are closed.
+    /// Why there is nothing of it here. An allocation that cannot go on ends with a fact, so that its books are closed; but
+    /// not after [`NotRestored::Taken`]: what has its client or its address is most often the same one, restored before,
+    /// whose books stay open.
     pub fn restore(
         &mut self,
         record: &[u8],
@@ -115,6 +117,11 @@ impl Relay {
     fn go_on(&mut self, kept: Kept, now: Now, port: &mut impl FnMut(RelayedAddr) -> Option<Port>) -> Result<(), Over> {
         if kept.client.link.transport().is_stream() {
             return Err((NotRestored::Stream, EndCause::Disconnected));
+        }
+        if let Link::Proxied(_) = kept.client.link
+            && !kept.via.is_some_and(|via| self.is_proxy(via.socket().ip()))
+        {
+            return Err((NotRestored::Proxy, EndCause::Stopped));
         }
         if self.live(&kept.client, now).is_some() {
             return Err((NotRestored::Taken, EndCause::Stopped));
