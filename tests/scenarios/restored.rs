@@ -340,6 +340,30 @@ fn counters_are_handed_out_once_a_minute_and_of_whom_they_have_changed() {
     assert_eq!(journal, world.records(), "and after silence nothing is missing");
 }
 
+// A restart right after a minute's media must not forget it, nor give a rate its burst again.
+#[test]
+fn the_last_records_of_a_process_have_all_that_was_carried() {
+    let limit = RateLimit { kbps: NonZeroU32::new(1000), packets: None };
+    let settings = Settings { user_rate: limit, ..Settings::default() };
+    let mut world = World::new(Setup { settings, ..Setup::default() });
+    // The silent one is another user, with a rate of its own.
+    let clients = [Client::number(1), Client::number(2), Client::number(3).named("bob")];
+    for client in &clients {
+        ready(&mut world, client);
+    }
+    let mut journal = BTreeMap::new();
+    world.follow(&mut journal);
+    for client in clients.iter().take(2) {
+        let outcome = world.from_client(client, &channel_data(CHANNEL, b"media"));
+        assert!(matches!(outcome, Outcome::ToPeer { .. }));
+    }
+    assert!(world.follow(&mut journal).is_empty());
+    assert_ne!(journal, world.records(), "media alone has changed nothing yet");
+    world.relay.list_carried();
+    assert_eq!(world.follow(&mut journal).len(), 2, "of whom it has changed");
+    assert_eq!(journal, world.records());
+}
+
 #[test]
 fn another_shard_hands_out_its_allocations_alone() {
     let mut world = World::default();

@@ -109,6 +109,12 @@ impl Relay {
         }
     }
 
+    /// Lists every allocation that has carried more than its record says, whatever the minute: the next process counts on
+    /// from the last records of this one, and its rates go on from there.
+    pub fn list_carried(&mut self) {
+        (0..self.table.places()).for_each(|place| self.table.list_if_more_is_carried(place));
+    }
+
     /// Something whose record is not what it was.
     fn take_changed(&mut self) -> Option<RecordKey> {
         let common = if self.shard == 0 { self.take_changed_common() } else { None };
