@@ -50,8 +50,8 @@ pub enum RevokeError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hanging(pub Vec<usize>);
 
-/// The hold on a running relay that operators act through. Its calls block for two seconds at most; from an async task
-/// they belong into `spawn_blocking`.
+/// The hold on a running relay that operators act through. Its calls block for two seconds at most, and a revocation for
+/// one more and for what its store takes; from an async task they belong into `spawn_blocking`.
 #[derive(Debug)]
 pub struct Control {
     shards: Vec<ShardHandle>,
@@ -91,7 +91,8 @@ impl Control {
         self
     }
 
-    /// Revokes: first on disk, then for new requests, then for what runs. When this returns, all of it is done.
+    /// Revokes: first on disk, then for new requests, then for what runs, then in the journal where nothing else keeps it.
+    /// When this returns, all of it is done.
     ///
     /// # Errors
     /// [`RevokeError`] says how far it came.
@@ -104,18 +105,23 @@ impl Control {
         // From here on no request is granted. One that was granted before is in a shard's table before that shard reads
         // the letter: nothing slips in between. A disk that fails is no reason to let a call go on.
         self.revocations.add(revocation, now).map_err(RevokeError::Invalid)?;
-        if let Some(pen) = &self.pen {
-            pen.write(revocation);
-        }
         let (answers, shards) = self.ask(|reply| Mail::Revoke { revocation: *revocation, reply });
         let ended = answers.into_iter().map(|(_, ended)| ended).sum();
+        // A renewed one may have begun earlier and last longer than this one says.
+        let whole = self.revocations.of(&revocation.what, now).unwrap_or(*revocation);
+        // Last: it may have to wait for a disk, and calls must not go on meanwhile.
+        let warning = match &self.pen {
+            None => NOTHING_IS_KEPT,
+            Some(pen) if pen.write(&whole, &over) => A_STOP_FORGETS_IT,
+            Some(_) => THE_JOURNAL_IS_BEHIND,
+        };
         if !shards.is_empty() {
             return Err(RevokeError::Hanging { ended, shards });
         }
         match kept {
             Some(Ok(())) => Ok(Revoking { ended, warning: None }),
             Some(Err(cause)) => Err(RevokeError::NotKept { ended, cause }),
-            None => Ok(Revoking { ended, warning: Some(NOTHING_IS_KEPT) }),
+            None => Ok(Revoking { ended, warning: Some(warning) }),
         }
     }
 
@@ -224,9 +230,15 @@ impl Control {
     }
 }
 
-/// The warning of a relay without a state directory.
+/// The warnings of a relay without a state directory: without a journal as well,
 const NOTHING_IS_KEPT: &str =
     "no state directory is configured (server.state): what is revoked will be good again after a restart";
+/// with one,
+const A_STOP_FORGETS_IT: &str = "no state directory is configured (server.state): the journal keeps what is revoked \
+     over a restart or a crash of the relay, but after a stop or a new start of the system it will be good again";
+/// and with one that hangs.
+const THE_JOURNAL_IS_BEHIND: &str = "no state directory is configured (server.state), and the journal (server.runtime) \
+     does not take it now: what is revoked will be good again after a restart";
 
 impl fmt::Display for RevokeError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,14 +1,14 @@
 //! What the process before has left, and what this one leaves: the journal, read at the start and written until the end.
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use std::collections::HashMap;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::admin::SuccessionReading;
-use crate::auth::{Revocation, Revocations, written};
+use crate::auth::{Revocation, Revocations, Revoked, written};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::journal::{self, Directory, Entries, Identity, Journal, OURS, Pen, Picture, Unreadable};
@@ -26,7 +26,9 @@ const REVOKED_LATER: u8 = 2;
 
 /// The journal's directory, and what was in it.
 pub(super) struct Inheritance {
-    taken: Option<(Directory, Identity)>,
+    directory: Option<Directory>,
+    /// Who writes a journal there; `None`: nobody.
+    identity: Option<Identity>,
     /// Records of what ran; empty if there are none.
     pub(super) picture: Picture,
     /// Why there are none.
@@ -39,10 +41,14 @@ impl Inheritance {
     /// # Errors
     /// Another relay has it, or the system refuses. What stands in the journal is no reason for one.
     pub(super) fn take(config: &Config) -> anyhow::Result<Self> {
-        let nothing = Self { taken: None, picture: Picture::default(), unreadable: None };
+        let nothing = Self { directory: None, identity: None, picture: Picture::default(), unreadable: None };
         let Some(path) = &config.runtime else { return Ok(nothing) };
         let directory = Directory::take(path, config.state.as_deref())?;
-        let Some(identity) = identity(config) else { return Ok(nothing) };
+        let Some(identity) = identity(config) else {
+            // Calls run from here on that an old journal knows nothing of: whoever reads it later must not find it.
+            directory.clear();
+            return Ok(Self { directory: Some(directory), ..nothing });
+        };
         let (picture, unreadable) = match directory.read(&identity) {
             Ok(picture) => (picture, None),
             Err(why) => (Picture::default(), Some(why)),
@@ -52,7 +58,7 @@ impl Inheritance {
             Some(Unreadable::Absent) => tracing::info!("a clean start: {}", Unreadable::Absent),
             Some(why) => tracing::warn!("a clean start, running calls have to begin anew: {why}"),
         }
-        Ok(Self { taken: Some((directory, identity)), picture, unreadable })
+        Ok(Self { directory: Some(directory), identity: Some(identity), picture, unreadable })
     }
 
     /// Opens the store, and begins the journal of this process.
@@ -63,13 +69,16 @@ impl Inheritance {
         let nonce_key = self.nonce_key().map_or_else(plane::seed, Ok).context("the system has no randomness")?;
         let (store, revocations) = kept(config, clock)?;
         self.revoke(&revocations, clock);
-        let Self { taken, picture, unreadable } = self;
+        let Self { directory, identity, picture, unreadable } = self;
         let mut legacy = Legacy { unreadable, ..Legacy::default() };
-        if let Some((directory, identity)) = taken {
-            legacy.keeps_revocations = store.is_none();
-            let unkept = store.is_none().then(|| Arc::clone(&revocations));
-            let own = move || entries(&nonce_key, unkept.as_deref(), clock);
-            legacy.journal = Some(Journal::begin(directory, identity, clock, own)?);
+        match (directory, identity) {
+            (Some(directory), Some(identity)) => {
+                legacy.keeps_revocations = store.is_none();
+                let unkept = store.is_none().then(|| Arc::clone(&revocations));
+                let own = move || entries(&nonce_key, unkept.as_deref(), clock);
+                legacy.journal = Some(Journal::begin(directory, identity, clock, own)?);
+            }
+            (directory, _) => legacy.directory = Mutex::new(directory),
         }
         Ok(Estate { nonce_key, store, revocations, picture, legacy })
     }
@@ -136,6 +145,8 @@ fn kept(config: &Config, clock: SystemClock) -> anyhow::Result<(Option<Store>, A
 #[derive(Debug, Default)]
 pub(super) struct Legacy {
     pub(super) journal: Option<Journal>,
+    /// The directory in which this process writes no journal: it is ours all the same until the end.
+    directory: Mutex<Option<Directory>>,
     unreadable: Option<Unreadable>,
     /// There is no store for revocations.
     keeps_revocations: bool,
@@ -145,13 +156,16 @@ impl Legacy {
     /// The way into the journal for revocations, if no store keeps them.
     pub(super) fn pen(&self) -> Option<RevocationPen> {
         let pen = self.journal.as_ref().filter(|_| self.keeps_revocations)?.pen(OURS);
-        Some(RevocationPen { pen, next: AtomicU32::new(0) })
+        Some(RevocationPen::new(pen))
     }
 
     /// The shards have ended. `left`: sockets of what goes on in the next process, and who keeps them; `None`: nothing
     /// goes on.
     pub(super) fn end(&self, left: Option<(Vec<OwnedFd>, manager::Store)>) {
-        let Some(journal) = &self.journal else { return };
+        let Some(journal) = &self.journal else {
+            self.directory.lock().unwrap_or_else(PoisonError::into_inner).take();
+            return;
+        };
         match left {
             None => {
                 if !journal.remove() {
@@ -189,16 +203,38 @@ impl Legacy {
 #[derive(Debug)]
 pub(super) struct RevocationPen {
     pen: Pen,
-    next: AtomicU32,
+    places: Mutex<Places>,
+}
+
+/// Which place each revocation has that came after the beginning; there are as many as are in force, which is bounded
+/// ([`crate::auth::MOST_REVOCATIONS`]).
+#[derive(Debug, Default)]
+struct Places {
+    of: HashMap<Revoked, u32>,
+    next: u32,
 }
 
 impl RevocationPen {
-    /// Waits while the journal is behind.
-    pub(super) fn write(&self, revocation: &Revocation) {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn new(pen: Pen) -> Self {
+        Self { pen, places: Mutex::default() }
+    }
+
+    /// Puts a revocation in, in its own place if it is renewed, and takes out what is over. Waits a second at most while
+    /// the journal is behind; false: it has no room for it.
+    #[must_use]
+    pub(super) fn write(&self, revocation: &Revocation, over: &[Revoked]) -> bool {
         let mut entries = Entries::default();
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        for number in over.iter().filter_map(|what| places.of.remove(what)) {
+            entries.put(place(REVOKED_LATER, number), None);
+        }
+        let next = places.next;
+        let number = *places.of.entry(revocation.what).or_insert(next);
+        if number == next {
+            places.next = next.wrapping_add(1);
+        }
         entries.put(place(REVOKED_LATER, number), Some(&record(revocation)));
-        self.pen.write(self.pen.generation(), entries);
+        self.pen.write(self.pen.generation(), entries)
     }
 }
 
@@ -233,3 +269,6 @@ fn identity(config: &Config) -> Option<Identity> {
     let shards = u16::try_from(config.shards).unwrap_or(u16::MAX);
     Some(Identity { records: RECORD_VERSION, shards, boot, configuration: configuration.finalize().into() })
 }
+
+#[cfg(test)]
+mod tests;

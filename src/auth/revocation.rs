@@ -258,6 +258,14 @@ impl Revocations {
         self.write().extract_if(|_, entry| entry.is_over(now)).map(|(what, _)| what).collect()
     }
 
+    /// What is in force of something that is revoked: its first beginning and its last end.
+    #[must_use]
+    pub fn of(&self, what: &Revoked, now: Now) -> Option<Revocation> {
+        let entries = self.read();
+        let entry = entries.get(what).filter(|entry| !entry.is_over(now))?;
+        Some(Revocation { what: *what, since: entry.since, until: entry.until })
+    }
+
     /// All that are in force, in no order.
     #[must_use]
     pub fn all(&self, now: Now) -> Vec<Revocation> {

@@ -125,6 +125,11 @@ impl Directory {
         Picture::read(&bytes, &self.key, identity)
     }
 
+    /// Removes the journal that lies there: this process writes none, and leaves nothing to the next one.
+    pub fn clear(&self) {
+        self.paths().remove();
+    }
+
     pub(super) fn paths(&self) -> Paths {
         Paths { whole: self.path.join(JOURNAL), unfinished: self.path.join(UNFINISHED) }
     }

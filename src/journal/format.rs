@@ -205,6 +205,32 @@ impl Entries {
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// The same for as many frames as they need, cut between entries. An entry that fits into none stands alone.
+    pub(super) fn frames(&self) -> impl Iterator<Item = &[u8]> {
+        let mut left = self.bytes();
+        core::iter::from_fn(move || {
+            let (frame, behind) = left.split_at_checked(fitting(left))?;
+            left = behind;
+            (!frame.is_empty()).then_some(frame)
+        })
+    }
+}
+
+/// Bytes of the first entries that fit into one frame, or of the first one alone.
+fn fitting(bytes: &[u8]) -> usize {
+    if bytes.len() <= LONGEST_FRAME {
+        return bytes.len();
+    }
+    let (mut length, mut rest) = (0, bytes);
+    while let Some((_, behind)) = entry(rest) {
+        let with = bytes.len() - behind.len();
+        if length > 0 && with > LONGEST_FRAME {
+            return length;
+        }
+        (length, rest) = (with, behind);
+    }
+    bytes.len()
 }
 
 /// A journal of these frames, for tests of what reads it: its salt is none, and what stands in a frame may be anything.

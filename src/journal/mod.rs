@@ -16,7 +16,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use crate::clock::SystemClock;
 use crate::time::Moment;
@@ -34,11 +34,15 @@ pub const OURS: u16 = u16::MAX;
 const WAITING: usize = 64;
 /// How long the end of the journal may take.
 const FINISHED_WITHIN: Duration = Duration::from_secs(5);
+/// How long whoever hands something in waits for room: on a disk that turns, a batch takes a tenth of it. Beyond that the
+/// disk hangs, and must hold back neither a revocation nor the end of a shard.
+const ROOM_WITHIN: Duration = Duration::from_secs(1);
 
 /// What the thread is told.
 enum Letter {
     Entries { generation: u64, entries: Entries },
     Complete { generation: u64, shard: u16 },
+    Ended { generation: u64, shard: u16 },
     Finish(SyncSender<bool>),
     Remove(SyncSender<bool>),
 }
@@ -52,6 +56,9 @@ struct State {
     bytes: AtomicU64,
     /// In nanoseconds of the moment.
     written: AtomicU64,
+    /// Tells who waits for it that there may be room for a letter.
+    room: Condvar,
+    waiting: Mutex<()>,
 }
 
 impl State {
@@ -68,11 +75,41 @@ impl State {
         self.failing.store(true, Ordering::Relaxed);
     }
 
+    /// A letter has been taken out.
+    fn made_room(&self) {
+        let _held = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        self.room.notify_all();
+    }
+
     fn wrote(&self, bytes: u64, now: Moment) {
         self.bytes.store(bytes, Ordering::Relaxed);
         self.written.store(now.as_nanos(), Ordering::Relaxed);
     }
 }
+
+/// Sends a letter as soon as there is room; false when there is none in time, or nobody reads.
+fn send(letters: &SyncSender<Letter>, state: &State, mut letter: Letter, within: Duration) -> bool {
+    let clock = SystemClock::start();
+    let until = clock.now().moment + within;
+    // Held from the look to the wait, so that no room is made unheard in between.
+    let mut held = state.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        letter = match letters.try_send(letter) {
+            Ok(()) => return true,
+            Err(TrySendError::Disconnected(_)) => return false,
+            Err(TrySendError::Full(letter)) => letter,
+        };
+        let left = until.since(clock.now().moment);
+        if left.is_zero() {
+            return false;
+        }
+        held = state.room.wait_timeout(held, left).unwrap_or_else(PoisonError::into_inner).0;
+    }
+}
+
+/// What a thread that hangs has not read.
+#[cfg(test)]
+pub(crate) struct Hung(Receiver<Letter>);
 
 /// The journal of a running relay. Dropping it leaves the file as it is.
 pub struct Journal {
@@ -98,8 +135,8 @@ pub struct Health {
 }
 
 impl Journal {
-    /// Begins the journal of this process. The one before stays until this one is complete. `own` says what is to stand in
-    /// it beside the records of the shards.
+    /// Begins the journal of this process. The one before stays until this one is complete, or cannot be written: then it
+    /// would say what runs no more. `own` says what is to stand in it beside the records of the shards.
     ///
     /// # Errors
     /// The system gives no thread. A file that cannot be written is tried again.
@@ -114,14 +151,24 @@ impl Journal {
         let (paths, key) = (directory.paths(), *directory.key());
         let open = Open::begin(&paths, &key, &identity).map_err(|error| {
             tracing::error!(%error, "the journal cannot be written: a crash now would end the calls that run");
+            paths.remove();
             state.fail();
             clock.now().moment
         });
         let complete = vec![false; usize::from(identity.shards)];
-        let writer =
-            Writer { paths, key, identity, own: Box::new(own), state: Arc::clone(&state), clock, open, complete };
+        let (own, ended): (writer::Own, _) = (Box::new(own), complete.clone());
+        let writer = Writer { paths, key, identity, own, state: Arc::clone(&state), clock, open, complete, ended };
         std::thread::Builder::new().name("journal".to_owned()).spawn(move || writer.run(&receiver))?;
         Ok(Self { letters, state, directory: Mutex::new(Some(directory)) })
+    }
+
+    /// A journal whose disk hangs, for tests: its letters lie there as long as the other value does.
+    #[cfg(test)]
+    pub(crate) fn hung() -> (Self, Hung) {
+        let (letters, unread) = sync_channel(WAITING);
+        let journal = Self { letters, state: Arc::default(), directory: Mutex::default() };
+        while journal.pen(0).try_write(0, Entries::default()).is_ok() {}
+        (journal, Hung(unread))
     }
 
     /// The way into it for a shard.
@@ -136,21 +183,25 @@ impl Journal {
         Health { failing: self.state.failing.load(Ordering::Relaxed), bytes: self.state.bytes.load(Ordering::Relaxed) }
     }
 
-    /// All has been handed in: returns when it is written. `false`: it is not complete, or could not be written.
+    /// All has been handed in: returns when it is written. `false`: not every shard has said that it was all, or it could
+    /// not be written in time.
     #[must_use]
     pub fn finish(&self) -> bool {
-        self.end(Letter::Finish)
+        self.end(Letter::Finish, FINISHED_WITHIN)
     }
 
     /// Removes the file: nothing is to go on. `false`: it could not be done in time.
     #[must_use]
     pub fn remove(&self) -> bool {
-        self.end(Letter::Remove)
+        self.end(Letter::Remove, FINISHED_WITHIN)
     }
 
-    fn end(&self, letter: impl FnOnce(SyncSender<bool>) -> Letter) -> bool {
+    fn end(&self, letter: impl FnOnce(SyncSender<bool>) -> Letter, within: Duration) -> bool {
         let (reply, answer) = sync_channel(1);
-        let done = self.letters.send(letter(reply)).is_ok() && answer.recv_timeout(FINISHED_WITHIN).unwrap_or(false);
+        let clock = SystemClock::start();
+        let until = clock.now().moment + within;
+        let done = send(&self.letters, &self.state, letter(reply), within)
+            && answer.recv_timeout(until.since(clock.now().moment)).unwrap_or(false);
         // The next process may have it.
         self.directory.lock().unwrap_or_else(PoisonError::into_inner).take();
         done
@@ -196,9 +247,10 @@ impl Pen {
         }
     }
 
-    /// The same, and waits for room.
-    pub fn write(&self, generation: u64, entries: Entries) {
-        self.letters.send(Letter::Entries { generation, entries }).ok();
+    /// The same, and waits for room, a second at most. `false`: there was none, and nothing is handed in.
+    #[must_use]
+    pub fn write(&self, generation: u64, entries: Entries) -> bool {
+        send(&self.letters, &self.state, Letter::Entries { generation, entries }, ROOM_WITHIN)
     }
 
     /// Says that all there was at the beginning of the generation has been handed in. `false`: there is no room now.
@@ -208,9 +260,11 @@ impl Pen {
         !matches!(self.letters.try_send(letter), Err(TrySendError::Full(_)))
     }
 
-    /// The same, and waits for room.
-    pub fn complete(&self, generation: u64) {
-        self.letters.send(Letter::Complete { generation, shard: self.shard }).ok();
+    /// Says that all there is has been handed in, and that nothing more comes: the shard ends. Waits for room, a second at
+    /// most. `false`: there was none.
+    #[must_use]
+    pub fn end(&self, generation: u64) -> bool {
+        send(&self.letters, &self.state, Letter::Ended { generation, shard: self.shard }, ROOM_WITHIN)
     }
 }
 

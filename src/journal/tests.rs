@@ -130,16 +130,17 @@ fn a_journal_replaces_the_one_before_when_every_shard_has_handed_in_all() {
     let journal = begin(&path);
     let pens = [journal.pen(0), journal.pen(1)];
     assert!(pens[0].try_write(0, entries(&[(0, 1, Some(b"ada"))])).is_ok());
-    pens[0].complete(0);
+    assert!(pens[0].end(0));
     assert!(!journal.finish(), "one shard has not");
     assert_eq!(kept(&path), Err(Unreadable::Absent));
 
     let journal = begin(&path);
     for pen in [journal.pen(0), journal.pen(1)] {
-        pen.write(0, entries(&[(pen.shard(), 1, Some(b"ada"))]));
+        assert!(pen.write(0, entries(&[(pen.shard(), 1, Some(b"ada"))])));
         assert!(pen.try_complete(0));
         // What is of a generation that is over is not written.
-        pen.write(1, entries(&[(pen.shard(), 2, Some(b"ben"))]));
+        assert!(pen.write(1, entries(&[(pen.shard(), 2, Some(b"ben"))])));
+        assert!(pen.end(0));
     }
     assert!(journal.finish() && !journal.health().failing);
     let picture = kept(&path).unwrap();
@@ -172,12 +173,12 @@ fn a_journal_does_not_grow_with_what_holds_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let journal = begin(folder.path());
     let pens = [journal.pen(0), journal.pen(1)];
-    pens.iter().for_each(|pen| pen.complete(0));
+    pens.iter().for_each(|pen| assert!(pen.end(0)));
     let record = vec![5; 100_000];
     for round in 0..200_u8 {
-        pens[0].write(0, entries(&[(0, round % 4, Some(&record)), (0, 100, Some(&[round]))]));
+        assert!(pens[0].write(0, entries(&[(0, round % 4, Some(&record)), (0, 100, Some(&[round]))])));
     }
-    pens[0].write(0, entries(&[(0, 0, None)]));
+    assert!(pens[0].write(0, entries(&[(0, 0, None)])));
     assert!(journal.finish());
     let bytes = fs::metadata(folder.path().join("hilum.journal")).unwrap().len();
     assert!(bytes < 6_000_000, "{bytes} of 20 million");
@@ -193,7 +194,7 @@ fn a_journal_that_cannot_be_written_leaves_none_behind() {
     let folder = tempfile::tempdir().unwrap();
     let journal = begin(folder.path());
     let pens = [journal.pen(0), journal.pen(1)];
-    pens.iter().for_each(|pen| pen.complete(0));
+    pens.iter().for_each(|pen| assert!(pen.end(0)));
     // Its next version cannot take its name.
     let big = vec![1; 1_000_000];
     let (whole, blocked) = (folder.path().join("hilum.journal"), folder.path().join("hilum.journal.new"));
@@ -205,10 +206,118 @@ fn a_journal_that_cannot_be_written_leaves_none_behind() {
     }
     fs::create_dir(&blocked).unwrap();
     for _ in 0..12 {
-        pens[1].write(0, entries(&[(1, 1, Some(&big))]));
+        assert!(pens[1].write(0, entries(&[(1, 1, Some(&big))])));
     }
     assert!(!journal.finish() && journal.health().failing);
     assert_eq!(kept(folder.path()), Err(Unreadable::Absent));
+}
+
+/// A directory in which a process before has left a journal.
+fn with_a_journal_of_before() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = begin(folder.path());
+    for pen in [journal.pen(0), journal.pen(1)] {
+        assert!(pen.write(0, entries(&[(pen.shard(), 1, Some(b"before"))])) && pen.end(0));
+    }
+    assert!(journal.finish());
+    assert!(kept(folder.path()).is_ok());
+    folder
+}
+
+// It would be taken for that of the process that could not write one, however long ago it was written.
+#[test]
+fn a_journal_that_cannot_be_begun_leaves_not_even_that_of_the_process_before() {
+    let folder = with_a_journal_of_before();
+    fs::create_dir(folder.path().join("hilum.journal.new")).unwrap();
+    let journal = begin(folder.path());
+    assert!(journal.health().failing && !folder.path().join("hilum.journal").exists());
+    // Somebody puts it back meanwhile: at the end it is looked at again.
+    fs::write(folder.path().join("hilum.journal"), b"of before").unwrap();
+    assert!(!journal.finish());
+    assert_eq!(kept(folder.path()), Err(Unreadable::Absent));
+}
+
+#[test]
+fn a_process_that_ends_before_its_journal_has_a_name_leaves_no_older_one() {
+    let folder = with_a_journal_of_before();
+    let journal = begin(folder.path());
+    let pen = journal.pen(0);
+    assert!(pen.write(0, entries(&[(0, 1, Some(b"ada"))])) && pen.end(0));
+    assert!(!journal.finish(), "the other shard has handed in nothing");
+    assert_eq!(kept(folder.path()), Err(Unreadable::Absent));
+}
+
+#[test]
+fn a_journal_is_whole_when_every_shard_has_said_so_at_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = begin(folder.path());
+    let pens = [journal.pen(0), journal.pen(1)];
+    for pen in &pens {
+        assert!(pen.write(0, entries(&[(pen.shard(), 1, Some(b"ada"))])) && pen.try_complete(0));
+    }
+    // One of them hangs: what it had goes on all the same.
+    assert!(pens[0].write(0, entries(&[(0, 2, Some(b"ben"))])) && pens[0].end(0));
+    assert!(!journal.finish());
+    let picture = kept(folder.path()).unwrap();
+    assert_eq!((of(&picture, 0).len(), of(&picture, 1).len()), (2, 1));
+}
+
+// One frame that is too long would make all of the journal unreadable.
+#[test]
+fn more_than_a_frame_takes_stands_in_several() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = || {
+        let mut own = Entries::default();
+        for number in 0..70_000_u32 {
+            let [a, b, c, d] = number.to_be_bytes();
+            own.put(super::own([1, a, b, c, d]), Some(&[7; 60]));
+        }
+        own
+    };
+    assert!(own().bytes().len() > 2 * format::LONGEST_FRAME);
+    assert_eq!(own().frames().map(<[u8]>::len).sum::<usize>(), own().bytes().len());
+    assert!(own().frames().all(|frame| frame.len() <= format::LONGEST_FRAME));
+    let directory = Directory::take(folder.path(), None).unwrap();
+    let journal = Journal::begin(directory, IDENTITY, SystemClock::start(), own).unwrap();
+    for pen in [journal.pen(0), journal.pen(1)] {
+        assert!(pen.end(0));
+    }
+    assert!(journal.finish());
+    assert_eq!(kept(folder.path()).unwrap().of(OURS).count(), 70_000);
+}
+
+#[test]
+fn what_fits_into_no_frame_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = begin(folder.path());
+    let pens = [journal.pen(0), journal.pen(1)];
+    assert!(pens[0].write(0, entries(&[(0, 1, Some(&vec![1; format::LONGEST_FRAME]))])));
+    pens.iter().for_each(|pen| assert!(pen.end(0)));
+    assert!(!journal.finish() && journal.health().failing);
+    assert_eq!(kept(folder.path()), Err(Unreadable::Absent), "and nothing that could not be read");
+}
+
+// A disk that hangs must not hold back who ends, or who revokes.
+#[test]
+fn whoever_hands_something_in_waits_for_a_while_and_no_longer() {
+    let (journal, hung) = Journal::hung();
+    let pen = journal.pen(0);
+    assert!(!pen.write(0, Entries::default()) && !pen.end(0));
+    assert!(!journal.end(Letter::Finish, Duration::from_millis(10)));
+    drop(hung);
+    assert!(!pen.write(0, Entries::default()), "nobody reads it any more");
+}
+
+#[test]
+fn whoever_waits_for_room_goes_on_when_there_is_some() {
+    let (journal, hung) = Journal::hung();
+    let (pen, state) = (journal.pen(0), Arc::clone(&journal.state));
+    let waiting = std::thread::spawn(move || {
+        send(&pen.letters, &pen.state, Letter::Ended { generation: 0, shard: 0 }, Duration::from_secs(600))
+    });
+    hung.0.recv().unwrap();
+    state.made_room();
+    assert!(waiting.join().unwrap());
 }
 
 #[test]
@@ -228,11 +337,12 @@ fn after_a_failure_the_journal_is_begun_anew_and_asks_for_everything() {
         // It failed when the system started, which is more than ten seconds ago.
         open: Err(Moment::ZERO),
         complete: vec![true, true],
+        ended: vec![true, true],
     };
     let thread = std::thread::spawn(move || writer.run(&receiver));
     let journal = Journal { letters, state, directory: Mutex::new(Some(directory)) };
     let pens = [journal.pen(0), journal.pen(1)];
-    pens[0].write(0, entries(&[(0, 1, Some(b"behind"))]));
+    assert!(pens[0].write(0, entries(&[(0, 1, Some(b"behind"))])));
     for _ in 0..10_000_000 {
         if pens[0].generation() == 1 {
             break;
@@ -240,8 +350,8 @@ fn after_a_failure_the_journal_is_begun_anew_and_asks_for_everything() {
         std::thread::yield_now();
     }
     for pen in &pens {
-        pen.write(1, entries(&[(pen.shard(), 2, Some(b"ada"))]));
-        pen.complete(pen.generation());
+        assert!(pen.write(1, entries(&[(pen.shard(), 2, Some(b"ada"))])));
+        assert!(pen.end(pen.generation()));
     }
     assert!(journal.finish() && !journal.health().failing);
     thread.join().unwrap();

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 
-use super::format::{ENTRY, Entries, Identity, Place, Signer, entries};
+use super::format::{ENTRY, Entries, Identity, LONGEST_FRAME, Place, Signer, entries};
 use super::{Letter, OURS, State};
 use crate::clock::SystemClock;
 use crate::time::Moment;
@@ -39,6 +39,8 @@ pub(super) struct Writer {
     pub(super) open: Result<Open, Moment>,
     /// Which shards have handed over all they had at the start.
     pub(super) complete: Vec<bool>,
+    /// Which shards have handed over all they had at their end.
+    pub(super) ended: Vec<bool>,
 }
 
 /// Where the journal is, and where one in the making.
@@ -49,7 +51,8 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    fn remove(&self) {
+    /// Nothing is to go on from here. What cannot be removed is told.
+    pub(super) fn remove(&self) {
         for path in [&self.whole, &self.unfinished] {
             match fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -95,17 +98,22 @@ impl Open {
         Ok(Self { file, signer, number: 0, length, places: HashMap::new(), live: 0, named: false })
     }
 
-    /// Writes a frame. After an error the file is of no use.
+    /// Writes entries, in several frames if one has no room for them. After an error the file is of no use.
     fn write(&mut self, gathered: &Entries) -> io::Result<()> {
-        if gathered.is_empty() {
-            return Ok(());
+        gathered.frames().try_for_each(|frame| self.write_frame(frame))
+    }
+
+    fn write_frame(&mut self, gathered: &[u8]) -> io::Result<()> {
+        // Nobody reads a longer one, nor anything else of a journal that has one.
+        if gathered.len() > LONGEST_FRAME {
+            return Err(io::ErrorKind::InvalidInput.into());
         }
-        let frame = self.signer.frame(self.number, gathered.bytes());
+        let frame = self.signer.frame(self.number, gathered);
         self.file.write_all(&frame)?;
         self.number += 1;
         let mut at = self.length + 4;
         self.length += u64::try_from(frame.len()).unwrap_or(u64::MAX);
-        for (place, record) in entries(gathered.bytes()).flatten() {
+        for (place, record) in entries(gathered).flatten() {
             let length = record.map(|record| u32::try_from(record.len()).unwrap_or(u32::MAX));
             let begins = at + entry_bytes(0);
             at = begins + u64::from(length.unwrap_or(0));
@@ -159,6 +167,7 @@ impl Writer {
         }
         loop {
             let letter = letters.recv_timeout(RETRY);
+            self.state.made_room();
             if self.open.as_ref().is_err_and(|since| self.clock.now().moment >= *since + RETRY) {
                 self.begin_anew();
             }
@@ -173,7 +182,13 @@ impl Writer {
                         self.completed(shard);
                     }
                 }
-                Ok(Letter::Finish(reply)) => return answer(&reply, self.open.is_ok_and(|open| open.named)),
+                Ok(Letter::Ended { generation, shard }) => {
+                    if generation == self.state.generation() {
+                        self.completed(shard);
+                        mark(&mut self.ended, shard);
+                    }
+                }
+                Ok(Letter::Finish(reply)) => return answer(&reply, self.finish()),
                 Ok(Letter::Remove(reply)) => {
                     self.paths.remove();
                     return answer(&reply, true);
@@ -201,10 +216,18 @@ impl Writer {
         }
     }
 
-    fn completed(&mut self, shard: u16) {
-        if let Some(complete) = self.complete.get_mut(usize::from(shard)) {
-            *complete = true;
+    /// Whether the next process finds all there is. What one of the shards has not handed in to its end is as old as that
+    /// shard, and may go on; a journal without its name leaves that of an older process, from which nothing may.
+    fn finish(&self) -> bool {
+        let named = self.open.as_ref().is_ok_and(|open| open.named);
+        if !named {
+            self.paths.remove();
         }
+        named && self.ended.iter().all(|ended| *ended)
+    }
+
+    fn completed(&mut self, shard: u16) {
+        mark(&mut self.complete, shard);
         if self.complete.iter().all(|complete| *complete) {
             let paths = self.paths.clone();
             self.attempt(|open| open.name(&paths));
@@ -214,13 +237,22 @@ impl Writer {
     /// Another try, for which the shards hand out everything again.
     fn begin_anew(&mut self) {
         self.open = Open::begin(&self.paths, &self.key, &self.identity).map_err(|_| self.clock.now().moment);
-        if self.open.is_ok() {
+        if self.open.is_err() {
+            // An old one may have stayed, if it could not be removed either.
+            self.paths.remove();
+        } else {
             tracing::info!("the journal is begun anew");
-            self.complete.iter_mut().for_each(|complete| *complete = false);
+            self.complete.iter_mut().chain(&mut self.ended).for_each(|handed_in| *handed_in = false);
             self.state.next_generation();
             let own = (self.own)();
             self.attempt(|open| open.write(&own));
         }
+    }
+}
+
+fn mark(shards: &mut [bool], shard: u16) {
+    if let Some(place) = shards.get_mut(usize::from(shard)) {
+        *place = true;
     }
 }
 

@@ -75,17 +75,23 @@ impl Keeping {
         (self.pen.shard() == 0).then(|| now + KEPT_EVERY)
     }
 
-    /// Hands in all there is, and waits until there is room for it.
+    /// Hands in all there is, the counters of media included, and waits until there is room for it. A journal that hangs
+    /// is left: it does not say that this was all.
     pub(super) fn finish(&mut self, relay: &mut Relay, now: Now) {
         self.look_for_generation(now.moment);
+        relay.list_carried();
         loop {
             let more = self.gather(relay, now);
-            self.pen.write(self.generation, core::mem::take(&mut self.waiting));
+            if !self.pen.write(self.generation, core::mem::take(&mut self.waiting)) {
+                return;
+            }
             if !more {
                 break;
             }
         }
-        self.pen.complete(self.generation);
+        if !self.pen.end(self.generation) {
+            tracing::error!("the journal hangs: it does not know that this shard has ended");
+        }
     }
 
     /// The journal has been begun anew: it needs everything.
