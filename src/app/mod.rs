@@ -362,13 +362,14 @@ impl App {
         self.listeners.stop().await;
         tokio::task::block_in_place(|| {
             // From here on nothing is received, until the next process does.
-            let stopped =
-                if leaves { self.plane.leave(STOP_WITHIN) } else { self.plane.stop(STOP_WITHIN).map(|()| vec![]) };
-            let left = stopped.unwrap_or_else(|error| {
+            let plane::Left { sockets, hanging } = match leaves {
+                true => self.plane.leave(STOP_WITHIN),
+                false => plane::Left { hanging: self.plane.stop(STOP_WITHIN).err(), ..plane::Left::default() },
+            };
+            if let Some(error) = hanging {
                 tracing::error!(%error, "stopping");
-                Vec::new()
-            });
-            self.view.legacy.end(leaves.then_some((left, self.manager)));
+            }
+            self.view.legacy.end(leaves.then_some((sockets, self.manager)));
         });
         self.control.close();
         if let Some(record) = self.record.take() {

@@ -38,7 +38,7 @@ pub use net::Net;
 pub use outbox::Patience;
 pub use shard::{Fact, Mail, Shard, ShardHandle, Undelivered};
 pub(crate) use start::advice;
-pub use start::{NotStopped, Plane, StartError, resume, seed, start};
+pub use start::{Left, NotStopped, Plane, StartError, resume, seed, start};
 pub use stream::{Inbound, ShardGone, StreamGate};
 pub use succession::{Resumed, Succession};
 pub use sys::inherited;

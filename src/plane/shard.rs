@@ -147,7 +147,7 @@ impl ShardHandle {
         Ok(())
     }
 
-    /// Ends every allocation and the shard. Works even if the mailbox is full.
+    /// Ends every allocation and the shard, unless it has been told to leave. Works even if the mailbox is full.
     pub fn stop(&self) {
         self.tell(END);
     }
@@ -158,8 +158,9 @@ impl ShardHandle {
         self.tell(LEAVE);
     }
 
+    /// The first word holds: what a shard is to leave must not be ended by whoever cleans up after it.
     fn tell(&self, what: u8) {
-        self.published.stop.store(what, Ordering::Release);
+        self.published.stop.compare_exchange(RUN, what, Ordering::AcqRel, Ordering::Acquire).ok();
         self.waker.wake();
     }
 

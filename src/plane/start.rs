@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -104,7 +104,16 @@ impl fmt::Display for NotStopped {
 
 impl core::error::Error for NotStopped {}
 
-/// The running shards. Dropping it stops them without waiting.
+/// What shards leave to the next process.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// Sockets of relayed ports.
+    pub sockets: Vec<OwnedFd>,
+    /// The shards that hang, if any do. What they have is not among the sockets, nor are their last changes in the journal.
+    pub hanging: Option<NotStopped>,
+}
+
+/// The running shards. Dropping it stops them without waiting, unless they have been told to leave.
 #[derive(Debug)]
 pub struct Plane {
     /// Where clients are listened to, in the order of the settings; a port 0 there is the port that the system chose.
@@ -257,41 +266,42 @@ impl Plane {
     /// [`NotStopped`]: these shards hang.
     pub fn stop(&mut self, within: Duration) -> Result<(), NotStopped> {
         self.handles.iter().for_each(ShardHandle::stop);
-        self.wait(within).map(drop)
+        self.wait(0, within);
+        self.hanging().map_or(Ok(()), Err)
     }
 
-    /// Ends every shard and leaves the allocations to the next process: the journal has all of them when this returns, and
-    /// here are the sockets of their relayed ports.
+    /// Ends every shard and leaves the allocations to the next process: the journal has those of all that do not hang when
+    /// this returns, `within` at most, and here are the sockets of their relayed ports.
     ///
-    /// # Errors
-    /// [`NotStopped`]: these shards hang.
-    pub fn leave(&mut self, within: Duration) -> Result<Vec<OwnedFd>, NotStopped> {
+    /// Shard 0 is the last one, because it hands in what all share: a handshake that another one judges in its last turn
+    /// must be in it. It leaves even if the others hang, in the half of the time that is kept for it.
+    pub fn leave(&mut self, within: Duration) -> Left {
+        self.handles.iter().skip(1).for_each(ShardHandle::leave);
+        let mut sockets = self.wait(1, within / 2);
         self.handles.iter().for_each(ShardHandle::leave);
-        self.wait(within)
+        sockets.extend(self.wait(0, within / 2));
+        Left { sockets, hanging: self.hanging() }
     }
 
-    fn wait(&mut self, within: Duration) -> Result<Vec<OwnedFd>, NotStopped> {
+    /// Waits for the threads from this one on; says what those left that ended in time.
+    fn wait(&mut self, from: usize, within: Duration) -> Vec<OwnedFd> {
         let deadline = self.clock.now().moment + within;
         let mut sockets = Vec::new();
-        while self.threads.iter().any(Option::is_some) {
-            match self.done.recv_timeout(deadline.since(self.clock.now().moment)) {
-                Ok((index, left)) => {
-                    sockets.extend(left);
-                    if let Some(thread) = self.threads.get_mut(index).and_then(Option::take) {
-                        // It is about to return; a panic in it has been reported by the panic hook.
-                        thread.join().ok();
-                    }
-                }
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    return Err(NotStopped(self.hanging()));
-                }
+        while self.threads.iter().skip(from).any(Option::is_some) {
+            let Ok((index, left)) = self.done.recv_timeout(deadline.since(self.clock.now().moment)) else { break };
+            sockets.extend(left);
+            if let Some(thread) = self.threads.get_mut(index).and_then(Option::take) {
+                // It is about to return; a panic in it has been reported by the panic hook.
+                thread.join().ok();
             }
         }
-        Ok(sockets)
+        sockets
     }
 
-    fn hanging(&self) -> Vec<usize> {
-        self.threads.iter().enumerate().filter(|(_, thread)| thread.is_some()).map(|(index, _)| index).collect()
+    fn hanging(&self) -> Option<NotStopped> {
+        let running = self.threads.iter().enumerate().filter(|(_, thread)| thread.is_some());
+        let hanging: Vec<usize> = running.map(|(index, _)| index).collect();
+        (!hanging.is_empty()).then_some(NotStopped(hanging))
     }
 }
 
@@ -300,3 +310,6 @@ impl Drop for Plane {
         self.handles.iter().for_each(ShardHandle::stop);
     }
 }
+
+#[cfg(test)]
+mod tests;
