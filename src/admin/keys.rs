@@ -34,8 +34,22 @@ impl KeyReading {
         })
     }
 
+    /// How many are accepted now.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        let accepted = |row: &[u64; STATES.len()]| -> u64 {
+            let states = STATES.into_iter().zip(row);
+            states
+                .filter(|(state, _)| matches!(state, KeyState::Current | KeyState::Retiring))
+                .map(|(_, count)| count)
+                .sum()
+        };
+        self.counts.iter().map(accepted).sum()
+    }
+
     /// The age in seconds of the oldest key that is accepted and that nobody has decided to end.
-    pub(super) const fn oldest(&self) -> Option<u64> {
+    #[must_use]
+    pub const fn oldest(&self) -> Option<u64> {
         self.oldest
     }
 }

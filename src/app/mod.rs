@@ -1,6 +1,7 @@
 //! The only place that knows everyone: a checked configuration goes in, a running relay comes out.
 
 mod authority;
+mod board;
 mod calls;
 mod certificates;
 mod control;
@@ -40,6 +41,7 @@ use crate::turn::{Common, Relay};
 pub use control::{Control, Hanging, RevokeError, Revoking};
 pub use record::Record;
 
+use board::Board;
 use calls::Recorder;
 use notes::note_facts;
 use office::{Bound, Desk, Office};
@@ -164,7 +166,8 @@ pub async fn resume(mut config: Config, clock: SystemClock, mut manager: Sockets
     let desk = Desk::new(&control, &view, &health, clock, &config);
     let office = bound.open(desk, &config, tls.as_deref())?;
     view.api.set(Arc::clone(&office.api)).ok();
-    let visits = visits.map(|kept| Visits::begin(&config, kept, &control, &view, clock)).transpose()?;
+    let board = || Board::new(&view, &health, &addresses);
+    let visits = visits.map(|kept| Visits::begin(&config, kept, &control, board(), clock)).transpose()?;
     if let Some(visits) = &visits {
         view.signal.set(Arc::clone(&visits.signal)).ok();
     }

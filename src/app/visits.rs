@@ -8,6 +8,7 @@ use axum::Router;
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
+use super::board::Board;
 use super::control::Control;
 use super::view::View;
 use crate::api::{Access, Right};
@@ -16,7 +17,7 @@ use crate::auth::{Revocation, Revoked};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::signal::message::Turn;
-use crate::signal::{self, Book, Deed, Outside, PersonId, RoomId, Roster, Signal};
+use crate::signal::{self, Book, Condition, Deed, Outside, PersonId, RoomId, Roster, Signal};
 use crate::store::{Shelf, Store};
 use crate::time::{Now, UnixTime};
 
@@ -58,15 +59,17 @@ impl Visits {
         config: &Config,
         kept: Kept,
         control: &Arc<Control>,
-        view: &Arc<View>,
+        board: Board,
         clock: SystemClock,
     ) -> anyhow::Result<Self> {
         let access = ArcSwap::from(Arc::clone(&config.api.access));
-        let around = Arc::new(Around { control: Arc::clone(control), view: Arc::clone(view), clock, access });
+        let (view, board) = (Arc::clone(board.view()), Arc::new(board));
+        let around = Arc::new(Around { control: Arc::clone(control), view, board: Arc::clone(&board), clock, access });
         let outside: Arc<dyn Outside> = around.clone();
         let signal = Signal::new(outside, config.signal.clone(), kept.book, kept.roster).context("signaling")?;
         let mut running = JoinSet::new();
         running.spawn(Arc::clone(&signal).run());
+        running.spawn(board.watch());
         Ok(Self { signal, around, _clock: running })
     }
 
@@ -87,6 +90,7 @@ impl Visits {
 struct Around {
     control: Arc<Control>,
     view: Arc<View>,
+    board: Arc<Board>,
     clock: SystemClock,
     access: ArcSwap<Access>,
 }
@@ -135,6 +139,10 @@ impl Outside for Around {
         let access = self.access.load();
         let key = access.keys.find(shown).filter(|key| key.role.may(Right::Mint))?;
         Some(key.id.as_str().to_owned())
+    }
+
+    fn condition(&self) -> Condition {
+        self.board.condition()
     }
 
     fn record(&self, deed: &Deed) {

@@ -29,6 +29,7 @@ impl Signal {
         }
         let kept = self.outside.keep(shelf, &changes);
         let was_refused = core::mem::replace(&mut *refused, kept.is_err());
+        self.failing.store(kept.is_err(), Ordering::Relaxed);
         match kept {
             Ok(()) => {
                 if was_refused {
@@ -51,6 +52,11 @@ impl Signal {
                 false
             }
         }
+    }
+
+    /// Whether the disk has refused the last change.
+    pub(super) fn is_refused(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
     }
 
     pub(super) fn write_soon(self: &Arc<Self>) {

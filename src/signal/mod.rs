@@ -4,6 +4,7 @@
 //! against [`crate::sdp`]. `docs/signaling-protocol.md` has the messages.
 
 mod book;
+mod condition;
 mod hall;
 mod http;
 mod keep;
@@ -20,6 +21,7 @@ pub use book::{
     Appointment, Book, FARTHEST, LONGEST_LABEL, Link, MOST_APPOINTMENTS, MOST_LISTED, MOST_OF_CLINIC, MOST_PEOPLE,
     NotJoined, NotMade, Person, Window,
 };
+pub use condition::{Alarm, AuditLog, CertificateState, Condition, KeyState, Level};
 pub use hall::{
     ClinicId, Counts, Deed, Hall, MOST_IN_CALL, MOST_MEMBERS, MOST_TICKETS, Minting, Out, Pass, PersonId, RoomId,
     Settings, SocketId, TICKET,

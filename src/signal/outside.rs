@@ -2,6 +2,7 @@
 
 use zeroize::Zeroizing;
 
+use super::condition::Condition;
 use super::hall::{Deed, PersonId, RoomId};
 use super::message::Turn;
 use crate::auth::token::Limits;
@@ -28,6 +29,9 @@ pub trait Outside: Send + Sync + 'static {
 
     /// Whose API key this is, if it may make appointments.
     fn key(&self, shown: &Zeroizing<String>) -> Option<String>;
+
+    /// How the relay does.
+    fn condition(&self) -> Condition;
 
     /// Puts something on record.
     fn record(&self, deed: &Deed);

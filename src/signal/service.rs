@@ -100,6 +100,8 @@ pub struct Signal {
     pub(super) writing: Mutex<bool>,
     /// There is something that the disk has refused and has to be asked again for.
     pub(super) refused: AtomicBool,
+    /// The disk has refused the last change.
+    pub(super) failing: AtomicBool,
     budgets: Mutex<Budgets>,
     counted: Mutex<BTreeMap<[&'static str; 2], u64>>,
 }
@@ -149,6 +151,7 @@ impl Signal {
             queue: Arc::new(Semaphore::new(TRIALS.saturating_add(WAITING))),
             writing: Mutex::default(),
             refused: AtomicBool::new(false),
+            failing: AtomicBool::new(false),
             budgets: Mutex::new(budgets),
             counted: Mutex::default(),
         }))

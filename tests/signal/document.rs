@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use hilum::sdp::Refusal;
+use hilum::signal::Alarm;
 use hilum::signal::message::{CloseCode, FromClient};
 
 fn document() -> String {
@@ -18,6 +19,15 @@ fn every_rule_and_every_number_of_a_close_is_explained() {
     }
     for code in CloseCode::ALL {
         assert!(document.contains(&format!("| {} | ", code.number())), "{code:?}");
+    }
+}
+
+#[test]
+fn every_alarm_of_the_operators_page_is_explained() {
+    let document = document();
+    for alarm in Alarm::ALL {
+        assert!(document.contains(&format!("| `{}` | ", alarm.label())), "{alarm:?}");
+        assert_eq!(serde_json::to_value(alarm).unwrap(), alarm.label());
     }
 }
 

@@ -18,6 +18,8 @@ mod document;
 mod hall;
 #[path = "hall_world.rs"]
 mod hall_world;
+#[path = "office.rs"]
+mod office;
 #[path = "pages.rs"]
 mod pages;
 #[path = "sdp.rs"]

@@ -9,7 +9,9 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use hilum::auth::token::Limits;
 use hilum::clock::SystemClock;
 use hilum::signal::message::Turn;
-use hilum::signal::{Book, Deed, Outside, PersonId, RoomId, Roster, Settings, Signal, router};
+use hilum::signal::{
+    Book, CertificateState, Condition, Deed, Outside, PersonId, RoomId, Roster, Settings, Signal, router,
+};
 use hilum::store::Shelf;
 use hilum::time::{Now, UnixTime};
 use serde_json::{Value, json};
@@ -122,6 +124,15 @@ impl Outside for Puppet {
 
     fn key(&self, shown: &Zeroizing<String>) -> Option<String> {
         (shown.as_str() == KEY).then(|| "1f2e3d4c".to_owned())
+    }
+
+    fn condition(&self) -> Condition {
+        Condition {
+            version: "1.2.3",
+            refused: [("rtp_clear", 4)].into(),
+            certificates: vec![CertificateState { ends: 1_900_000_000, alarm: false }],
+            ..Condition::default()
+        }
     }
 
     fn record(&self, deed: &Deed) {

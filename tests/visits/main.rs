@@ -57,6 +57,19 @@ async fn a_visit_from_an_account_to_its_end_and_what_is_left_of_it() {
     assert!(one.is_ok() && other.is_ok());
     assert_eq!(place.allocations(), 2);
 
+    // What operators see of it: numbers of the relay itself.
+    let added = place.operator("POST", "/v1/accounts", &json!({"name": "ops", "role": "operator"})).await;
+    let code = place::code(added["authenticator"].as_str().unwrap(), place.now());
+    let operator = place.sign_in(&json!({"name": "ops", "password": added["password"], "code": code})).await;
+    soon("the allocations are shown", async || place.status(&operator).await["allocations"]["now"] == 2).await;
+    let status = place.status(&operator).await;
+    assert_eq!((&status["paths"]["udp"], &status["visits"]["calls"]), (&json!(2), &json!(1)), "{status}");
+    assert_eq!(status["listeners"], json!({"udp": 1, "tcp": 0, "tls": 0, "door": 1}));
+    assert!(status["refused"]["rtp_clear"] == 0 && status["refused"]["region"] == 0, "{status}");
+    assert!(status["certificates"][0]["ends"].as_u64().unwrap() > place.now());
+    assert_eq!((&status["keys"]["accepted"], &status["audit"]["writing"]), (&json!(1), &json!(true)));
+    assert_eq!((&status["alarms"], &status["draining"]), (&json!([]), &json!(false)));
+
     let began = place.clock();
     clinician.say(json!({"t": "end"})).await;
     assert_eq!(patient.until("ended").await["why"], "clinician");

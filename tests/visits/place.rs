@@ -180,6 +180,14 @@ impl Place {
         (status, body)
     }
 
+    /// What an operator's page asks for.
+    pub async fn status(&self, cookie: &str) -> Value {
+        let (status, _, body) =
+            self.ask("GET", "/v1/staff/status", &format!("cookie: {cookie}\r\n"), &Value::Null).await;
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
     /// Signs in; the cookie.
     pub async fn sign_in(&self, asked: &Value) -> String {
         let origin = format!("origin: {ORIGIN}\r\n");

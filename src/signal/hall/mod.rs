@@ -205,6 +205,8 @@ pub struct Counts {
     pub rooms: u64,
     /// Rooms whose call has begun.
     pub calls: u64,
+    /// People with a link who are in no call yet.
+    pub waiting: u64,
     /// Messages of clients, by type.
     pub messages: BTreeMap<&'static str, u64>,
     /// Messages that were not passed on, by the code that said so.
@@ -319,6 +321,8 @@ impl Hall {
             counts.members.insert(role.label(), 0);
         }
         for member in self.members.values() {
+            let waits = matches!(member.pass, Pass::Guest { .. }) && member.call.is_none();
+            counts.waiting = counts.waiting.saturating_add(u64::from(waits));
             let count = counts.members.entry(member.pass.role().label()).or_default();
             *count = count.saturating_add(1);
         }

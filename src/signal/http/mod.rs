@@ -3,6 +3,7 @@
 mod answer;
 mod appointments;
 mod guard;
+mod office;
 mod socket;
 mod staff;
 mod visit;
@@ -36,6 +37,7 @@ pub fn router(signal: Arc<Signal>) -> Router {
         .route("/v1/staff/signout", post(staff::sign_out))
         .route("/v1/staff/me", get(staff::me))
         .route("/v1/staff/ticket", post(staff::ticket))
+        .route("/v1/staff/status", get(office::status))
         .route("/v1/signal", get(socket::upgrade))
         .merge(pages::routes())
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
