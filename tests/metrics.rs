@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use hilum::addr::Transport;
 use hilum::admin::{
-    self, CertificateReading, DoorReading, Health, KeyReading, Metrics, ShardReading, Source, SuccessionReading,
+    self, CertificateReading, DoorReading, Health, KeyReading, Metrics, ShardReading, SignalReading, Source,
+    SuccessionReading,
 };
 use hilum::audit::{Alarm, AuditState, Digest};
 use hilum::auth::token::{Algorithm, PasswordKey};
@@ -87,6 +88,23 @@ impl Source for View {
 
     fn proxies_failed(&self) -> u64 {
         10
+    }
+
+    fn signal(&self) -> Option<SignalReading> {
+        Some(SignalReading {
+            sockets: 21,
+            members: vec![("patient", 22), ("clinician", 0)],
+            rooms: 23,
+            calls: 24,
+            waiting: 25,
+            appointments: 26,
+            messages: vec![("sdp", 27)],
+            refused: vec![("sdp_crypto", 28), ("no_peer", 0)],
+            closed: vec![("too_fast", 29)],
+            requests: vec![(["join", "in_use"], 30)],
+            sign_ins: vec![("wrong", 31)],
+            ratings: vec![("5", 32)],
+        })
     }
 
     fn seal_mode(&self) -> Mode {
@@ -365,6 +383,28 @@ async fn the_audit_log_shows_whether_it_is_written_and_whether_its_copy_is_compl
 }
 
 #[tokio::test]
+async fn signaling_shows_who_is_there_and_what_was_refused() {
+    let world = world().await;
+    for (series, value) in [
+        ("hilum_signal_sockets", "21"),
+        (r#"hilum_signal_members{role="patient"}"#, "22"),
+        ("hilum_signal_rooms", "23"),
+        ("hilum_signal_calls", "24"),
+        ("hilum_signal_waiting", "25"),
+        ("hilum_signal_appointments", "26"),
+        (r#"hilum_signal_messages_total{type="sdp"}"#, "27"),
+        (r#"hilum_signal_refusals_total{rule="sdp_crypto"}"#, "28"),
+        (r#"hilum_signal_refusals_total{rule="no_peer"}"#, "0"),
+        (r#"hilum_signal_closed_total{reason="too_fast"}"#, "29"),
+        (r#"hilum_signal_requests_total{outcome="in_use",route="join"}"#, "30"),
+        (r#"hilum_signal_sign_ins_total{outcome="wrong"}"#, "31"),
+        (r#"hilum_signal_ratings_total{stars="5"}"#, "32"),
+    ] {
+        assert_eq!(world.value(series).await.as_deref(), Some(value), "{series}");
+    }
+}
+
+#[tokio::test]
 async fn reloads_are_counted_by_result() {
     let world = world().await;
     world.metrics.reloaded(true);
@@ -401,6 +441,10 @@ async fn no_label_is_one_that_a_client_could_choose() {
         "arrival",
         "class",
         "how",
+        "role",
+        "type",
+        "rule",
+        "stars",
     ];
     for line in page.lines().filter(|line| !line.starts_with('#')) {
         let Some((_, labels)) = line.split_once('{') else { continue };

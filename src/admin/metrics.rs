@@ -10,6 +10,7 @@ use prometheus::{
 
 use super::keys::KeyReading;
 use super::names::{self, Name};
+use super::signal::SignalReading;
 use super::succession::SuccessionReading;
 use crate::addr::Transport;
 use crate::audit::AuditState;
@@ -76,6 +77,8 @@ pub trait Source: Send + Sync {
     fn audit(&self) -> Option<AuditState>;
     /// How this process began, and how its journal does; `None` without one.
     fn succession(&self) -> Option<SuccessionReading>;
+    /// Signaling; `None` without visits.
+    fn signal(&self) -> Option<SignalReading>;
     /// Entries in the memory of conversations.
     fn conversations(&self) -> u64;
     /// The keys of call tokens.
@@ -236,6 +239,18 @@ impl Readings {
         names::NOT_RESTORED,
         names::JOURNAL_FAILING,
         names::JOURNAL_BYTES,
+        names::SIGNAL_SOCKETS,
+        names::SIGNAL_MEMBERS,
+        names::SIGNAL_ROOMS,
+        names::SIGNAL_CALLS,
+        names::SIGNAL_WAITING,
+        names::SIGNAL_APPOINTMENTS,
+        names::SIGNAL_MESSAGES,
+        names::SIGNAL_REFUSALS,
+        names::SIGNAL_CLOSED,
+        names::SIGNAL_REQUESTS,
+        names::SIGNAL_SIGN_INS,
+        names::SIGNAL_RATINGS,
     ];
 
     fn new(source: Arc<dyn Source>) -> Result<Self, prometheus::Error> {
@@ -310,6 +325,9 @@ impl Readings {
         if let Some(state) = self.source.audit() {
             page.audit(&state)?;
         }
+        if let Some(signal) = self.source.signal() {
+            signal.write(&mut page)?;
+        }
         if let Some(succession) = self.source.succession() {
             succession.write(&mut page)?;
         }
@@ -378,7 +396,7 @@ impl Page {
         Ok(())
     }
 
-    fn counters(
+    pub(super) fn counters(
         &mut self,
         name: Name,
         values: impl IntoIterator<Item = (Vec<String>, u64)>,

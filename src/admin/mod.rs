@@ -6,10 +6,12 @@ mod http;
 mod keys;
 mod metrics;
 mod names;
+mod signal;
 mod succession;
 
 pub use health::Health;
 pub use http::{bind, serve};
 pub use keys::KeyReading;
 pub use metrics::{CertificateReading, DoorReading, Metrics, ShardReading, Source};
+pub use signal::{Counted, SignalReading};
 pub use succession::SuccessionReading;

@@ -68,5 +68,17 @@ names! {
     AUDIT_RECORDS = "hilum_audit_records_total", [], "The number of the audit log's last record.";
     AUDIT_LOST = "hilum_audit_lost_total", [], "Facts that the audit log could not take; it says so itself.";
     AUDIT_SYSLOG_CONNECTED = "hilum_audit_syslog_connected", [], "1 while the syslog receiver is connected.";
+    SIGNAL_SOCKETS = "hilum_signal_sockets", [], "WebSockets of signaling that are open.";
+    SIGNAL_MEMBERS = "hilum_signal_members", ["role"], "Who is connected to signaling, or was a moment ago, by role.";
+    SIGNAL_ROOMS = "hilum_signal_rooms", [], "Rooms with somebody in them.";
+    SIGNAL_CALLS = "hilum_signal_calls", [], "Rooms whose call has begun.";
+    SIGNAL_WAITING = "hilum_signal_waiting", [], "People with a link who are in no call yet.";
+    SIGNAL_APPOINTMENTS = "hilum_signal_appointments", [], "Appointments in the book, those that ended a day ago included.";
+    SIGNAL_MESSAGES = "hilum_signal_messages_total", ["type"], "Messages of clients, by type.";
+    SIGNAL_REFUSALS = "hilum_signal_refusals_total", ["rule"], "Messages that were not passed on or not done, by rule.";
+    SIGNAL_CLOSED = "hilum_signal_closed_total", ["reason"], "Sockets that signaling has closed, by reason.";
+    SIGNAL_REQUESTS = "hilum_signal_requests_total", ["route", "outcome"], "Requests to signaling, by route and outcome.";
+    SIGNAL_SIGN_INS = "hilum_signal_sign_ins_total", ["outcome"], "Tries of staff to sign in, by outcome.";
+    SIGNAL_RATINGS = "hilum_signal_ratings_total", ["stars"], "What people say of their visit, from 1 to 5.";
     AUDIT_SYSLOG_LOST = "hilum_audit_syslog_lost_total", [], "Records that the syslog receiver did not get.";
 }

@@ -7,9 +7,10 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::record::Record;
 use super::succession::Legacy;
+use super::visits;
 use crate::acme;
 use crate::addr::Transport;
-use crate::admin::{self, CertificateReading, DoorReading, KeyReading, ShardReading, SuccessionReading};
+use crate::admin::{self, CertificateReading, DoorReading, KeyReading, ShardReading, SignalReading, SuccessionReading};
 use crate::api;
 use crate::audit::AuditState;
 use crate::auth::Keyring;
@@ -90,6 +91,10 @@ impl admin::Source for View {
 
     fn audit(&self) -> Option<AuditState> {
         self.record.as_ref().map(|record| record.state())
+    }
+
+    fn signal(&self) -> Option<SignalReading> {
+        self.signal.get().map(|signal| visits::reading(signal))
     }
 
     fn conversations(&self) -> u64 {

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::board::Board;
 use super::control::Control;
 use super::view::View;
+use crate::admin::{Counted, SignalReading};
 use crate::api::{Access, Right};
 use crate::auth::token::Limits;
 use crate::auth::{Revocation, Revoked};
@@ -83,6 +84,38 @@ impl Visits {
         self.around.access.store(Arc::clone(&new.api.access));
         self.signal.set(signal::Settings { origins: running.signal.origins.clone(), ..new.signal.clone() });
     }
+}
+
+/// Signaling, as the metrics show it.
+pub(super) fn reading(signal: &Signal) -> SignalReading {
+    let counts = signal.counts();
+    let mut reading = SignalReading {
+        sockets: counts.sockets,
+        members: counts.members.into_iter().collect(),
+        rooms: counts.rooms,
+        calls: counts.calls,
+        waiting: counts.waiting,
+        appointments: u64::try_from(signal.appointments()).unwrap_or(u64::MAX),
+        messages: counts.messages.into_iter().collect(),
+        refused: counts.refused.into_iter().collect(),
+        closed: counts.closed.into_iter().collect(),
+        requests: Vec::new(),
+        sign_ins: signal::SIGN_IN_OUTCOMES.map(|outcome| (outcome, 0)).to_vec(),
+        ratings: ["1", "2", "3", "4", "5"].map(|stars| (stars, 0)).to_vec(),
+    };
+    let add = |counts: &mut Counted, label, count| match counts.iter_mut().find(|(known, _)| *known == label) {
+        Some((_, known)) => *known = count,
+        None => counts.push((label, count)),
+    };
+    for (labels, count) in signal.requests() {
+        let [route, outcome] = labels;
+        match route {
+            "stars" => add(&mut reading.ratings, outcome, count),
+            "signin" => add(&mut reading.sign_ins, outcome, count),
+            _ => reading.requests.push((labels, count)),
+        }
+    }
+    reading
 }
 
 /// The relay, as signaling knows it.

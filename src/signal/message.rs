@@ -59,6 +59,12 @@ impl FromClient {
         serde_json::from_str(text).ok()
     }
 
+    /// Every type.
+    pub const LABELS: [&'static str; 16] = [
+        "hello", "resume", "wait", "admit", "decline", "note", "sdp", "ice", "commit", "reveal", "renew", "join",
+        "end", "bye", "security", "ping",
+    ];
+
     /// Its type.
     #[must_use]
     pub const fn label(&self) -> &'static str {

@@ -26,7 +26,7 @@ pub use hall::{
     ClinicId, Counts, Deed, Hall, MOST_IN_CALL, MOST_MEMBERS, MOST_TICKETS, Minting, Out, Pass, PersonId, RoomId,
     Settings, SocketId, TICKET,
 };
-pub use http::{Problem, router};
+pub use http::{Problem, SIGN_IN_OUTCOMES, router};
 pub use outside::Outside;
 pub use pages::PAGES;
 pub use role::{Action, NoRole, Role};

@@ -6,6 +6,8 @@ use hilum::sdp::Refusal;
 use hilum::signal::Alarm;
 use hilum::signal::message::{CloseCode, FromClient};
 
+use crate::hall_world::World;
+
 fn document() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/signaling-protocol.md")).unwrap()
 }
@@ -16,6 +18,14 @@ fn every_rule_and_every_number_of_a_close_is_explained() {
     for refusal in Refusal::ALL {
         let row = format!("| `{}` | {} |", refusal.code(), refusal.explanation());
         assert!(document.contains(&row), "{row}");
+    }
+    let counts = World::new().hall.counts();
+    for code in counts.refused.keys() {
+        assert!(document.contains(&format!("| `{code}` | ")), "{code} is counted and not explained");
+    }
+    let table = document.split("## What is refused").nth(1).unwrap();
+    for code in table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()) {
+        assert_eq!(counts.refused.get(code), Some(&0), "{code} is explained and not counted");
     }
     for code in CloseCode::ALL {
         assert!(document.contains(&format!("| {} | ", code.number())), "{code:?}");
@@ -49,5 +59,6 @@ fn every_message_of_a_client_that_the_document_has_is_one_and_no_other() {
     let known = unknown.split("expected one of").nth(1).unwrap();
     let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
     assert_eq!(known.len(), documented.len());
+    assert!(FromClient::LABELS.iter().all(|label| known.contains(label)) && FromClient::LABELS.len() == known.len());
     assert!(known.iter().all(|kind| documented.contains(kind)), "{known:?} {documented:?}");
 }

@@ -481,7 +481,7 @@ fn five_thousand_idle_members_in_half_as_many_rooms_are_cheap() {
     assert_eq!((counts.sockets, counts.rooms, counts.members["patient"]), (5000, 2500, 5000));
     // A minute of life: what is kept for those who come back is forgotten.
     world.pass_alive(120, &sockets);
-    assert_eq!(world.hall.counts().closed, Default::default());
+    assert!(world.hall.counts().closed.values().all(|count| *count == 0));
     world.pass(Duration::from_secs(46));
     assert_eq!(world.hall.counts().sockets, 0);
     world.pass(Duration::from_secs(61));

@@ -21,6 +21,7 @@ use super::message::{Clinic, CloseCode, Conduct, Ended, FromClient, ToClient, Tu
 use super::role::Role;
 use super::secret::{SecretHash, secret};
 use crate::auth::token::{Call, PartyLabel, Word};
+use crate::sdp::Refusal;
 use crate::time::{Moment, Now, UnixTime};
 
 use member::Member;
@@ -41,6 +42,9 @@ pub const MOST_MEMBERS: usize = 20_000;
 pub const MOST_TICKETS: usize = 20_000;
 /// Seconds that a ticket is good.
 pub const TICKET: u64 = 30;
+
+/// Why a message is not done, beside the rules of descriptions and candidates.
+const REFUSALS: [&str; 8] = ["no_peer", "no_room", "no_person", "no_call", "busy", "full", "too_often", "unavailable"];
 
 /// What holds for all of signaling.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -317,6 +321,15 @@ impl Hall {
         counts.sockets = number(self.sockets.len());
         counts.rooms = number(self.rooms.len());
         counts.calls = number(self.rooms.values().filter(|room| !room.call.is_empty()).count());
+        // Everything is there from the start, so that what happens for the first time is seen as a change.
+        let known = |counted: &mut BTreeMap<&'static str, u64>, labels: &mut dyn Iterator<Item = &'static str>| {
+            for label in labels {
+                counted.entry(label).or_default();
+            }
+        };
+        known(&mut counts.messages, &mut FromClient::LABELS.into_iter());
+        known(&mut counts.refused, &mut REFUSALS.into_iter().chain(Refusal::ALL.iter().map(|rule| rule.code())));
+        known(&mut counts.closed, &mut CloseCode::ALL.iter().map(|code| code.label()));
         for role in Role::ALL {
             counts.members.insert(role.label(), 0);
         }

@@ -18,6 +18,7 @@ use super::pages;
 use super::service::Signal;
 
 pub use answer::Problem;
+pub use staff::SIGN_IN_OUTCOMES;
 
 /// Bytes of a request's body: an appointment of sixteen people has less than one.
 const LARGEST_BODY: usize = 4096;

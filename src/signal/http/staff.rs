@@ -21,6 +21,17 @@ use crate::signal::trial::{NotTried, Shown};
 /// The name of the cookie: browsers take it over TLS only, for this host and all of its paths.
 const NAME: &str = "__Host-hilum";
 
+/// What becomes of a try to sign in that is one: the words that its count is kept by.
+pub const SIGN_IN_OUTCOMES: [&str; 7] = [
+    "success",
+    Problem::WRONG.error(),
+    Problem::CODE_NEEDED.error(),
+    Problem::LOCKED.error(),
+    Problem::TOO_MANY.error(),
+    Problem::BUSY.error(),
+    Problem::UNAVAILABLE.error(),
+];
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SignIn {
