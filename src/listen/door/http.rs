@@ -33,13 +33,15 @@ use crate::addr::ClientAddr;
 pub const LARGEST_BODY: usize = 16_384;
 /// Headers of a request, all together. A cookie and a key have some hundred bytes.
 const HEADERS: usize = 16_384;
-/// How many of them. Browsers send some 20.
+/// How many of them, over HTTP/1.1; over HTTP/2 their bytes are their only bound. Browsers send some 20.
 const MOST_HEADERS: usize = 64;
-/// How long the headers of a request may take.
+/// How long the headers of the first request may take, and over HTTP/1.1 those of each further one, from the answer
+/// before on.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 /// How long a request may take once its headers are there: its body, and what the answer needs.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
-/// How long a connection may wait for its next request. Longer than it takes to read a page's files one after the other.
+/// How long a connection of HTTP/2 may wait for its next request: longer than it takes to read a page's files one after
+/// the other, and opening another one costs more. Over HTTP/1.1, [`HEADERS_WITHIN`] is over before.
 const NEXT_WITHIN: Duration = Duration::from_secs(30);
 /// How long what has been asked may take to be sent, once nothing more is taken.
 const LAST_WITHIN: Duration = Duration::from_secs(60);
@@ -160,8 +162,9 @@ fn http2_within() -> http2::Builder<TokioExecutor> {
     builder
 }
 
-/// Works a connection: it is told that nothing more is taken when it has asked for nothing for a while, or the relay
-/// stops, and dropped some time after that.
+/// Works a connection. Who has asked for nothing in time is dropped at once: it has nothing to be told, and nothing to
+/// wait for. Others are told that nothing more is taken when they have asked for nothing for a while, or the relay stops,
+/// and dropped some time after that.
 async fn attend<C: Future>(
     connection: C,
     tell: impl Fn(Pin<&mut C>),
@@ -169,8 +172,8 @@ async fn attend<C: Future>(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut connection = pin!(connection);
-    let mut end = Instant::now() + NEXT_WITHIN;
-    let mut told_already = false;
+    let mut end = Instant::now() + HEADERS_WITHIN;
+    let (mut asked, mut told_already) = (false, false);
     loop {
         tokio::select! {
             // Which of the visitor's or its network's mistakes ended it is of no use to anybody.
@@ -180,9 +183,12 @@ async fn attend<C: Future>(
                 end = Instant::now() + CLOSING;
                 tell(connection.as_mut());
             }
-            Ok(()) = asks.changed(), if !told_already => end = Instant::now() + NEXT_WITHIN,
+            Ok(()) = asks.changed(), if !told_already => {
+                asked = true;
+                end = Instant::now() + NEXT_WITHIN;
+            }
             () = sleep_until(end) => {
-                if told_already {
+                if told_already || !asked {
                     return;
                 }
                 told_already = true;

@@ -44,10 +44,14 @@ impl<S> Line<S> {
 
     /// `Err` when it is over. Whoever reads is woken when it comes to that; whoever only writes finds out.
     fn look(&mut self, reader: Option<&mut Context<'_>>) -> io::Result<()> {
+        // What has come to its end is not asked again: that is an error.
+        if self.over {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         if let Some(context) = reader {
-            self.over |= self.stopped.as_mut().poll(context).is_ready() || self.still.as_mut().poll(context).is_ready();
+            self.over = self.stopped.as_mut().poll(context).is_ready() || self.still.as_mut().poll(context).is_ready();
         } else {
-            self.over |= self.still.is_elapsed();
+            self.over = self.still.is_elapsed();
         }
         if self.over { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
     }
@@ -108,5 +112,35 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
             self.moved();
         }
         done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::{IpAddr, Ipv4Addr};
+    use std::sync::Arc;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    use super::super::super::caps::Connections;
+    use super::*;
+    use crate::addr::Transport;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_goes_on_after_the_end_is_told_of_it_each_time() {
+        for stopped in [true, false] {
+            let connections = Arc::new(Connections::new(1, 1));
+            let admitted = connections.admit(IpAddr::V4(Ipv4Addr::LOCALHOST), Transport::Tls).unwrap();
+            let (stream, _visitor) = duplex(64);
+            let (stop, told) = watch::channel(false);
+            let mut line = Line::new(stream, admitted, told);
+            let began = Instant::now();
+            stop.send_replace(stopped);
+            for _ in 0..3 {
+                assert_eq!(line.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+                assert_eq!(line.write_u8(1).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+            }
+            assert_eq!(began.elapsed(), if stopped { CLOSING } else { STILL });
+        }
     }
 }
