@@ -74,7 +74,9 @@ pub(super) fn note(found: &[Renewed], record: Option<&Record>) {
             }
             Renewed::Refused(index, error) => tracing::warn!(
                 certificate = number(*index),
-                "the certificate's files have changed and are no pair yet; the old one stays: {error}"
+                "the certificate's files have changed and are no pair yet; the old one stays: {} (`hilum check` names the \
+                 file)",
+                error.without_files()
             ),
             Renewed::Alarm(index) => tracing::error!(
                 certificate = number(*index),

@@ -173,9 +173,8 @@ fn binding(reader: &Reader<'_>, section: &Section<'_>) -> Option<Binding> {
         }
         Ok(material) => material,
     };
-    if material.mode & 0o007 != 0 {
-        let mode = material.mode & 0o777;
-        fault(format!("{} may be used by everyone on this host (mode {mode:03o}); chmod 640 it", path.display()));
+    if let Some(open) = material.open_to_all() {
+        fault(format!("{} {open}", path.display()));
     }
     let key = binding_key(&material.bytes);
     if key.is_none() {

@@ -125,20 +125,18 @@ fn listeners(section: &Section<'_>, host: &Host, taken: &[SocketAddr]) -> Vec<So
 fn file(reader: &Reader<'_>, section: &Section<'_>, key: &str, secret: bool) -> Option<(Item<PathBuf>, Material)> {
     let Item { value, place } = section.text(key).filter(|text| !text.value.is_empty())?;
     let path = reader.path(value);
-    match reader.environment.file(&path) {
+    let material = match reader.environment.file(&path) {
         Err(error) => {
             section.fault(place, key, format!("{} cannot be read: {}", path.display(), reason(&error)));
-            None
+            return None;
         }
-        Ok(material) if secret && material.mode & 0o007 != 0 => {
-            let mode = material.mode & 0o777;
-            let message =
-                format!("{} may be used by everyone on this host (mode {mode:03o}); chmod 640 it", path.display());
-            section.fault(place, key, message);
-            None
-        }
-        Ok(material) => Some((Item { value: path, place }, material)),
+        Ok(material) => material,
+    };
+    if let Some(open) = material.open_to_all().filter(|_| secret) {
+        section.fault(place, key, format!("{} {open}", path.display()));
+        return None;
     }
+    Some((Item { value: path, place }, material))
 }
 
 fn seen(path: &Item<PathBuf>, material: &Material) -> Seen {

@@ -130,8 +130,8 @@ fn check_keys(reader: &Reader<'_>, section: &Section<'_>, audit: &Audit) {
         let fault = |message: String| section.fault(place, key, format!("{} {message}", path.display()));
         match reader.environment.file(&path) {
             Ok(material) => {
-                if let Some(words) = is_open(&material) {
-                    fault(words);
+                if let Some(open) = material.open_to_all() {
+                    fault(open.to_string());
                 }
                 if let Err(why) = check(&material.bytes) {
                     fault(format!("is no such key: {why}"));
@@ -145,12 +145,6 @@ fn check_keys(reader: &Reader<'_>, section: &Section<'_>, audit: &Audit) {
 
 /// Reads the bytes of a key.
 type Check = fn(&[u8]) -> io::Result<()>;
-
-/// What to say of a secret that everyone may read.
-fn is_open(material: &Material) -> Option<String> {
-    let mode = material.mode & 0o777;
-    (mode & 0o007 != 0).then(|| format!("may be used by everyone on this host (mode {mode:03o}); chmod 640 it"))
-}
 
 /// A name or address, and a port where it is another than that of RFC 5425.
 fn receiver(section: &Section<'_>) -> Option<Syslog> {
@@ -194,8 +188,8 @@ fn identity(reader: &Reader<'_>, section: &Section<'_>) -> Option<PairFiles> {
     };
     let (certificate_file, shown) = file(reader, section, "syslog_certificate", certificate)?;
     let (key_file, kept) = file(reader, section, "syslog_key", key)?;
-    if let Some(words) = is_open(&kept) {
-        section.fault(key.place, "syslog_key", words);
+    if let Some(open) = kept.open_to_all() {
+        section.fault(key.place, "syslog_key", open.to_string());
     }
     if let Err(why) = Identity::from_pem(&shown.bytes, &kept.bytes) {
         let (place, name) = match why.is_of_certificate() {

@@ -100,12 +100,8 @@ impl Source {
                         return None;
                     }
                 };
-                if material.mode & 0o007 != 0 {
-                    fault(format!(
-                        "{} may be used by everyone on this host (mode {:03o}); chmod 640 it",
-                        path.display(),
-                        material.mode & 0o777
-                    ));
+                if let Some(open) = material.open_to_all() {
+                    fault(format!("{} {open}", path.display()));
                 }
                 Some(material.bytes)
             }

@@ -9,6 +9,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::host::Host;
+use crate::listen::OpenToAll;
 
 /// The largest file that is read: a chain of certificates has some 10 KB, a list of secrets less.
 pub const LARGEST_FILE: u64 = 1 << 20;
@@ -19,6 +20,14 @@ pub struct Material {
     pub bytes: Zeroizing<Vec<u8>>,
     /// The permission bits, as `chmod` counts them.
     pub mode: u32,
+}
+
+impl Material {
+    /// What is wrong with the file if it holds a secret: that everybody may use it.
+    #[must_use]
+    pub const fn open_to_all(&self) -> Option<OpenToAll> {
+        OpenToAll::of(self.mode)
+    }
 }
 
 /// Where `check` looks up what a configuration names.

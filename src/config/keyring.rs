@@ -27,10 +27,8 @@ const KEYS: [&str; 8] = ["kid", "alg", "public", "password", "issuer", "created"
 /// Everything that is wrong with it. No fault shows a key.
 pub fn read_keyring(path: &Path) -> Result<Keyring, Faults> {
     let material = document::material(path)?;
-    if material.mode & 0o007 != 0 {
-        let mode = material.mode & 0o777;
-        let message = format!("may be used by everyone on this host (mode {mode:03o}); chmod 640 it");
-        return Err(Faults::of_file(&path.display().to_string(), message));
+    if let Some(open) = material.open_to_all() {
+        return Err(Faults::of_file(&path.display().to_string(), open.to_string()));
     }
     parse_keyring(document::text(&material, path)?, path)
 }

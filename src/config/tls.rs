@@ -78,10 +78,8 @@ fn pair(reader: &Reader<'_>, section: &Section<'_>) -> Option<PairFiles> {
     let certificate = file(reader, section, "certificate");
     let key = file(reader, section, "key");
     let (certificate, key) = (certificate?, key?);
-    if key.value.1.mode & 0o007 != 0 {
-        let message =
-            format!("may be used by everyone on this host (mode {:03o}); chmod 640 it", key.value.1.mode & 0o777);
-        section.fault(key.place, "key", message);
+    if let Some(open) = key.value.1.open_to_all() {
+        section.fault(key.place, "key", open.to_string());
     }
     if let Err(why) = Identity::from_pem(&certificate.value.1.bytes, &key.value.1.bytes) {
         let of_certificate = why.is_of_certificate();

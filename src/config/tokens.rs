@@ -50,26 +50,16 @@ pub(super) fn read(reader: &Reader<'_>) -> (Tokens, Option<Place>) {
         return (tokens, Some(place));
     };
     let path = reader.path(path);
-    match reader.environment.file(&path) {
-        Err(error) => {
-            section.fault(place, "keyring", format!("{} cannot be read: {}", path.display(), reason(&error)));
-        }
-        Ok(material) if material.mode & 0o007 != 0 => {
-            let mode = material.mode & 0o777;
-            let message =
-                format!("{} may be used by everyone on this host (mode {mode:03o}); chmod 640 it", path.display());
-            section.fault(place, "keyring", message);
-        }
-        Ok(material) => match keyring::parse_keyring(&String::from_utf8_lossy(&material.bytes), &path) {
+    let fault = |message: String| section.fault(place, "keyring", message);
+    match reader.environment.file(&path).map(|material| (material.open_to_all(), material)) {
+        Err(error) => fault(format!("{} cannot be read: {}", path.display(), reason(&error))),
+        Ok((Some(open), _)) => fault(format!("{} {open}", path.display())),
+        Ok((None, material)) => match keyring::parse_keyring(&String::from_utf8_lossy(&material.bytes), &path) {
             Ok(keyring) => {
                 tokens.rules = Some(TokenRules { keyring, audience, skew: skew.into() });
                 tokens.keyring = Some((path, Sha256::digest(&material.bytes).into()));
             }
-            Err(faults) => {
-                for fault in faults.iter() {
-                    section.fault(place, "keyring", fault.to_string());
-                }
-            }
+            Err(faults) => faults.iter().for_each(|one| fault(one.to_string())),
         },
     }
     (tokens, Some(place))

@@ -3,6 +3,7 @@
 use core::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,6 +31,24 @@ pub struct PairFiles {
     pub certificate: PathBuf,
     /// The private key, as PEM.
     pub key: PathBuf,
+}
+
+/// A file with a secret in it that everybody on this host may use. The words follow the name of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenToAll(u32);
+
+impl OpenToAll {
+    /// `None` if the file's mode, as `stat(2)` tells it, keeps everybody out but its owner and its group.
+    #[must_use]
+    pub const fn of(mode: u32) -> Option<Self> {
+        if mode & 0o007 == 0 { None } else { Some(Self(mode & 0o777)) }
+    }
+}
+
+impl fmt::Display for OpenToAll {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "may be used by everyone on this host (mode {:03o}); chmod 640 it", self.0)
+    }
 }
 
 /// Why two texts of PEM are not a certificate and its key. The words follow the name of the file at fault; none of them
@@ -91,6 +110,8 @@ pub enum IdentityError {
     },
     /// A file is larger than a mebibyte.
     TooLarge(PathBuf),
+    /// The key may be read by everybody on this host.
+    Open(PathBuf, OpenToAll),
     /// The files are no pair.
     Invalid {
         /// The file at fault.
@@ -117,6 +138,7 @@ impl fmt::Display for IdentityError {
                 "{} is larger than 1 MiB, so it is no certificate or key; check the path",
                 file.display()
             ),
+            Self::Open(file, why) => write!(formatter, "{} {why}", file.display()),
             Self::Invalid { file, other, why } => match why {
                 InvalidPair::Mismatch => write!(formatter, "{} {why} ({})", file.display(), other.display()),
                 InvalidPair::NoCertificate | InvalidPair::BadCertificate | InvalidPair::NoKey | InvalidPair::BadKey => {
@@ -133,11 +155,26 @@ impl fmt::Display for IdentityError {
     }
 }
 
+impl IdentityError {
+    /// What is wrong, for a log: without the names of files, which may be those of people and places.
+    #[must_use]
+    pub fn without_files(&self) -> String {
+        match self {
+            Self::Unreadable { cause, .. } => format!("one of them cannot be read: {cause}"),
+            Self::TooLarge(_) => "one of them is larger than 1 MiB".to_owned(),
+            Self::Open(_, why) => format!("the key's file {why}"),
+            Self::Invalid { why, .. } if why.is_of_certificate() => format!("the certificate's file {why}"),
+            Self::Invalid { why, .. } => format!("the key's file {why}"),
+            Self::OutOfTime(_) => "the certificate is not valid now, and the one in use is".to_owned(),
+        }
+    }
+}
+
 impl core::error::Error for IdentityError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Unreadable { cause, .. } => Some(cause),
-            Self::TooLarge(_) | Self::Invalid { .. } | Self::OutOfTime(_) => None,
+            Self::TooLarge(_) | Self::Open(..) | Self::Invalid { .. } | Self::OutOfTime(_) => None,
         }
     }
 }
@@ -158,13 +195,19 @@ impl fmt::Debug for Identity {
 }
 
 impl Identity {
-    /// Reads a pair of PEM files and checks that they belong together. Blocks on the file system.
+    /// Reads a pair of PEM files and checks that they belong together, and that not everybody may read the key. Blocks on
+    /// the file system.
     ///
     /// # Errors
     /// [`IdentityError`], see there.
     pub fn load(files: &PairFiles) -> Result<Self, IdentityError> {
         let PairFiles { certificate, key } = files;
-        Self::from_pem(&read(certificate)?, &read(key)?).map_err(|why| {
+        let (shown, _) = read(certificate)?;
+        let (kept, mode) = read(key)?;
+        if let Some(why) = OpenToAll::of(mode) {
+            return Err(IdentityError::Open(key.to_owned(), why));
+        }
+        Self::from_pem(&shown, &kept).map_err(|why| {
             let (file, other) = if why.is_of_certificate() { (certificate, key) } else { (key, certificate) };
             IdentityError::Invalid { file: file.to_owned(), other: other.to_owned(), why }
         })
@@ -231,13 +274,16 @@ impl Identity {
     }
 }
 
-fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
+/// What a file holds, and its mode.
+fn read(file: &Path) -> Result<(Zeroizing<Vec<u8>>, u32), IdentityError> {
+    let unreadable = |cause| IdentityError::Unreadable { file: file.to_owned(), cause };
+    let opened = File::open(file).map_err(unreadable)?;
+    // Of the file that is read: another one may have its name by now.
+    let mode = opened.metadata().map_err(unreadable)?.mode();
     let mut bytes = Zeroizing::new(Vec::new());
-    File::open(file)
-        .and_then(|opened| opened.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
-        .map_err(|cause| IdentityError::Unreadable { file: file.to_owned(), cause })?;
+    opened.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length <= LARGEST_FILE) {
-        Ok(bytes)
+        Ok((bytes, mode))
     } else {
         Err(IdentityError::TooLarge(file.to_owned()))
     }

@@ -36,7 +36,7 @@ pub use caps::Connections;
 pub use concerns::Concern;
 pub use door::{Arrival, DoorCounts, LARGEST_BODY, Pages, front_page};
 pub use identities::Identities;
-pub use identity::{Identity, IdentityError, InvalidPair, PairFiles};
+pub use identity::{Identity, IdentityError, InvalidPair, OpenToAll, PairFiles};
 pub use renewal::{Fresh, Reading, Reloads, Renewal, RenewalError, Renewed};
 pub use tls::Tls;
 

@@ -1,5 +1,7 @@
 //! What is said about a certificate and a key that do not do.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use hilum::listen::{Identity, PairFiles};
@@ -21,6 +23,7 @@ fn a_pair_that_belongs_together_says_when_it_expires() {
     let (certificate_file, key_file) = (directory.path().join("c.pem"), directory.path().join("k.pem"));
     std::fs::write(&certificate_file, parameters.self_signed(&key).unwrap().pem()).unwrap();
     std::fs::write(&key_file, key.serialize_pem()).unwrap();
+    std::fs::set_permissions(&key_file, Permissions::from_mode(0o640)).unwrap();
     let identity = Identity::load(&PairFiles { certificate: certificate_file, key: key_file }).unwrap();
     // `date -u -d 2031-05-17 +%s`
     assert_eq!(identity.expires(), UnixTime::from_secs(1_936_742_400));
@@ -42,6 +45,7 @@ fn files_that_were_mixed_up_are_named() {
     let pair = Pair::new();
     let text = refusal(&pair.key, &pair.key);
     assert!(text.starts_with(&format!("{} has no certificate; it must hold PEM", pair.key.display())), "{text}");
+    std::fs::set_permissions(&pair.certificate, Permissions::from_mode(0o640)).unwrap();
     let text = refusal(&pair.certificate, &pair.certificate);
     assert!(
         text.starts_with(&format!("{} has no private key; it must hold PEM", pair.certificate.display())),
@@ -75,6 +79,39 @@ fn a_broken_key_is_refused_without_quoting_it() {
     std::fs::write(&pair.key, "-----BEGIN PRIVATE KEY-----\nAAECAwQ=\n-----END PRIVATE KEY-----\n").unwrap();
     let text = refusal(&pair.certificate, &pair.key);
     assert!(text.contains("of a kind that TLS does not sign with"), "{text}");
+}
+
+#[test]
+fn a_key_that_everybody_may_use_is_refused() {
+    let pair = Pair::new();
+    for mode in [0o644, 0o604, 0o602, 0o601] {
+        std::fs::set_permissions(&pair.key, Permissions::from_mode(mode)).unwrap();
+        let text = refusal(&pair.certificate, &pair.key);
+        let expected =
+            format!("{} may be used by everyone on this host (mode {mode:03o}); chmod 640 it", pair.key.display());
+        assert_eq!(text, expected);
+    }
+    std::fs::set_permissions(&pair.key, Permissions::from_mode(0o640)).unwrap();
+    pair.load();
+}
+
+#[test]
+fn what_a_log_is_told_names_no_file() {
+    let (pair, other) = (Pair::named(&["ward-7.example"]), Pair::new());
+    let (missing, open) = (pair.directory.path().join("ward-7.pem"), pair.directory.path().join("ward-7-open.pem"));
+    std::fs::copy(&pair.key, &open).unwrap();
+    std::fs::set_permissions(&open, Permissions::from_mode(0o644)).unwrap();
+    for (certificate, key, words) in [
+        (&pair.certificate, &missing, "one of them cannot be read: No such file"),
+        (&pair.certificate, &open, "the key's file may be used by everyone on this host (mode 644); chmod 640 it"),
+        (&pair.key, &pair.key, "the certificate's file has no certificate"),
+        (&pair.certificate, &other.key, "the key's file has a key that does not belong"),
+    ] {
+        let files = PairFiles { certificate: certificate.clone(), key: key.clone() };
+        let told = Identity::load(&files).map(drop).unwrap_err().without_files();
+        assert!(told.starts_with(words), "{told}");
+        assert!(!told.contains("ward-7") && !told.contains(&*pair.directory.path().to_string_lossy()), "{told}");
+    }
 }
 
 #[test]

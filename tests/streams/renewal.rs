@@ -11,7 +11,7 @@ use hilum::app;
 use hilum::client::{Options, Received, Source, TurnClient};
 use hilum::clock::SystemClock;
 use hilum::config;
-use hilum::listen::{Identity, PairFiles, Reloads, Renewal, Renewed};
+use hilum::listen::{Identity, IdentityError, PairFiles, Reloads, Renewal, Renewed};
 use hilum::time::{Moment, Now, UnixTime};
 use hilum::wire::ChannelNumber;
 use rustls::HandshakeKind;
@@ -77,6 +77,7 @@ fn put(new: &Pair, old: &PairFiles) {
 fn replace(file: &Path, content: &[u8]) {
     let beside = file.with_extension("new");
     fs::write(&beside, content).unwrap();
+    fs::set_permissions(&beside, Permissions::from_mode(0o600)).unwrap();
     fs::rename(&beside, file).unwrap();
 }
 
@@ -215,6 +216,29 @@ fn broken_files_keep_the_old_one_and_ring_after_a_minute() {
         assert!(matches!(looking.look_twice()[..], [Renewed::Mended(0)]) && !looking.alarm(), "{round}");
     }
     assert_eq!(looking.renewal.reloads(), Reloads { applied: 0, refused: 5 });
+}
+
+#[test]
+fn a_renewed_key_that_everybody_may_read_is_not_shown_until_it_is_closed() {
+    let (old, renewed) = (Pair::new(), Pair::new());
+    let (files, shown) = (old.files(), fingerprint(&old));
+    let mut looking = Looking::at(core::slice::from_ref(&files));
+    put(&renewed, &files);
+    fs::set_permissions(&files.key, Permissions::from_mode(0o644)).unwrap();
+    let found = looking.look_twice();
+    let [Renewed::Refused(0, IdentityError::Open(file, why))] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((file, why.to_string().contains("(mode 644); chmod 640 it")), (&files.key, true));
+    for _ in 1..59 {
+        assert!(looking.look().is_empty());
+    }
+    assert!(matches!(looking.look()[..], [Renewed::Alarm(0)]) && looking.alarm());
+    assert_eq!(looking.shown(), shown);
+    fs::set_permissions(&files.key, Permissions::from_mode(0o640)).unwrap();
+    assert!(matches!(looking.look_twice()[..], [Renewed::Replaced(0, _), Renewed::Mended(0)]) && !looking.alarm());
+    assert_eq!(looking.shown(), fingerprint(&renewed));
+    // One that is in use and is opened to everybody is told as well.
+    fs::set_permissions(&files.key, Permissions::from_mode(0o604)).unwrap();
+    assert!(matches!(looking.look_twice()[..], [Renewed::Refused(0, IdentityError::Open(..))]));
 }
 
 #[test]
