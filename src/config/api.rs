@@ -112,7 +112,7 @@ fn listeners(section: &Section<'_>, host: &Host, taken: &[SocketAddr]) -> Vec<So
             Err(why) => fault(why),
             // A wildcard may stay one here: over TCP an answer always leaves from the address that was asked.
             Ok(address) if !address.ip().is_unspecified() && !host.has(address.ip()) => fault(listen::NOT_OURS),
-            Ok(address) if address.port() != 0 && addresses.iter().chain(taken).any(|other| *other == address) => {
+            Ok(address) if addresses.iter().chain(taken).any(|other| listen::exclude(*other, address)) => {
                 fault("is taken by another listener; choose another port");
             }
             Ok(address) => addresses.push(address),

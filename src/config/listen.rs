@@ -150,6 +150,15 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, &'static str> {
     }
 }
 
+/// Whether two addresses cannot both be bound: they are the same, or one is a wildcard that covers the other. Port 0 is
+/// another free port each time.
+pub(super) fn exclude(one: SocketAddr, other: SocketAddr) -> bool {
+    one.port() == other.port()
+        && one.port() != 0
+        && one.is_ipv4() == other.is_ipv4()
+        && (one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified())
+}
+
 /// The same address twice, or one beside a wildcard that covers it, cannot both be bound.
 fn refuse_duplicates(section: &Section<'_>, lists: &[(&str, &[Listener])]) {
     let mut seen: Vec<SocketAddr> = Vec::new();
@@ -160,15 +169,7 @@ fn refuse_duplicates(section: &Section<'_>, lists: &[(&str, &[Listener])]) {
     // Wildcards first, so that what they cover is refused wherever it stands.
     all.sort_by_key(|(_, listener)| !listener.address.ip().is_unspecified());
     for (key, Listener { index, address, place }) in all {
-        let covers = |other: &&SocketAddr| {
-            other.port() == address.port()
-                && other.is_ipv4() == address.is_ipv4()
-                && (other.ip() == address.ip() || other.ip().is_unspecified())
-        };
-        if address.port() == 0 {
-            continue;
-        }
-        match seen.iter().find(covers) {
+        match seen.iter().find(|other| exclude(**other, *address)) {
             Some(other) if other == address => {
                 section.fault(*place, &format!("{key}[{index}]"), "is listened on already; name each address once");
             }

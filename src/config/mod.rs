@@ -304,8 +304,7 @@ impl<'d> Reader<'d> {
         let admin = server::admin(&admin_section, host);
         let (udp, listen) = listen::read(&section, host);
         if let Some(address) = admin.value
-            && address.port() != 0
-            && listen.settings.streams().any(|other| other == address)
+            && listen.settings.streams().any(|other| listen::exclude(other, address))
         {
             admin_section.fault(
                 admin.place,

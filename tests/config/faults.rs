@@ -486,6 +486,28 @@ fn the_operators_way_in_is_closed_or_somebody_may_use_it() {
              certificate = \"/s/certificate.pem\"\nkey = \"/s/key.pem\"",
             &[(2, "api.listen[0]", "is taken by another listener")],
         ),
+        // A wildcard over what is taken, and what is taken under a wildcard, here and elsewhere.
+        (
+            &format!("[api]\nlisten = [\"0.0.0.0:3478\"]\nkeys = \"/s/api-keys.toml\"\n{PAIR}"),
+            &[(2, "api.listen[0]", "is taken by another listener")],
+        ),
+        (
+            &format!("[api]\nlisten = [\"0.0.0.0:9478\"]\nkeys = \"/s/api-keys.toml\"\n{PAIR}"),
+            &[(2, "api.listen[0]", "is taken by another listener")],
+        ),
+        (
+            &format!(
+                "[admin]\nlisten = \"0.0.0.0:8443\"\n[api]\nlisten = [\"10.0.0.5:8443\"]\nkeys = \"/s/api-keys.toml\"\n{PAIR}"
+            ),
+            &[(4, "api.listen[0]", "is taken by another listener")],
+        ),
+        (
+            &format!(
+                "[api]\nlisten = [\"10.0.0.5:8443\", \"0.0.0.0:8443\", \"[::1]:8443\"]\nkeys = \"/s/api-keys.toml\"\n{PAIR}"
+            ),
+            &[(2, "api.listen[1]", "is taken by another listener")],
+        ),
+        ("[admin]\nlisten = \"0.0.0.0:3478\"", &[(2, "admin.listen", "is taken by a TCP or TLS listener")]),
         ("[api]\ndoor = true\nkeys = \"/s/api-keys.toml\"", &[(2, "api.door", "name its address under [listen] door")]),
         (
             &format!(
