@@ -6,13 +6,15 @@ use std::io;
 
 use instant_acme::{Error, Problem};
 
+use super::files::ACCOUNT;
+
 /// What RFC 8555 §6.7 puts before the kinds of its errors.
 const PREFIX: &str = "urn:ietf:params:acme:error:";
 /// The longest explanation that is kept.
 const LONGEST: usize = 4096;
 
 /// Those kinds of errors of an authority that an operator can do something about, and what.
-const ADVICE: [(&str, &str); 12] = [
+const ADVICE: [(&str, &str); 16] = [
     ("accountDoesNotExist", "the authority knows the account no more; another one is made"),
     ("badCSR", "the authority refuses the request's form; see whether it issues for these names"),
     ("caa", "a CAA record in DNS lets other authorities issue for the name, and not this one"),
@@ -23,11 +25,18 @@ const ADVICE: [(&str, &str); 12] = [
         "the authority asks for an account that it has given out: set binding_id and binding_key",
     ),
     ("incorrectResponse", "something else answers under the name: see DNS and what stands in front of this relay"),
+    ("invalidContact", "the authority does not take one of the addresses: see tls.acme.contacts"),
+    ("invalidProfile", "the authority has no such kind of certificate, or not for this account: see tls.acme.profile"),
     ("rateLimited", "the authority has been asked too often; it will be asked again"),
     ("rejectedIdentifier", "the authority does not issue for one of the names"),
     ("tls", "the handshake with this relay failed: see whether something in front of it ends TLS"),
     ("unauthorized", "something else answers under the name, or the account may not: see DNS"),
+    ("unsupportedContact", "the authority does not write to such addresses: see tls.acme.contacts"),
     ("unsupportedIdentifier", "the authority does not issue for addresses, or not without a profile"),
+    (
+        "userActionRequired",
+        "the authority waits for the account's owner, as when its terms of service change: see what it says",
+    ),
 ];
 
 /// Why an order has come to nothing.
@@ -39,10 +48,12 @@ pub(super) enum Failure {
     Proof(Option<Problem>),
     /// The authority does not take the kind of proof that is configured.
     NotOffered,
-    /// What it issued is no certificate for the key.
+    /// What it issued is no certificate for the key, or none that could be in use for a while.
     Unusable(&'static str),
     /// The state directory.
     Files(io::Error),
+    /// What was kept of the account cannot be understood.
+    Account,
     /// A fault of the library.
     Library(String),
     /// It all takes too long.
@@ -76,6 +87,7 @@ impl Failure {
             | Self::NotOffered
             | Self::Unusable(_)
             | Self::Files(_)
+            | Self::Account
             | Self::Library(_)
             | Self::Late => None,
         }
@@ -101,6 +113,7 @@ impl Failure {
             | Self::NotOffered
             | Self::Unusable(_)
             | Self::Files(_)
+            | Self::Account
             | Self::Library(_)
             | Self::Late => {}
         }
@@ -132,6 +145,10 @@ impl fmt::Display for Failure {
                 .write_str("the authority does not take this kind of proof for one of the names: see tls.acme.proof"),
             Self::Unusable(why) => write!(formatter, "the authority has issued {why}"),
             Self::Files(cause) => write!(formatter, "the state directory: {cause}"),
+            Self::Account => write!(
+                formatter,
+                "{ACCOUNT} under acme/ in the state directory is damaged: remove it, and another account is made"
+            ),
             Self::Library(cause) => write!(formatter, "a fault of the library: {cause}"),
         }
     }
@@ -159,6 +176,21 @@ mod tests {
                 assert!(!details.contains('\u{1b}'), "{details:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_an_operator_can_mend_is_told_with_where() {
+        for (kind, place) in [
+            ("invalidContact", "tls.acme.contacts"),
+            ("unsupportedContact", "tls.acme.contacts"),
+            ("invalidProfile", "tls.acme.profile"),
+            ("userActionRequired", "terms of service"),
+        ] {
+            let told = Failure::from(Error::Api(problem(kind))).to_string();
+            assert!(told.starts_with(kind) && told.contains(place), "{told}");
+        }
+        let told = Failure::Account.to_string();
+        assert!(told.starts_with("account.json") && told.contains("remove it"), "{told}");
     }
 
     #[test]

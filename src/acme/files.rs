@@ -10,6 +10,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
+use tokio::task::spawn_blocking;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
@@ -21,7 +22,7 @@ use crate::time::UnixTime;
 /// Under the state directory.
 const DIRECTORY: &str = "acme";
 const PAIR: &str = "certificate.pem";
-const ACCOUNT: &str = "account.json";
+pub(super) const ACCOUNT: &str = "account.json";
 const FAILURE: &str = "failure.txt";
 /// How long a stand-in is good: nobody is to come to rely on it.
 const STAND_IN: u64 = 7 * 86_400;
@@ -50,6 +51,20 @@ impl Files {
         let hash = Sha256::digest(directory);
         let hash: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
         Self(state.join(DIRECTORY).join(format!("{readable}-{hash}")))
+    }
+
+    /// Does what blocks on the file system: the disk may be far away, and other clients are not to wait for it. What has
+    /// begun is done, also when nobody waits for it any more.
+    ///
+    /// # Errors
+    /// Those of `work`, and the end of the runtime.
+    pub(super) async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let files = self.clone();
+        let done = spawn_blocking(move || work(&files)).await;
+        done.unwrap_or_else(|_| Err(io::Error::other("it was not asked, since the relay ends")))
     }
 
     /// The certificate with its chain, and its key.
@@ -96,8 +111,8 @@ impl Files {
     }
 
     /// `None` if there is none.
-    pub(super) fn account(&self) -> io::Result<Option<Zeroizing<String>>> {
-        match std::fs::read_to_string(self.0.join(ACCOUNT)) {
+    pub(super) fn account(&self) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+        match std::fs::read(self.0.join(ACCOUNT)) {
             Ok(text) => Ok(Some(Zeroizing::new(text))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -169,7 +184,7 @@ fn stand_in(names: &[Name], now: UnixTime) -> Result<Zeroizing<String>, Box<dyn 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
 
@@ -180,13 +195,15 @@ mod tests {
         names.iter().map(|name| name.parse().unwrap()).collect()
     }
 
-    fn issued(files: &Files, about: &[&str]) {
+    /// Keeps a pair that an authority has issued for these names, until the first day of a year.
+    pub(in super::super) fn issued(files: &Files, about: &[&str], until: i32) {
         let authority = KeyPair::generate().unwrap();
         let issuer = rcgen::Issuer::new(CertificateParams::new(Vec::new()).unwrap(), authority);
         let key = KeyPair::generate().unwrap();
         let about: Vec<String> = about.iter().map(|name| (*name).to_owned()).collect();
         let mut about = CertificateParams::new(about).unwrap();
         about.distinguished_name = DistinguishedName::new();
+        about.not_after = rcgen::date_time_ymd(until, 1, 1);
         let certificate = about.signed_by(&key, &issuer).unwrap();
         files.keep_pair(&(certificate.pem() + &key.serialize_pem())).unwrap();
     }
@@ -209,7 +226,7 @@ mod tests {
         files.prepare(&names(&["sip.clinic.example"]), NOW).unwrap();
         assert_eq!(files.kept().unwrap().names, names(&["sip.clinic.example"]));
 
-        issued(&files, &["turn.clinic.example"]);
+        issued(&files, &["turn.clinic.example"], 4000);
         files.prepare(&wanted, NOW.plus_secs(1 << 33)).unwrap();
         assert!(!files.kept().unwrap().stand_in);
 
@@ -227,7 +244,7 @@ mod tests {
         // What a crash has left is in nobody's way.
         std::fs::write(files.0.join("account.json.new"), "half").unwrap();
         files.keep_account("{}").unwrap();
-        assert_eq!(**files.account().unwrap().as_ref().unwrap(), "{}");
+        assert_eq!(**files.account().unwrap().as_ref().unwrap(), *b"{}");
         for file in [files.pair(), files.0.join(ACCOUNT)] {
             assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
         }

@@ -20,12 +20,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
-use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
 use crate::clock::SystemClock;
 use crate::time::{UnixTime, date};
+use failure::Failure;
 use files::{Files, is_for};
 
 pub use challenges::{ALPN, Challenges};
@@ -147,7 +147,7 @@ impl Status {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// Nobody is asked any more, so there is nothing to be alarmed about.
+    /// Nobody is asked, any more or until a certificate is due, so there is nothing to be alarmed about.
     pub fn rest(&self) {
         self.alarm.store(false, Ordering::Relaxed);
     }
@@ -203,23 +203,18 @@ impl Client {
         let files = self.settings.files();
         let mut failures = 0_u32;
         loop {
-            let now = self.clock.now().unix;
-            let Some(due) = self.due(&files).await else { return };
-            let wait = due.as_secs().saturating_sub(now.as_secs());
-            if wait > 0 {
-                sleep(Duration::from_secs(wait).min(LOOK_EVERY)).await;
+            let Some(wait) = self.wait(&files).await else { return };
+            if !wait.is_zero() {
+                // Whatever was wrong is mended: by an order, or by a reload that asks for other names.
+                failures = 0;
+                self.settle(&files).await;
+                sleep(wait.min(LOOK_EVERY)).await;
                 continue;
             }
             match self.attempt(&files).await {
                 Ok(()) => {
-                    failures = 0;
                     self.status.issued.fetch_add(1, Ordering::Relaxed);
-                    self.status.alarm.store(false, Ordering::Relaxed);
                     tell(Outcome::Issued);
-                    // An authority whose certificates are due at once is not to be asked without end.
-                    if self.due(&files).await <= Some(self.clock.now().unix) {
-                        sleep(schedule::pause(0)).await;
-                    }
                 }
                 Err(why) => {
                     failures = failures.saturating_add(1);
@@ -234,34 +229,51 @@ impl Client {
         }
     }
 
-    /// When the next order is due: at once, unless an authority has issued for the names that are wanted.
+    /// After what time the next order is due: at once, unless an authority has issued for the names that are wanted.
     /// `None` when the runtime ends.
-    async fn due(&self, files: &Files) -> Option<UnixTime> {
-        let files = files.clone();
-        // A disk may be far away, and other clients are not to wait for it.
-        let kept = spawn_blocking(move || files.kept()).await.ok()?;
+    async fn wait(&self, files: &Files) -> Option<Duration> {
+        let kept = files.work(|files| Ok(files.kept())).await.ok()?;
         let kept = kept.filter(|kept| !kept.stand_in && is_for(&kept.names, &self.settings.names));
-        Some(kept.map_or(UnixTime::from_secs(0), |kept| kept.due))
+        let due = kept.map_or(UnixTime::from_secs(0), |kept| kept.due);
+        Some(Duration::from_secs(due.as_secs().saturating_sub(self.clock.now().unix.as_secs())))
     }
 
-    async fn attempt(&self, files: &Files) -> Result<(), failure::Failure> {
+    async fn attempt(&self, files: &Files) -> Result<(), Failure> {
         let ordering =
             order::Ordering { settings: &self.settings, tls: &self.tls, challenges: &self.challenges, files };
-        timeout(ATTEMPT, ordering.carry_out()).await.unwrap_or(Err(failure::Failure::Late))?;
-        Ok(files.forget_failure()?)
+        timeout(ATTEMPT, ordering.carry_out()).await.unwrap_or(Err(Failure::Late))?;
+        self.judge(files).await
+    }
+
+    /// Whether what was issued will do for a while. If not, it is kept, since it is better than what stands in; but an
+    /// authority whose certificates are due at once is not to be asked without end, and somebody has to hear of it.
+    async fn judge(&self, files: &Files) -> Result<(), Failure> {
+        if self.wait(files).await.is_some_and(|wait| wait.is_zero()) {
+            return Err(Failure::Unusable(
+                "a certificate for other names, or one that is due to be renewed already: see tls.acme.names and this \
+                 host's clock",
+            ));
+        }
+        Ok(())
+    }
+
+    /// There is nothing to complain of. A disk that keeps the old complaint is asked again at the next look.
+    async fn settle(&self, files: &Files) {
+        self.status.rest();
+        files.work(Files::forget_failure).await.ok();
     }
 
     /// Keeps what was said for the operator. A disk that does not take it shows in other ways.
-    async fn note(&self, files: &Files, why: &failure::Failure) {
+    async fn note(&self, files: &Files, why: &Failure) {
         let text = format!("{}\n{}", date::to_rfc3339(self.clock.now().unix), why.details());
-        let (files, forgotten) = (files.clone(), why.is_of_account());
-        let keep = move || {
+        let forgotten = why.is_of_account();
+        let keep = move |files: &Files| {
             if forgotten {
                 files.forget_account()?;
             }
             files.keep_failure(&text)
         };
-        spawn_blocking(keep).await.map(io::Result::ok).ok();
+        files.work(keep).await.ok();
     }
 }
 

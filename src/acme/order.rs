@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use instant_acme::{
-    Account, AccountCredentials, AuthorizationStatus, ChallengeType, ExternalAccountKey, Identifier, NewAccount,
+    Account, AccountCredentials, AuthorizationStatus, ChallengeType, Error, ExternalAccountKey, Identifier, NewAccount,
     NewOrder, Order, OrderStatus, RetryPolicy,
 };
 use rcgen::{CertificateParams, DistinguishedName, KeyPair};
@@ -57,16 +57,18 @@ impl Ordering<'_> {
         order.finalize_csr(&self.request(&key)?).await?;
         let chain = order.poll_certificate(&POLL).await?;
         let pair = pair(&chain, &Zeroizing::new(key.serialize_pem()))?;
-        Ok(self.files.keep_pair(&pair)?)
+        Ok(self.files.work(move |files| files.keep_pair(&pair)).await?)
     }
 
     /// The account that is kept, or a new one.
     async fn account(&self) -> Result<Account, Failure> {
         let builder = Account::builder_with_http(Box::new(Https(Arc::clone(self.tls))));
-        if let Some(kept) = self.files.account()? {
-            let credentials: AccountCredentials =
-                serde_json::from_str(&kept).map_err(|error| Failure::Files(error.into()))?;
-            return Ok(builder.from_credentials(credentials).await?);
+        if let Some(kept) = self.files.work(Files::account).await? {
+            // Words of the parser may be words of the file.
+            let credentials: AccountCredentials = serde_json::from_slice(&kept).map_err(|_| Failure::Account)?;
+            let damaged = |error: &Error| matches!(error, Error::KeyRejected | Error::Crypto);
+            let why = |error| if damaged(&error) { Failure::Account } else { error.into() };
+            return builder.from_credentials(credentials).await.map_err(why);
         }
         let contact: Vec<&str> = self.settings.contacts.iter().map(String::as_str).collect();
         let new = NewAccount { contact: &contact, terms_of_service_agreed: true, only_return_existing: false };
@@ -76,7 +78,7 @@ impl Ordering<'_> {
         let (account, credentials) = builder.create(&new, directory, binding.as_ref()).await?;
         let text =
             Zeroizing::new(serde_json::to_string(&credentials).map_err(|error| Failure::Library(error.to_string()))?);
-        self.files.keep_account(&text)?;
+        self.files.work(move |files| files.keep_account(&text)).await?;
         Ok(account)
     }
 

@@ -10,6 +10,7 @@ use toml::de::DeValue;
 use super::section::{Item, Section, kind};
 use super::{Reader, reason};
 use crate::acme::{Binding, MOST_NAMES, Name, Proof, Settings, binding_key};
+use crate::listen;
 
 pub(super) const KEYS: [&str; 9] =
     ["directory", "ca", "names", "contacts", "terms_agreed", "proof", "profile", "binding_id", "binding_key"];
@@ -20,7 +21,12 @@ const MOST_CONTACTS: usize = 8;
 const LONGEST: usize = 255;
 
 /// Reads the table; `None` if there is none, or with a fault noted.
-pub(super) fn read(reader: &Reader<'_>, tls: &Section<'_>, state: Option<&Path>) -> Option<Settings> {
+pub(super) fn read(
+    reader: &Reader<'_>,
+    tls: &Section<'_>,
+    state: Option<&Path>,
+    listeners: &listen::Settings,
+) -> Option<Settings> {
     let Item { value, place } = tls.value("acme")?;
     let Some(table) = value.as_table() else {
         tls.fault(place, "acme", format!("is {}; it must be a table, started with [tls.acme]", kind(value)));
@@ -37,7 +43,7 @@ pub(super) fn read(reader: &Reader<'_>, tls: &Section<'_>, state: Option<&Path>)
     }
     let binding = binding(reader, &section);
     let authorities = authorities(reader, &section);
-    let proof = proof(&section);
+    let proof = proof(&section, listeners);
     let profile = word(&section, "profile");
     let Some(state) = state else {
         let message = "needs a place for its account and certificate; set server.state, as \"/var/lib/hilum\"";
@@ -111,18 +117,27 @@ fn contacts(section: &Section<'_>) -> Vec<String> {
     texts.into_iter().map(|text| text.value.to_owned()).collect()
 }
 
-fn proof(section: &Section<'_>) -> Proof {
+fn proof(section: &Section<'_>, listeners: &listen::Settings) -> Proof {
     let (_, default) = Proof::ALL[0];
-    let Some(Item { value, place }) = section.text("proof") else { return default };
-    let known = Proof::ALL.iter().find(|(word, _)| *word == value);
-    known.map_or_else(
-        || {
-            let words: Vec<String> = Proof::ALL.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-            section.fault(place, "proof", format!("is unknown; write one of {}", words.join(", ")));
-            default
-        },
-        |(_, proof)| *proof,
-    )
+    let word = section.text("proof");
+    let place = word.map_or(section.place(), |item| item.place);
+    let Some((_, proof)) = Proof::ALL.iter().find(|(known, _)| word.is_none_or(|word| word.value == *known)) else {
+        let words: Vec<String> = Proof::ALL.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+        section.fault(place, "proof", format!("is unknown; write one of {}", words.join(", ")));
+        return default;
+    };
+    // An order would fail again and again, since nobody shows the proof.
+    let message = match proof {
+        Proof::Http01 if listeners.door.is_empty() => {
+            "needs a door; name an address that the authority comes to under [listen] door, or write \"tls-alpn-01\""
+        }
+        Proof::TlsAlpn01 if listeners.door.is_empty() && listeners.tls.is_empty() => {
+            "needs TLS, in which names are proven; name an address that the authority comes to under [listen] door or tls"
+        }
+        Proof::Http01 | Proof::TlsAlpn01 => return *proof,
+    };
+    section.fault(place, "proof", message);
+    *proof
 }
 
 /// What an authority calls something; empty for nothing.

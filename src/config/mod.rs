@@ -285,7 +285,7 @@ impl<'d> Reader<'d> {
         listen: &listen::Read,
     ) -> (Vec<PairFiles>, Option<crate::acme::Settings>) {
         let section = self.section("tls", &tls::KEYS);
-        let acme = acme::read(self, &section, server.state.as_deref());
+        let acme = acme::read(self, &section, server.state.as_deref(), &listen.settings);
         let issued = acme.as_ref().map(crate::acme::Settings::pair);
         (tls::read(self, &section, listen.secured, issued), acme)
     }

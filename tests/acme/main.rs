@@ -98,6 +98,36 @@ async fn an_authority_that_has_forgotten_everything_is_met_anew() {
     app.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_certificate_that_is_due_at_once_is_a_failure_and_the_authority_has_its_rest() {
+    let place = Place::new();
+    let authority = Authority::start(&place, Habits { life: 2, ..USUAL }).await;
+    let config = place.configure(NAMES, "");
+    let asked = config.acme.clone().unwrap();
+    let app = place.serve(NAMES, "").await;
+    until("the order has come to nothing", async || (failed(&app).await == 1).then_some(())).await;
+    let told = std::fs::read_to_string(asked.failure()).unwrap();
+    assert!(told.contains("see tls.acme.names and this host's clock"), "{told}");
+    assert_eq!(issued(&app).await, 0);
+    assert!(asked.is_issued(), "it is kept");
+    app.stop().await;
+    drop(authority);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_certificate_that_is_issued_is_no_failure_whatever_cannot_be_forgotten() {
+    let place = Place::new();
+    let authority = Authority::start(&place, USUAL).await;
+    let asked = place.configure(NAMES, "").acme.unwrap();
+    // A directory is not removed as a file is.
+    std::fs::create_dir_all(asked.failure()).unwrap();
+    let app = place.serve(NAMES, "").await;
+    until("the order has gone through", async || (issued(&app).await == 1).then_some(())).await;
+    until("it is shown", async || place.shake(&authority.root, "turn.clinic.example").await.ok()).await;
+    assert_eq!((issued(&app).await, failed(&app).await), (1, 0));
+    app.stop().await;
+}
+
 // Both proofs come through the one port; this one looks without TLS.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_name_is_proven_by_a_page_on_the_door() {
