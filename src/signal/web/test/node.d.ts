@@ -8,4 +8,8 @@ declare module "node:assert/strict" {
   export function ok(value: unknown, message?: string): void;
   export function notEqual(actual: unknown, expected: unknown, message?: string): void;
 }
+declare module "node:fs" {
+  export function readFileSync(path: string, encoding: "utf8"): string;
+  export function readdirSync(path: string): string[];
+}
 declare function setImmediate(run: (value?: unknown) => void): void;

@@ -282,7 +282,7 @@ export class Call {
         fingerprints: (own, theirs) => void other.exchange?.begin(own, theirs),
         refused: (code) => {
           other.trust.value = "broken";
-          if (code === "fingerprint_changed") send({ t: "security", to: id, what: "fingerprint_changed" });
+          if (code === "sdp_fingerprint_changed") send({ t: "security", to: id, what: "fingerprint_changed" });
           this.options.danger();
         },
         state: (state) => (other.state.value = state),

@@ -12,5 +12,6 @@ export { SAMPLE_EVERY, Steady, between, grade, totals } from "./quality";
 export type { Grade, Sample, Totals } from "./quality";
 export { Restarts } from "./restart";
 export type { Outlook, RestartHooks } from "./restart";
-export { fingerprint, fragments, isRelayed, judge } from "./sdp";
-export type { Refusal } from "./sdp";
+export { isRelayed, judgeCandidate } from "./candidate";
+export { MOST_CANDIDATES, Session, fingerprint, fragments, read } from "./sdp";
+export type { Read, Refusal, Section } from "./sdp";

@@ -6,7 +6,9 @@ import { SAMPLE_EVERY, Steady, between, totals } from "./quality";
 import type { Grade, Totals } from "./quality";
 import { Restarts } from "./restart";
 import type { Outlook } from "./restart";
-import { fingerprint, fragments, isRelayed, judge } from "./sdp";
+import { isRelayed } from "./candidate";
+import { Session, fingerprint, fragments } from "./sdp";
+import type { Refusal } from "./sdp";
 
 /** Where the relay is, and the credentials for it. */
 export interface Turn {
@@ -35,8 +37,8 @@ export interface PeerEvents {
   ice(candidate: Candidate): void;
   /** Both descriptions are in force: the DTLS fingerprints of the two ends, 32 bytes each. Once. */
   fingerprints(own: Uint8Array, theirs: Uint8Array): void;
-  /** A description that breaks a rule. The connection is closed: `fingerprint_changed` is an attack or a bug. */
-  refused(code: string): void;
+  /** A description that breaks a rule. The connection is closed: `sdp_fingerprint_changed` is an attack or a bug. */
+  refused(code: Refusal): void;
   state(state: RTCPeerConnectionState): void;
   outlook(outlook: Outlook): void;
   track(kind: "audio" | "camera" | "screen", track: MediaStreamTrack): void;
@@ -92,7 +94,8 @@ export class Peer {
   #sentFragments = new Set<string>();
   #heldBack: RTCIceCandidate[] = [];
   #early: Candidate[] = [];
-  #remotePrint: string | undefined;
+  /** What the other end has said, held against the rules. */
+  readonly #said = new Session();
   #told = false;
   #last: Totals | undefined;
   #again: (() => void) | undefined;
@@ -134,10 +137,10 @@ export class Peer {
     return this.#enqueue(() => this.#take(desc));
   }
 
-  /** A candidate of the other end. One that overtakes its description waits for it. */
+  /** A candidate of the other end. One that breaks a rule is dropped, one that overtakes its description waits for it. */
   candidate(candidate: Candidate): Promise<void> {
     return this.#enqueue(async () => {
-      if (this.#options.relayOnly && !isRelayed(candidate.candidate)) return;
+      if (this.#said.candidate(candidate.candidate, this.#options.relayOnly)) return;
       if (this.#isEarly(candidate)) {
         if (this.#early.length < MOST_EARLY) this.#early.push(candidate);
       } else {
@@ -249,7 +252,12 @@ export class Peer {
   }
 
   async #take(desc: Description): Promise<void> {
-    const refusal = judge(desc.sdp, this.#options.relayOnly) ?? this.#changed(desc.sdp);
+    // A rollback would be somebody else's hand on this connection.
+    if (desc.type !== "offer" && desc.type !== "answer") return;
+    const refusal =
+      this.#said.description(desc.sdp, desc.type, this.#options.relayOnly) ??
+      // Words are made of this one only.
+      (fingerprint(desc.sdp) ? undefined : "sdp_fingerprint_missing");
     if (refusal) {
       this.close();
       this.#options.events.refused(refusal);
@@ -278,14 +286,6 @@ export class Peer {
     await this.#attach();
     await this.#flush();
     this.#compare();
-  }
-
-  /** Refuses a fingerprint other than the first: the other end does not change its certificate within a session. */
-  #changed(sdp: string): string | undefined {
-    const print = fingerprint(sdp)?.join();
-    if (!print) return "sdp_fingerprint_missing";
-    this.#remotePrint ??= print;
-    return print === this.#remotePrint ? undefined : "fingerprint_changed";
   }
 
   /** The polite end answers the first offer with the same sections, in both directions. */
