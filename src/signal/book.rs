@@ -304,6 +304,15 @@ impl Book {
         }
     }
 
+    /// Who a link is for, whichever browser has it, if they may come in now.
+    #[must_use]
+    pub fn pass(&self, shown: &str, now: UnixTime) -> Option<Pass> {
+        let (found, one) = self.look(shown)?;
+        let (role, label) = (one.role, found.label.clone());
+        let pass = Pass::Guest { room: found.id, person: one.id, role, clinic: found.clinic, label, ends: found.ends };
+        (found.window(now) == Window::Open).then_some(pass)
+    }
+
     /// Whether this browser has the link of somebody who may come in now.
     ///
     /// # Errors

@@ -431,6 +431,8 @@ pub struct ListedPerson {
     pub here: bool,
     /// Whether they are in the call.
     pub inside: bool,
+    /// Whether a second browser has shown their link and was refused.
+    pub second: bool,
 }
 
 /// A message with its number.

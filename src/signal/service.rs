@@ -361,6 +361,15 @@ impl Signal {
         hub.hall.ticket(pass, now).ok_or(NoTicket::Full)
     }
 
+    /// A second browser has shown a link and was refused.
+    pub(super) fn second(self: &Arc<Self>, shown: &str) {
+        let now = self.now();
+        let pass = self.book().pass(shown, now.unix);
+        if let Some(pass) = pass {
+            self.with_hall(|hall, _| hall.second(pass, now));
+        }
+    }
+
     pub(super) fn release(self: &Arc<Self>, room: &RoomId, person: &PersonId) {
         let now = self.now();
         self.with_hall(|hall, _| hall.release(room, person, now));

@@ -35,8 +35,7 @@ fn a_patient_waits_is_admitted_and_hears_of_the_clinician() {
     let heard = world.heard(clinician);
     let list = &heard.last().unwrap()["rooms"];
     assert_eq!(list[0]["label"], "label-room-1");
-    let person =
-        json!({"id": "p1", "role": "patient", "since": START, "ready": ready(), "here": true, "inside": false});
+    let person = json!({"id": "p1", "role": "patient", "since": START, "ready": ready(), "here": true, "inside": false, "second": false});
     assert_eq!(list[0]["people"], json!([person]));
 
     world.say(clinician, json!({"t": "admit", "room": "room-1"}));
@@ -329,7 +328,7 @@ fn silence_ends_the_connection_and_a_minute_later_the_place() {
     let (patient, clinician, _) = world.call();
     world.pass_alive(40, &[clinician]);
     assert_eq!(world.code(patient), None);
-    world.pass_alive(20, &[clinician]);
+    world.pass_alive(40, &[clinician]);
     assert_eq!(world.code(patient), Some(4408));
     assert!(!world.types(clinician).contains(&"gone".to_owned()));
     world.pass_alive(60, &[clinician]);
@@ -364,6 +363,49 @@ fn a_released_link_sends_its_browser_away() {
     world.pass(Duration::from_secs(1));
     assert_eq!(world.code(patient), Some(4409));
     assert_eq!(world.one(clinician, "gone")["why"], "left");
+}
+
+#[test]
+fn the_clinic_sees_that_a_second_browser_was_refused_until_the_link_is_released() {
+    let mut world = World::new();
+    let clinician = world.enter(staff("dr-one", "physio"));
+    let other = world.enter(staff("dr-two", "cardio"));
+    let second = |world: &mut World| {
+        world.pass(Duration::from_secs(1));
+        let heard = world.heard(clinician);
+        let list = heard.iter().rfind(|one| one["t"] == "list").expect("a list").clone();
+        list["rooms"][0]["people"].as_array().cloned().unwrap_or_default()
+    };
+    // Nobody is here by that link: the clinic still sees who stands in front of the door.
+    world.hall.second(guest("room-1", "p1", Role::Patient), world.now);
+    let shown = second(&mut world);
+    let person = json!({"id": "p1", "role": "patient", "since": START, "ready": null, "here": false, "inside": false,
+        "second": true});
+    assert_eq!(shown, [person]);
+    assert_eq!(world.hall.counts().rooms, 0);
+    let patient = world.enter(guest("room-1", "p1", Role::Patient));
+    let shown = second(&mut world);
+    assert_eq!((shown.len(), &shown[0]["here"], &shown[0]["second"]), (1, &json!(true), &json!(true)));
+    // However often it tries, it is on record once.
+    world.hall.second(guest("room-1", "p1", Role::Patient), world.now);
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.deeds.iter().filter(|deed| deed.action == "visit.second").count(), 1);
+    assert!(!world.seen[&patient].join("").contains("second") && !world.seen[&other].join("").contains("room-1"));
+
+    world.hall.release(&"room-1".parse().unwrap(), &"p1".parse().unwrap(), world.now);
+    assert!(second(&mut world).is_empty());
+    assert_eq!(world.code(patient), Some(4409));
+}
+
+#[test]
+fn a_second_browser_that_does_not_try_again_is_forgotten() {
+    let mut world = World::new();
+    let clinician = world.enter(staff("dr-one", "physio"));
+    world.hall.second(guest("room-1", "p1", Role::Patient), world.now);
+    world.pass_alive(580, &[clinician]);
+    assert_eq!(world.heard(clinician).iter().rfind(|one| one["t"] == "list").unwrap()["rooms"][0]["room"], "room-1");
+    world.pass_alive(40, &[clinician]);
+    assert_eq!(world.heard(clinician).iter().rfind(|one| one["t"] == "list").unwrap()["rooms"], json!([]));
 }
 
 #[test]

@@ -205,8 +205,9 @@ impl Hall {
                 ready: member.ready,
                 here: member.socket.is_some(),
                 inside: member.call.is_some(),
+                second: room.second.contains_key(&member.id),
             });
-            let people: Vec<ListedPerson> = people.collect();
+            let people: Vec<ListedPerson> = people.chain(room.absent_seconds()).collect();
             let since = people.iter().map(|person| person.since).min().unwrap_or_default();
             let state = if room.call.is_empty() { Stage::Waiting } else { Stage::Call };
             let (label, ends) = (room.label.clone(), room.ends.as_secs());

@@ -45,7 +45,7 @@ impl Hall {
         match &pass {
             Pass::Guest { room, person, label, ends, .. } => {
                 let (label, ends) = (label.clone(), *ends);
-                let new = || Room { clinic, label, ends, people: Default::default(), call: Vec::new(), note: None };
+                let new = || Room::new(clinic, label, ends);
                 self.rooms.entry(*room).or_insert_with(new).people.insert(*person, key);
                 self.stale(clinic);
             }
@@ -164,7 +164,7 @@ impl Hall {
     }
 
     pub(super) fn drop_if_empty(&mut self, room: &RoomId) {
-        if self.rooms.get(room).is_some_and(|room| room.people.is_empty() && room.call.is_empty()) {
+        if self.rooms.get(room).is_some_and(|room| room.is_empty() && room.second.is_empty()) {
             self.rooms.remove(room);
         }
     }
@@ -194,6 +194,7 @@ impl Hall {
     /// A link was released: whoever came in by it goes, or was about to come, and another browser may.
     pub fn release(&mut self, room: &RoomId, person: &PersonId, now: Now) {
         self.tickets.of_room(room, Some(person));
+        self.no_second(room, person);
         let key = self.rooms.get(room).and_then(|room| room.people.get(person)).copied();
         if let Some(key) = key {
             self.leave(key, Gone::Left, CloseCode::Elsewhere, now);

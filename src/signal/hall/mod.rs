@@ -7,6 +7,7 @@
 mod desk;
 mod entry;
 mod member;
+mod second;
 mod talk;
 mod tickets;
 mod watch;
@@ -25,6 +26,7 @@ use crate::sdp::Refusal;
 use crate::time::{Moment, Now, UnixTime};
 
 use member::Member;
+use second::Second;
 use tickets::Tickets;
 
 /// A room is named as its appointment, and as the call in the tokens of those in it.
@@ -145,7 +147,7 @@ pub struct Deed {
     pub actor: String,
 }
 
-/// A room with somebody in it.
+/// A room with somebody in it, or in front of it.
 #[derive(Debug)]
 struct Room {
     clinic: ClinicId,
@@ -157,6 +159,18 @@ struct Room {
     call: Vec<Key>,
     /// What those who come later are told as well.
     note: Option<super::message::NoteCode>,
+    /// Those whose link a second browser has shown.
+    second: BTreeMap<PersonId, Second>,
+}
+
+impl Room {
+    const fn new(clinic: ClinicId, label: String, ends: UnixTime) -> Self {
+        Self { clinic, label, ends, people: BTreeMap::new(), call: Vec::new(), note: None, second: BTreeMap::new() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.people.is_empty() && self.call.is_empty()
+    }
 }
 
 /// The staff of a clinic who look at its list.
@@ -319,7 +333,7 @@ impl Hall {
         let mut counts = self.counts.clone();
         let number = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
         counts.sockets = number(self.sockets.len());
-        counts.rooms = number(self.rooms.len());
+        counts.rooms = number(self.rooms.values().filter(|room| !room.is_empty()).count());
         counts.calls = number(self.rooms.values().filter(|room| !room.call.is_empty()).count());
         // Everything is there from the start, so that what happens for the first time is seen as a change.
         let known = |counted: &mut BTreeMap<&'static str, u64>, labels: &mut dyn Iterator<Item = &'static str>| {

@@ -21,6 +21,7 @@ impl Hall {
             self.looked = now.moment;
             self.tickets.forget(now.moment);
             self.look_at_members(now, minting);
+            self.forget_seconds(now);
             let late = |(socket, known): (&SocketId, &Socket)| match known {
                 Socket::New(at) if now.moment.since(*at) >= INTRODUCTION => Some(*socket),
                 Socket::New(_) | Socket::Of(_) => None,

@@ -107,6 +107,10 @@ async fn joined(signal: &Arc<Signal>, request: Request) -> Result<Response, Prob
     let mut chance = Chance { failed: false };
     let now = signal.now().unix;
     let joined = signal.book().join(&secret, shown.as_deref(), now, &mut || chance.draw());
+    if matches!(joined, Err(NotJoined::InUse)) {
+        // The clinic sees it, and may release the link.
+        signal.second(&secret);
+    }
     let (pass, browser) = joined.map_err(|why| match why {
         NotJoined::Unknown if !signal.guessed(client) => Problem::TOO_MANY,
         NotJoined::Unknown | NotJoined::Early | NotJoined::Over | NotJoined::InUse => not_joined(why),
