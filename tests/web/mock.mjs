@@ -101,6 +101,7 @@ export class Mock {
       state: "waiting",
       people: [],
       members: [],
+      seconds: new Set(),
       next: 1,
     };
     this.rooms.set(room.id, room);
@@ -178,6 +179,7 @@ export class Mock {
         return known ? [200, { ticket: this.#ticket({ staff: true }) }] : [401, { error: "unknown" }];
       case "POST /appointments": {
         if (!known) return [401, { error: "unknown" }];
+        if (parts[4] === "release") return this.#release(parts[1], parts[3]);
         if (parts.length === 3) return [201, this.#person(this.rooms.get(parts[1]), body.role)];
         const people = body.people.map(({ role }) => role);
         const made = this.appointment({
@@ -210,9 +212,26 @@ export class Mock {
     if (!room) return [403, { error: "unknown" }];
     if (now() < room.opens) return [403, { error: "early" }];
     if (now() > room.ends || room.over) return [403, { error: "over" }];
-    if (person.browser && person.browser !== browser) return [409, { error: "in_use" }];
+    if (person.browser && person.browser !== browser) {
+      room.seconds.add(person);
+      this.#list();
+      return [409, { error: "in_use" }];
+    }
     person.browser ??= secret();
     return [200, { ticket: this.#ticket({ room, person }), browser: person.browser }];
+  }
+
+  #release(id, personId) {
+    const room = this.rooms.get(id);
+    const person = room.people.find(({ id: each }) => each === personId);
+    person.browser = undefined;
+    room.seconds.delete(person);
+    for (const member of room.members.filter((each) => each.person === person)) {
+      this.#gone(member, "left");
+      member.ws?.close(4409);
+    }
+    this.#list();
+    return [204];
   }
 
   #ticket(what) {
@@ -333,6 +352,7 @@ export class Mock {
               ready,
               here: Boolean(ws),
               inside: Boolean(inside),
+              second: room.seconds.has(person),
             })),
         }));
       this.say(staff, { t: "list", rooms });

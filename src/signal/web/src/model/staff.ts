@@ -2,7 +2,7 @@
 import { computed, signal } from "@preact/signals";
 import { realClock } from "../rtc";
 import { Signal } from "../signal";
-import type { FromServer, Note, Room, Welcome } from "../signal";
+import type { FromServer, Note, Person, Room, Welcome } from "../signal";
 import { t } from "../texts";
 import { ApiError, api } from "./api";
 import type { StaffMember } from "./api";
@@ -36,6 +36,7 @@ export class Staff {
   #signal: Signal | undefined;
   #policy: Welcome["policy"] = { relayOnly: true, screen: false, files: false };
   #seen = new Set<string>();
+  #knownSeconds = new Set<string>();
 
   async begin(): Promise<void> {
     const me = await api.me().catch(() => undefined);
@@ -69,6 +70,7 @@ export class Staff {
     this.clinic.value = clinic;
     this.rooms.value = [];
     this.#seen.clear();
+    this.#knownSeconds.clear();
     this.#signal = new Signal({
       clock: realClock,
       connect,
@@ -105,6 +107,17 @@ export class Staff {
 
   decline(room: string, person: string): void {
     this.#signal?.send({ t: "decline", room, person });
+  }
+
+  /** The link is the second browser's from now on; the first one is sent away. False: it could not be done. */
+  async release(room: string, person: string): Promise<boolean> {
+    const done = await api.release(room, person).then(
+      () => true,
+      // Released all the same; only the disk has not taken it yet.
+      (error: unknown) => error instanceof ApiError && error.code === "unavailable",
+    );
+    say(t(done ? "second_released" : "sign_in_offline"));
+    return done;
   }
 
   note(room: string, code: Note): void {
@@ -178,12 +191,28 @@ export class Staff {
     const arrived = rooms.filter((room) => waits(room)).map(({ room }) => room);
     const fresh = arrived.filter((room) => !this.#seen.has(room));
     this.#seen = new Set(arrived);
+    this.#seconds(rooms);
     if (fresh.length === 0) return;
     this.fresh.value = new Set(fresh);
     chime();
     const labels = rooms.filter(({ room }) => fresh.includes(room)).map(({ label }) => label || t("no_label"));
     say(t("arrived", { label: labels.join(", ") }));
   }
+
+  /** A second browser is told of once, aloud. */
+  #seconds(rooms: Room[]): void {
+    const all = rooms.flatMap((room) => seconds(room).map(({ id }) => ({ key: `${room.room} ${id}`, room })));
+    const fresh = all.filter(({ key }) => !this.#knownSeconds.has(key));
+    this.#knownSeconds = new Set(all.map(({ key }) => key));
+    if (fresh.length === 0) return;
+    chime();
+    say(t("second_asks_in", { label: fresh.map(({ room }) => room.label || t("no_label")).join(", ") }));
+  }
+}
+
+/** Those whose link a second browser has shown. */
+export function seconds({ people }: Room): Person[] {
+  return people.filter(({ second }) => second);
 }
 
 /** Whether somebody sits in front of this room's door. */

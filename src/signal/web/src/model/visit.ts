@@ -29,6 +29,9 @@ const KEPT = "hilum.visit";
 /** Milliseconds between two reports to the waiting list: the service takes one a second. */
 const REPORT_EVERY = 1_100;
 
+/** Milliseconds between two looks at a link that another browser has: until its appointment is over. */
+const HOPE_EVERY = 4_000;
+
 export function socketUrl(): string {
   return `${location.protocol === "http:" ? "ws" : "wss"}://${location.host}/v1/signal`;
 }
@@ -96,9 +99,7 @@ export class Visit {
       return;
     }
     addEventListener("online", () => this.#signal?.hurry());
-    await this.peek();
-    // The press was made before the reload.
-    if (this.#browser && this.phase.value === "door" && this.look.value?.state === "open") await this.join();
+    await this.#back();
   }
 
   now(): number {
@@ -152,6 +153,20 @@ export class Visit {
     if (this.armed.value) await this.join();
   }
 
+  /** The press on "Try again". The link is in memory only, so a reload would lose it before the first press on Join. */
+  async retry(): Promise<void> {
+    if (this.#signal) return location.reload();
+    if (this.phase.value === "used") return this.join();
+    this.phase.value = "loading";
+    return this.#back();
+  }
+
+  /** Looks, and comes in again if the press was made before. */
+  async #back(): Promise<void> {
+    await this.peek();
+    if (this.#browser && this.phase.value === "door" && this.look.value?.state === "open") await this.join();
+  }
+
   leave(): void {
     this.#signal?.leave();
     this.#finish("after");
@@ -163,9 +178,24 @@ export class Visit {
 
   #refused(error: unknown): void {
     const code = error instanceof ApiError ? error.code : "";
-    if (code === "in_use") this.phase.value = "used";
+    if (code === "in_use") {
+      this.phase.value = "used";
+      this.#hope();
+    }
     else if (code === "over" || code === "unknown") this.#finish(code);
     else this.phase.value = "offline";
+  }
+
+  /** Asks now and then whether the clinic has released the link. The press was made: then we come in. */
+  #hope(): void {
+    setTimeout(async () => {
+      if (this.phase.value !== "used") return;
+      const look = await api.look(this.#secret).catch(() => undefined);
+      if (this.phase.value !== "used") return;
+      if (look?.state === "over" || look?.state === "unknown") this.#finish(look.state);
+      else if (look?.claimed === false) await this.join();
+      else this.#hope();
+    }, HOPE_EVERY);
   }
 
   #open(first: string): void {

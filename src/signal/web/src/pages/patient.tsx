@@ -224,8 +224,13 @@ function End({ visit }: { visit: Visit }) {
         )}
         <Title>{t(ending.title)}</Title>
         <p>{t(ending.text)}</p>
+        {phase === "used" && (
+          <p class="hint" role="status">
+            {t("used_wait")}
+          </p>
+        )}
         {(phase === "offline" || phase === "used") && (
-          <Press kind="primary" onPress={() => location.reload()}>
+          <Press kind="primary" onPress={() => void visit.retry()}>
             {t("try_again")}
           </Press>
         )}

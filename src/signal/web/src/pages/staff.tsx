@@ -1,6 +1,6 @@
 // The clinician's page: the waiting list at the left, the device check or the call at the right.
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { Staff, waits } from "../model/staff";
+import { Staff, seconds, waits } from "../model/staff";
 import { NOTES } from "../signal";
 import type { Note, Person, Room } from "../signal";
 import { Frame, Icon, LanguagePicker, Press, Sheet, Title } from "../parts/basics";
@@ -165,6 +165,7 @@ function Desk({ staff }: { staff: Staff }) {
             onLeave={() => staff.hangUp()}
             onEnd={() => staff.endForAll()}
             invite={<Invite room={staff.room.value} />}
+            aside={<Seconds staff={staff} />}
           />
         ) : (
           <main class="ready">
@@ -248,6 +249,7 @@ function Row({ room, staff, onAdmit }: { room: Room; staff: Staff; onAdmit: () =
   const current = staff.room.value === room.room;
   const label = labelOf(room);
   const waiting = waits(room);
+  const asking = seconds(room);
   return (
     <li class={`room${staff.fresh.value.has(room.room) ? " fresh" : ""}${current ? " current" : ""}`}>
       <div class="room-head">
@@ -268,6 +270,9 @@ function Row({ room, staff, onAdmit }: { room: Room; staff: Staff; onAdmit: () =
           <Marks person={person} />
         </p>
       ))}
+      {asking.map((person) => (
+        <Second key={person.id} person={person} room={room} staff={staff} />
+      ))}
       {(waiting || (room.state === "call" && !current)) && (
         <div class="room-buttons">
           <Press kind="primary" onPress={onAdmit} label={`${t(waiting ? "admit" : "enter")}: ${label}`}>
@@ -282,6 +287,41 @@ function Row({ room, staff, onAdmit }: { room: Room; staff: Staff; onAdmit: () =
         </div>
       )}
     </li>
+  );
+}
+
+/** The same over a call, where the list is not in sight on a phone. */
+function Seconds({ staff }: { staff: Staff }) {
+  const room = staff.rooms.value.find((each) => each.room === staff.room.value);
+  if (!room) return null;
+  return (
+    <>
+      {seconds(room).map((person) => (
+        <Second key={person.id} person={person} room={room} staff={staff} />
+      ))}
+    </>
+  );
+}
+
+/** A second browser stands in front of the door with a link that another one has. */
+function Second({ person, room, staff }: { person: Person; room: Room; staff: Staff }) {
+  const [busy, setBusy] = useState(false);
+  const [failed, setFailed] = useState(false);
+  const release = async () => {
+    setBusy(true);
+    setFailed(!(await staff.release(room.room, person.id)));
+    setBusy(false);
+  };
+  const text = t("second_release");
+  return (
+    <div class="second">
+      <p>{t("second_asks", { role: roleName(person.role) })}</p>
+      <p class="hint">{t("second_hint")}</p>
+      <Press disabled={busy} onPress={() => void release()} label={`${text}: ${labelOf(room)}`}>
+        {text}
+      </Press>
+      {failed && <p class="look">{t("sign_in_offline")}</p>}
+    </div>
   );
 }
 

@@ -149,6 +149,7 @@ export interface CallViewProps {
   /** Only the clinician has these. */
   onEnd?: (() => void) | undefined;
   invite?: ComponentChildren;
+  aside?: ComponentChildren;
 }
 
 type Panel = "more" | "shield" | "numbers" | "devices" | "leave" | "invite" | "caption" | undefined;
@@ -173,7 +174,10 @@ export function CallView(props: CallViewProps) {
     <div class={`call n${others.length}${call.chatOpen.value ? " with-chat" : ""}${large ? " large" : ""}`}>
       <h1 class="hidden">{t("video_visit")}</h1>
       <main class="stage">
-        <Notice call={call} media={media} phone={props.phone} />
+        <div class="top">
+          <Notice call={call} media={media} phone={props.phone} />
+          {props.aside}
+        </div>
         {media.screen.value && (
           <p class="sharing-bar">
             <Icon name="screen" /> {t("you_share")}

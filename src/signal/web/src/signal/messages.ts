@@ -60,6 +60,8 @@ export interface Person {
   here: boolean;
   /** Whether this person is in the call, and not in the waiting area. */
   inside: boolean;
+  /** Whether a second browser has shown this person's link and was refused. */
+  second: boolean;
 }
 
 export interface Room {
