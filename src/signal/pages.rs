@@ -21,7 +21,7 @@ use assets::{ASSETS, Asset};
 /// Where the one page is.
 const PAGE: &str = "/index.html";
 /// The pages that it is: the start, a patient's, the staff's, the device check, the check for IT, the operator's.
-pub const PAGES: [&str; 5] = ["/", "/j", "/staff", "/test", "/it"];
+pub const PAGES: [&str; 6] = ["/", "/j", "/staff", "/test", "/it", "/status"];
 /// Hashed files never change.
 const FOR_GOOD: &str = "public, max-age=31536000, immutable";
 /// What a page may ask of a device: camera, microphone, a screen, and to stay awake; nothing else that browsers know.

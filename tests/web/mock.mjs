@@ -13,7 +13,7 @@ const KINDS = {
   ".css": "text/css; charset=utf-8",
   ".html": "text/html; charset=utf-8",
 };
-const PAGES = new Set(["/", "/j", "/staff", "/test", "/it"]);
+const PAGES = new Set(["/", "/j", "/staff", "/test", "/it", "/status"]);
 const now = () => Math.floor(Date.now() / 1000);
 const secret = () => randomBytes(16).toString("base64url");
 
@@ -62,6 +62,8 @@ export class Mock {
   /** May change what is passed between two people: (message, from, to) → message or nothing. */
   meddle = (message) => message;
   signedIn = new Set();
+  /** What an operator is shown; nothing: whoever asks is none. */
+  status = undefined;
 
   constructor(relay) {
     this.relay = relay;
@@ -177,6 +179,10 @@ export class Mock {
         return [204];
       case "POST /staff/ticket":
         return known ? [200, { ticket: this.#ticket({ staff: true }) }] : [401, { error: "unknown" }];
+      case "GET /staff/status":
+        this.looks = (this.looks ?? 0) + 1;
+        if (this.away) return [503, { error: "unavailable" }];
+        return this.status ? [200, { ...this.status, now: now() }] : [403, { error: "role" }];
       case "POST /appointments": {
         if (!known) return [401, { error: "unknown" }];
         if (parts[4] === "release") return this.#release(parts[1], parts[3]);

@@ -12,6 +12,7 @@ const PAGES: Record<string, () => Promise<Page>> = {
   "/staff": () => import("./pages/staff"),
   "/test": () => import("./pages/check"),
   "/it": () => import("./pages/technical"),
+  "/status": () => import("./pages/status"),
 };
 
 const load = PAGES[location.pathname.replace(/(.)\/$/, "$1")] ?? PAGES["/"];

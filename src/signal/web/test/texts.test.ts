@@ -7,7 +7,7 @@ import { es } from "../src/texts/es";
 
 const CATALOGUES: Record<string, Record<string, string>> = { ar, de, en, es };
 /** Pages for technicians and operators may use their words. */
-const TECHNICAL = /^(it_|path_|echo_|way_)/;
+const TECHNICAL = /^(it_|path_|echo_|way_|status_|alarm_)/;
 const BANNED =
   /\b(ICE|STUN|TURN|SDP|NAT|DTLS|SRTP|UDP|TCP|TLS|WebRTC|WebSocket|[Ss]ignaling|[Bb]andwidth|[Cc]odec|[Pp]eer|[Cc]redential)s?\b/;
 

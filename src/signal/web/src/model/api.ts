@@ -79,6 +79,31 @@ export interface Made {
   links: Link[];
 }
 
+export interface Level {
+  now: number;
+  peak: number;
+}
+
+/** `GET /v1/staff/status`. What is counted is counted since the start. */
+export interface Status {
+  now: number;
+  version: string;
+  started: number;
+  draining: boolean;
+  shards: number;
+  hanging: number;
+  listeners: Record<string, number>;
+  allocations: Level;
+  bits: Level;
+  paths: Record<string, number>;
+  refused: Record<string, number>;
+  certificates: { ends: number; alarm: boolean }[];
+  keys?: { accepted: number; oldest?: number };
+  audit?: { records: number; lost: number; writing: boolean; syslog?: boolean };
+  alarms: string[];
+  visits: { appointments: number; rooms: number; calls: number; waiting: number; sockets: number };
+}
+
 const id = encodeURIComponent;
 
 export const api = {
@@ -93,6 +118,7 @@ export const api = {
   signOut: () => call<void>("POST", "/v1/staff/signout", {}),
   me: () => call<{ staff: StaffMember }>("GET", "/v1/staff/me"),
   ticket: (clinic: string) => call<{ ticket: string }>("POST", "/v1/staff/ticket", { clinic }),
+  status: () => call<Status>("GET", "/v1/staff/status"),
   appointments: (clinic: string) =>
     call<{ appointments: Appointment[] }>("GET", `/v1/appointments?clinic=${id(clinic)}`),
   make: (wanted: { clinic: string; label?: string; starts: number; minutes: number; people: { role: Role }[] }) =>

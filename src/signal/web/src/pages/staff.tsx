@@ -33,6 +33,8 @@ function Clinician() {
   }
   const member = staff.member.value;
   if (!member) return <SignIn staff={staff} />;
+  // An operator has no part in visits.
+  if (member.role === "operator") location.replace("/status");
   if (!staff.clinic.value) return <ChooseClinic staff={staff} />;
   return <Desk staff={staff} />;
 }

@@ -54,6 +54,12 @@ export function clockTime(seconds: number): string {
   return form.format(new Date(seconds * 1000));
 }
 
+/** A moment with its day. */
+export function moment(seconds: number): string {
+  const form = new Intl.DateTimeFormat(tag(), { dateStyle: "medium", timeStyle: "medium" });
+  return form.format(new Date(seconds * 1000));
+}
+
 export function day(seconds: number): string {
   const form = new Intl.DateTimeFormat(tag(), { weekday: "long", day: "numeric", month: "long" });
   return form.format(new Date(seconds * 1000));
