@@ -219,7 +219,8 @@ test("candidates are counted until ICE restarts", () => {
 });
 
 test("addresses are read as what they are, and related ones are compared as such", () => {
-  const relay = (host: string, related: string) => `candidate:1 1 udp 1 ${host} 50000 typ relay raddr ${related} rport 9`;
+  const relay = (host: string, related: string) =>
+    `candidate:1 1 udp 1 ${host} 50000 typ relay raddr ${related} rport 9`;
   equal(judgeCandidate(relay("2001:db8::1", "2001:DB8:0::1")), undefined);
   equal(judgeCandidate(relay("2001:db8::1", "::")), undefined);
   equal(judgeCandidate(relay("192.0.2.1", "192.0.2.7")), "ice_related");

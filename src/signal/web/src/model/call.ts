@@ -3,7 +3,7 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import { Files, Peer, realClock } from "../rtc";
-import type { Grade, Outlook, Totals } from "../rtc";
+import type { Clock, Grade, Outlook, Totals } from "../rtc";
 import { Exchange } from "../safety";
 import type { Safety } from "../safety";
 import type { FromClient, FromServer, PeerInfo, Role, Turn } from "../signal";
@@ -19,7 +19,11 @@ const MOST_UNSENT = 20;
 /** Milliseconds that a typed caption stays without a new one. */
 const CAPTION_STAYS = 12_000;
 
-export type Trust = "waiting" | "words" | "match" | "broken";
+/** Milliseconds in which somebody shows words: the exchange takes two ways through the service, about a second. */
+export const GHOST_AFTER = 20_000;
+
+/** `unverified`: the service has announced somebody who shows no certificate that the words could be made of. */
+export type Trust = "waiting" | "unverified" | "words" | "match" | "broken";
 
 export interface Line {
   id: number;
@@ -66,6 +70,8 @@ export class Other {
   peer: Peer | undefined;
   files: Files | undefined;
   exchange: Exchange | undefined;
+  /** Ends the wait for words. */
+  patience: (() => void) | undefined;
   /** Lines that were written before the channel was open. */
   readonly unsent: string[] = [];
 
@@ -80,6 +86,7 @@ export interface CallOptions {
   media: LocalMedia;
   policy: { relayOnly: boolean; screen: boolean; files: boolean };
   turn: Turn | undefined;
+  clock?: Clock;
   /** Somebody between us was found, or the two said that their words differ: the call is over. */
   danger(): void;
 }
@@ -228,7 +235,10 @@ export class Call {
     removeEventListener("online", this.#network);
     this.#connection?.removeEventListener?.("change", this.#network);
     for (const timer of this.#captions.values()) clearTimeout(timer);
-    for (const other of this.others.peek()) other.peer?.close();
+    for (const other of this.others.peek()) {
+      other.patience?.();
+      other.peer?.close();
+    }
     for (const { url } of this.transfers.peek()) if (url) URL.revokeObjectURL(url);
     batch(() => {
       this.others.value = [];
@@ -256,11 +266,17 @@ export class Call {
     const known = this.#of(id);
     if (known) this.#remove(known);
     const other = new Other(id, role);
-    const { send } = this.options;
+    const { send, clock = realClock } = this.options;
+    other.patience = clock.after(GHOST_AFTER, () => {
+      if (other.trust.peek() !== "waiting") return;
+      other.trust.value = "unverified";
+      send({ t: "security", to: id, what: "ghost" });
+    });
     const count = this.others.peek().length + 2;
     other.exchange = new Exchange({
       send: (message) => send({ ...message, to: id }),
       words: (safety) => {
+        other.patience?.();
         other.safety.value = safety;
         other.trust.value = "words";
       },
@@ -275,7 +291,7 @@ export class Call {
       turn: this.#turn,
       relayOnly: this.options.policy.relayOnly,
       people: count,
-      clock: realClock,
+      clock,
       events: {
         sdp: (desc) => send({ t: "sdp", to: id, desc }),
         ice: (candidate) => send({ t: "ice", to: id, candidate }),
@@ -324,6 +340,7 @@ export class Call {
   }
 
   #remove(other: Other): void {
+    other.patience?.();
     other.peer?.close();
     this.others.value = this.others.peek().filter((each) => each !== other);
     for (const { peer } of this.others.peek()) peer?.people(this.others.peek().length + 1);

@@ -78,8 +78,11 @@ export class Visit {
   /** The person pressed before the door opened: it lets them in by itself. */
   readonly armed = signal(false);
   readonly joining = signal(false);
+  /** They left by themselves, and may come back as long as the page is open. */
+  readonly left = signal(false);
   readonly wake = new WakeLock();
   #secret = "";
+  #finished = false;
   #browser: string | undefined;
   #signal: Signal | undefined;
   #reporting: ReturnType<typeof setInterval> | undefined;
@@ -155,8 +158,11 @@ export class Visit {
 
   /** The press on "Try again". The link is in memory only, so a reload would lose it before the first press on Join. */
   async retry(): Promise<void> {
-    if (this.#signal) return location.reload();
     if (this.phase.value === "used") return this.join();
+    if (this.phase.value === "offline" && this.#signal) return location.reload();
+    this.#finished = false;
+    this.#signal = undefined;
+    this.left.value = false;
     this.phase.value = "loading";
     return this.#back();
   }
@@ -169,6 +175,7 @@ export class Visit {
 
   leave(): void {
     this.#signal?.leave();
+    this.left.value = true;
     this.#finish("after");
   }
 
@@ -301,7 +308,9 @@ export class Visit {
 
   /** Lets go of everything. The secret stays in memory only, for the one question that follows. */
   #finish(phase: Phase): void {
-    if (["after", "danger", "elsewhere"].includes(this.phase.value)) return;
+    // What ended it first is what happened; the socket's end only follows.
+    if (this.#finished) return;
+    this.#finished = true;
     this.phase.value = phase;
     clearInterval(this.#reporting);
     this.call.value?.close();

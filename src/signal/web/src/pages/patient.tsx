@@ -193,6 +193,7 @@ function After({ visit }: { visit: Visit }) {
           </fieldset>
         )}
         <p class="hint">{t("close_page")}</p>
+        {visit.left.value && <Press onPress={() => void visit.retry()}>{t("come_back")}</Press>}
       </section>
     </Frame>
   );
@@ -229,7 +230,7 @@ function End({ visit }: { visit: Visit }) {
             {t("used_wait")}
           </p>
         )}
-        {(phase === "offline" || phase === "used") && (
+        {["offline", "used", "declined"].includes(phase) && (
           <Press kind="primary" onPress={() => void visit.retry()}>
             {t("try_again")}
           </Press>

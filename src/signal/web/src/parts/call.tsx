@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { say } from "../model/announce";
-import type { Call, Other } from "../model/call";
+import type { Call, Other, Trust } from "../model/call";
 import { canShareScreen } from "../model/media";
 import type { LocalMedia } from "../model/media";
 import type { Grade } from "../rtc";
@@ -12,7 +12,7 @@ import { Icon, LanguagePicker, Press, Sheet } from "./basics";
 import type { IconName } from "./basics";
 import { Chat } from "./chat";
 import { Pickers } from "./devices";
-import { Captions, OwnTile, Tile, nameOf } from "./tiles";
+import { Captions, OwnTile, Tile, nameOf, trustName } from "./tiles";
 
 interface ToolProps {
   icon: IconName;
@@ -40,6 +40,8 @@ function Tool({ icon, text, onPress, pressed, kind = "", note }: ToolProps) {
 
 /** The one line at the top that tells what is going on, and goes away by itself. */
 function notice(call: Call, media: LocalMedia): string {
+  const ghost = call.others.value.find(({ trust }) => trust.value === "unverified");
+  if (ghost) return t("notice_ghost", { name: nameOf(ghost) });
   if (call.outlook.value === "help") return t("notice_help");
   if (call.outlook.value === "away") return t("notice_away");
   if (call.pictureStopped.value) return t("notice_picture");
@@ -74,7 +76,7 @@ function Words({ call, other }: { call: Call; other: Other }) {
   const safety = other.safety.value;
   const trust = other.trust.value;
   const [asNumbers, setAsNumbers] = useState(false);
-  if (!safety) return <p>{t("safety_wait", { name: nameOf(other) })}</p>;
+  if (!safety) return <p>{t(trust === "unverified" ? "notice_ghost" : "safety_wait", { name: nameOf(other) })}</p>;
   return (
     <section class="words" aria-label={nameOf(other)}>
       <h3>{t("safety_with", { name: nameOf(other) })}</h3>
@@ -105,6 +107,9 @@ function Words({ call, other }: { call: Call; other: Other }) {
     </section>
   );
 }
+
+/** The least of them is what the shield of the whole call says. */
+const TRUSTS: Trust[] = ["broken", "unverified", "waiting", "words", "match"];
 
 const ORDER: Grade[] = ["poor", "fair", "good"];
 
@@ -169,7 +174,7 @@ export function CallView(props: CallViewProps) {
   const front = pinned ?? others.find(({ role, screenOn }) => role === "captioner" || screenOn.value)?.id;
   const own = worst(others.map((each) => each.own.value));
   const theirs = worst(others.map((each) => each.theirs.value));
-  const confirmed = others.length > 0 && others.every(({ trust }) => trust.value === "match");
+  const trust = TRUSTS.find((each) => others.some((other) => other.trust.value === each));
   return (
     <div class={`call n${others.length}${call.chatOpen.value ? " with-chat" : ""}${large ? " large" : ""}`}>
       <h1 class="hidden">{t("video_visit")}</h1>
@@ -211,11 +216,11 @@ export function CallView(props: CallViewProps) {
         <div class="marks">
           <button
             type="button"
-            class={`press mark-button${confirmed ? " sure" : ""}`}
+            class={`press mark-button trust-${trust ?? "waiting"}`}
             onClick={() => setPanel("shield")}
           >
             <Icon name="shield" />
-            <span>{t(confirmed ? "trust_match" : "trust_private")}</span>
+            <span>{t(others.length ? trustName(trust ?? "waiting") : "trust_nobody")}</span>
           </button>
           <button type="button" class="press mark-button" onClick={() => setPanel("numbers")}>
             <Icon name="signal" />

@@ -1,6 +1,6 @@
 // The people in a call, as the page shows them.
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Other } from "../model/call";
+import type { Other, Trust } from "../model/call";
 import type { LocalMedia } from "../model/media";
 import { t } from "../texts";
 import type { Key } from "../texts";
@@ -46,13 +46,21 @@ function Voice({ other, media }: { other: Other; media: LocalMedia }) {
   );
 }
 
+export function trustName(trust: Trust): Key {
+  const names: Partial<Record<Trust, Key>> = {
+    match: "trust_match",
+    words: "trust_private",
+    unverified: "trust_unverified",
+  };
+  return names[trust] ?? "trust_waiting";
+}
+
 function Badge({ other }: { other: Other }) {
   const trust = other.trust.value;
-  const key: Key = trust === "match" ? "trust_match" : trust === "words" ? "trust_private" : "trust_waiting";
   return (
     <span class={`badge trust-${trust}`}>
       <Icon name="shield" />
-      {t(key)}
+      {t(trustName(trust))}
     </span>
   );
 }
@@ -92,7 +100,7 @@ export function Tile({ other, media, pinned, many, onPin }: TileProps) {
       <p class="plate">
         <span>{name}</span>
         {!other.microphoneOn.value && connected && <span class="muted-mark">{t("is_muted")}</span>}
-        {many && <Badge other={other} />}
+        {(many || other.trust.value === "unverified") && <Badge other={other} />}
       </p>
       {many && (
         <button type="button" class="press plain pin" aria-pressed={pinned} onClick={onPin}>

@@ -151,6 +151,9 @@ export const ar: Texts = {
   way_tcp: "طريق أبطأ",
   way_tls: "الطريق عبر جدران الحماية",
   trust_waiting: "غير مؤكد",
+  trust_unverified: "غير موثوق",
+  trust_nobody: "الأمان",
+  notice_ghost: "{name} لم يُثبت هويته. لا تقل شيئًا خاصًا.",
   trust_private: "خاص",
   trust_match: "خاص، تم التحقق",
   safety_title: "هل من أحد بينكما؟",
@@ -175,6 +178,7 @@ export const ar: Texts = {
   rating_5: "جيد جدًا",
   rating_thanks: "شكرًا لك.",
   close_page: "يمكنك إغلاق هذه الصفحة الآن.",
+  come_back: "العودة إلى الموعد",
   used_title: "هذا الرابط مفتوح في مكان آخر",
   used_text:
     "يعمل على جهاز واحد في كل مرة. تابع هناك، أو اطلب من العيادة إتاحته لهذا الجهاز.",

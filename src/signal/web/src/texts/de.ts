@@ -161,6 +161,9 @@ export const de: Texts = {
   way_tcp: "auf einem langsameren Weg",
   way_tls: "auf dem Weg durch Firewalls",
   trust_waiting: "Nicht bestätigt",
+  trust_unverified: "Nicht geprüft",
+  trust_nobody: "Sicherheit",
+  notice_ghost: "{name} hat sich nicht ausgewiesen. Sagen Sie nichts Privates.",
   trust_private: "Privat",
   trust_match: "Privat, geprüft",
   safety_title: "Hört niemand mit?",
@@ -187,6 +190,7 @@ export const de: Texts = {
   rating_5: "Sehr gut",
   rating_thanks: "Danke.",
   close_page: "Sie können diese Seite jetzt schließen.",
+  come_back: "Zurück zum Termin",
   used_title: "Dieser Link ist schon woanders offen",
   used_text:
     "Er geht auf einem Gerät zur gleichen Zeit. Machen Sie dort weiter, oder bitten Sie die Praxis, ihn für dieses Gerät freizugeben.",

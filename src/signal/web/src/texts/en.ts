@@ -168,6 +168,9 @@ const call = {
 
 const safety = {
   trust_waiting: "Not confirmed",
+  trust_unverified: "Not verified",
+  trust_nobody: "Safety",
+  notice_ghost: "{name} has not shown who they are. Say nothing private.",
   trust_private: "Private",
   trust_match: "Private, checked",
   safety_title: "Is nobody in between?",
@@ -196,6 +199,7 @@ const endings = {
   rating_5: "Very good",
   rating_thanks: "Thank you.",
   close_page: "You can close this page now.",
+  come_back: "Go back to the appointment",
   used_title: "This link is open somewhere else",
   used_text:
     "It works on one device at a time. Go on there, or ask the clinic to free it for this device.",

@@ -156,6 +156,9 @@ export const es: Texts = {
   way_tcp: "por un camino más lento",
   way_tls: "por el camino a través de cortafuegos",
   trust_waiting: "Sin confirmar",
+  trust_unverified: "Sin verificar",
+  trust_nobody: "Seguridad",
+  notice_ghost: "{name} no ha mostrado quién es. No diga nada privado.",
   trust_private: "Privado",
   trust_match: "Privado, comprobado",
   safety_title: "¿No hay nadie en medio?",
@@ -181,6 +184,7 @@ export const es: Texts = {
   rating_5: "Muy bien",
   rating_thanks: "Gracias.",
   close_page: "Ya puede cerrar esta página.",
+  come_back: "Volver a la cita",
   used_title: "Este enlace está abierto en otro sitio",
   used_text:
     "Funciona en un solo dispositivo a la vez. Siga allí, o pida a la clínica que lo libere para este dispositivo.",
