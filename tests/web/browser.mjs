@@ -1,7 +1,6 @@
 // Debian's Chromium with fake devices, and what every test of a page needs.
-import { mkdirSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
 const FLAGS = [
@@ -51,6 +50,68 @@ export async function person(browser, { device = "desktop", dark = false, locale
   return page;
 }
 
+/**
+ * Puts a drawn person before the camera: head and shoulders in a quiet room, who nods a little. A test picture in loud
+ * green says nothing of how a page looks. Sound stays the fake one.
+ */
+export async function drawn(page, number) {
+  await page.addInitScript((which) => {
+    if (!navigator.mediaDevices) return;
+    const looks = [
+      { room: ["#d9e4dd", "#b9cdc2"], skin: "#c98f6b", hair: "#3a2a22", shirt: "#0b6b6b" },
+      { room: ["#e6ddd0", "#cdbfa9"], skin: "#8d5b3f", hair: "#1d1a18", shirt: "#f4f1ea" },
+      { room: ["#d7dde6", "#b7c2d2"], skin: "#e2b48f", hair: "#a8763e", shirt: "#5b4b7a" },
+      { room: ["#e3d6d9", "#cbb5ba"], skin: "#b57d58", hair: "#6b6a6a", shirt: "#7a3b46" },
+    ];
+    const { room, skin, hair, shirt } = looks[which % looks.length];
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [640, 480];
+    const pen = canvas.getContext("2d");
+    const oval = (x, y, wide, high, colour) => {
+      pen.fillStyle = colour;
+      pen.beginPath();
+      pen.ellipse(x, y, wide, high, 0, 0, 7);
+      pen.fill();
+    };
+    const draw = () => {
+      const nod = Math.sin(Date.now() / 700) * 4;
+      const wall = pen.createLinearGradient(0, 0, 640, 480);
+      wall.addColorStop(0, room[0]);
+      wall.addColorStop(1, room[1]);
+      pen.fillStyle = wall;
+      pen.fillRect(0, 0, 640, 480);
+      pen.fillStyle = "rgb(255 255 255 / 45%)";
+      pen.fillRect(40, 40, 120, 170);
+      oval(320, 470, 190, 140, shirt);
+      pen.fillStyle = skin;
+      pen.fillRect(282, 290 + nod / 2, 76, 70);
+      oval(320, 205 + nod, 104, 122, hair);
+      oval(320, 226 + nod, 88, 106, skin);
+      oval(320, 138 + nod, 92, 44, hair);
+      for (const eye of [286, 354]) oval(eye, 222 + nod, 7, 9, "#2a2220");
+      pen.strokeStyle = "#2a2220";
+      pen.lineWidth = 4;
+      pen.beginPath();
+      pen.arc(320, 258 + nod, 30, 0.5, Math.PI - 0.5);
+      pen.stroke();
+    };
+    draw();
+    setInterval(draw, 100);
+    const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (wanted) => {
+      const stream = await real(wanted);
+      for (const track of stream.getVideoTracks()) {
+        const [picture] = canvas.captureStream(10).getVideoTracks();
+        Object.defineProperty(picture, "label", { value: "Built-in camera" });
+        stream.removeTrack(track);
+        track.stop();
+        stream.addTrack(picture);
+      }
+      return stream;
+    };
+  }, number);
+}
+
 /** What axe-core finds that is serious or critical, a line each. It runs in a world of its own, as the page's policy allows no other script. */
 export async function axe(page) {
   const client = await page.context().newCDPSession(page);
@@ -69,8 +130,18 @@ export async function axe(page) {
   return JSON.parse(result.value);
 }
 
-export async function shoot(page, name) {
-  if (!process.env.SCREENS) return;
-  mkdirSync(process.env.SCREENS, { recursive: true });
-  await page.screenshot({ path: `${process.env.SCREENS}/${name}.png`, animations: "disabled" });
+/** Pixels of a picture's height: what lies below is not worth its bytes. */
+const TALLEST = 2600;
+
+/** A small picture of a page, with what lies below the fold. */
+export async function shoot(page, file) {
+  const client = await page.context().newCDPSession(page);
+  const { cssLayoutViewport, cssContentSize } = await client.send("Page.getLayoutMetrics");
+  const [width, shown] = [cssLayoutViewport.clientWidth, cssLayoutViewport.clientHeight];
+  const covered = await page.evaluate(() => Boolean(document.querySelector("dialog[open]")));
+  const height = covered ? shown : Math.min(TALLEST, Math.max(shown, Math.ceil(cssContentSize.height)));
+  const below = height > shown ? { captureBeyondViewport: true, clip: { x: 0, y: 0, width, height, scale: 1 } } : {};
+  const { data } = await client.send("Page.captureScreenshot", { format: "webp", quality: 50, ...below });
+  await client.detach();
+  writeFileSync(file, Buffer.from(data, "base64"));
 }

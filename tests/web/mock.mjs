@@ -165,6 +165,7 @@ export class Mock {
           ? [429, { error: "busy" }]
           : [200, { turn: this.relay.turn("check", 60), host: "localhost" }];
       case "POST /staff/signin": {
+        if (this.locked) return [429, { error: "locked", until: this.locked }];
         if (body.password !== "correct") return [401, { error: "wrong" }];
         if (!body.code) return [401, { error: "code_needed" }];
         const cookie = secret();
@@ -238,6 +239,12 @@ export class Mock {
     }
     this.#list();
     return [204];
+  }
+
+  /** Nobody's second browser is shown any more. */
+  calm() {
+    for (const room of this.rooms.values()) room.seconds.clear();
+    this.#list();
   }
 
   #ticket(what) {

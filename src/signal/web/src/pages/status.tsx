@@ -72,7 +72,9 @@ function Card({ title, lines }: { title: Key; lines: Line[] }) {
         {lines.map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>
-            <dd>{value}</dd>
+            <dd>
+              <bdi>{value}</bdi>
+            </dd>
           </div>
         ))}
       </dl>
@@ -160,7 +162,7 @@ function Traffic({ status }: { status: Status }) {
         title="status_relay"
         lines={[
           [t("status_shards"), hanging ? t("status_hanging", { hanging, shards }) : count(shards)],
-          ...upper(listeners),
+          ...upper(listeners).map<Line>(([way, number]) => [t("status_listens", { way }), number]),
         ]}
       />
     </>
@@ -179,7 +181,7 @@ function Safety({ status }: { status: Status }) {
           title="status_keys"
           lines={[
             ...certificates.map<Line>((each, at) => [
-              one ? t("status_certificate") : `${t("status_certificate")} ${count(at + 1)}`,
+              one ? t("status_certificate") : t("status_certificate_number", { number: count(at + 1) }),
               ends(each),
             ]),
             ...(keys ? ([[t("status_accepted"), count(keys.accepted)]] as Line[]) : []),

@@ -42,7 +42,9 @@ function Line({ path }: { path: Path }) {
           {t(`path_${result}` as Key)}
         </span>
       </td>
-      <td>{took === undefined ? "–" : `${count(took)} ms`}</td>
+      <td>
+        <bdi dir="ltr">{took === undefined ? "–" : `${count(took)} ms`}</bdi>
+      </td>
       <td>
         {echoed === undefined ? "–" : echoTook && echoed ? t("echo_ok", { ms: count(echoTook) }) : t("echo_none")}
       </td>

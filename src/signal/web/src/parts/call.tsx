@@ -171,7 +171,10 @@ export function CallView(props: CallViewProps) {
   const close = () => setPanel(undefined);
   const many = others.length > 1;
   // An interpreter who types or signs is large until somebody chooses otherwise.
-  const front = pinned ?? others.find(({ role, screenOn }) => role === "captioner" || screenOn.value)?.id;
+  const chosen = pinned === "" || others.some(({ id }) => id === pinned) ? pinned : undefined;
+  const front = chosen ?? others.find(({ role, screenOn }) => role === "captioner" || screenOn.value)?.id;
+  // Where it covers nobody's name and no button: beside the small ones, or below in the first of several.
+  const corner = !many ? 0 : front && others.length === 2 ? 1 : 2;
   const own = worst(others.map((each) => each.own.value));
   const theirs = worst(others.map((each) => each.theirs.value));
   const trust = TRUSTS.find((each) => others.some((other) => other.trust.value === each));
@@ -212,7 +215,7 @@ export function CallView(props: CallViewProps) {
           )}
         </div>
         <Captions others={others} />
-        <OwnTile media={media} />
+        <OwnTile media={media} at={corner} />
         <div class="marks">
           <button
             type="button"

@@ -18,7 +18,7 @@ function FileCard({ call, transfer }: { call: Call; transfer: Transfer }) {
       <p class="who">{from ? t("file_from", { name: nameOf(from) }) : t("file_yours")}</p>
       <p class="filename">
         <Icon name="file" />
-        <bdi>{name}</bdi> <small>{size(transfer.size)}</small>
+        <bdi>{name}</bdi> <small dir="ltr">{size(transfer.size)}</small>
       </p>
       {state === "going" && <progress value={bytes} max={transfer.size || 1} aria-label={name} />}
       {asked ? (

@@ -60,7 +60,7 @@ function Badge({ other }: { other: Other }) {
   return (
     <span class={`badge trust-${trust}`}>
       <Icon name="shield" />
-      {t(trustName(trust))}
+      <span>{t(trustName(trust))}</span>
     </span>
   );
 }
@@ -114,11 +114,12 @@ export function Tile({ other, media, pinned, many, onPin }: TileProps) {
 }
 
 /** One's own picture in the call: hidden or moved to another corner, by mouse or keyboard. */
-export function OwnTile({ media }: { media: LocalMedia }) {
-  const [corner, setCorner] = useState(0);
+export function OwnTile({ media, at }: { media: LocalMedia; at: number }) {
+  const [chosen, setChosen] = useState<number>();
+  const corner = chosen ?? at;
   const [hidden, setHidden] = useState(false);
   return (
-    <section class={`own corner${corner}${hidden ? " away" : ""}`} aria-label={t("you")}>
+    <section class={`own corner${corner}${chosen === undefined ? " unmoved" : ""}${hidden ? " away" : ""}`} aria-label={t("you")}>
       {!hidden &&
         (media.cameraOn.value && media.camera.value ? (
           <Picture track={media.camera.value} label={t("your_picture")} mirrored />
@@ -127,7 +128,7 @@ export function OwnTile({ media }: { media: LocalMedia }) {
         ))}
       <div class="own-buttons">
         {!hidden && (
-          <button type="button" class="press plain" onClick={() => setCorner((corner + 1) % 4)}>
+          <button type="button" class="press plain" onClick={() => setChosen((corner + 1) % 4)}>
             {t("move")}
             <span class="hidden"> {t("your_picture")}</span>
           </button>
