@@ -117,7 +117,7 @@ node = "relay-1"
   return Object.assign(place, { clinic: CLINIC, account });
 }
 
-function ask(origin, method, route, key, body) {
+export function ask(origin, method, route, key, body) {
   return new Promise((resolve, reject) => {
     const headers = {
       ...(key ? { authorization: `Bearer ${key}` } : {}),

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { axe, launch, person } from "./browser.mjs";
 import { Mock } from "./mock.mjs";
 import { startRelay } from "./relay.mjs";
-import { signIn, walk } from "./shots.mjs";
+import { STATUS, TROUBLE, signIn, walk } from "./states.mjs";
 
 const TRIES = 300;
 let relay, mock, browser;
@@ -277,14 +277,46 @@ test("words that differ end the call, tell the service, and show what to do", as
   await close(patient, clinician);
 });
 
-test("somebody whom the service invents is shown as not confirmed", async () => {
+test("somebody whom the service invents is shown as not verified, and goes on record", async () => {
   const { id, patient, clinician } = await inCall();
+  mock.security = [];
   const [member] = mock.rooms.get(id).members.filter(({ staff }) => !staff);
   mock.say(member, { t: "peer", id: "p99", role: "guest", polite: true });
   await patient.locator(".tile .trust-waiting").waitFor();
   assert.equal(await patient.locator(".tile").count(), 2);
   assert.equal(await patient.locator(".tile .trust-words").count(), 1);
+  await patient.locator(".tile .trust-unverified").waitFor();
+  await patient.locator(".notice", { hasText: "not shown who they are" }).waitFor();
+  await patient.locator(".mark-button.trust-unverified").waitFor();
+  assert.deepEqual(mock.security, ["ghost"]);
   await close(patient, clinician);
+});
+
+test("the operator's page tells what needs somebody, looks again by itself, and can be stopped by keyboard", async () => {
+  mock.status = STATUS;
+  const page = await person(browser);
+  await page.goto(`${mock.origin}/status`);
+  await page.locator("h1", { hasText: "All well: calls 14" }).waitFor();
+  mock.status = TROUBLE;
+  await page.locator("h1", { hasText: "Needs you: 4" }).waitFor();
+  assert.equal(await page.locator(".alarms li").count(), 4);
+  assert.match(await page.title(), /^\(4\)/);
+  mock.away = true;
+  await page.locator(".look", { hasText: "What you see is from" }).waitFor();
+  assert.equal(await page.locator(".alarms li").count(), 4);
+  mock.away = false;
+  await page.locator(".look").waitFor({ state: "detached" });
+  await tabTo(page, ".choices .press");
+  await page.keyboard.press("Enter");
+  const looks = mock.looks;
+  await page.locator(".hint", { hasText: "Stopped at" }).waitFor();
+  await sleep(6_000);
+  assert.equal(mock.looks, looks);
+  await page.keyboard.press("Enter");
+  await until("another look", () => mock.looks > looks);
+  mock.status = undefined;
+  await page.locator("a.press", { hasText: "Sign in" }).waitFor();
+  await close(page);
 });
 
 test("whatever the devices refuse, the visit goes on and says what to do", async () => {
