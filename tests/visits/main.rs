@@ -10,6 +10,7 @@
 )]
 
 mod place;
+mod sockets;
 
 use hilum::addr::Transport;
 use hilum::wire::ErrorCode;

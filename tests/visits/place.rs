@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ const AT_LAST: Duration = Duration::from_secs(30);
 pub struct Place {
     folder: TempDir,
     app: std::sync::Mutex<Option<App>>,
+    /// Where the relay runs as a process of its own: itself, and its door.
+    process: Option<(Child, SocketAddr)>,
     key: String,
     certificate: CertificateDer<'static>,
     clock: SystemClock,
@@ -59,9 +62,30 @@ fn write(folder: &TempDir, name: &str, text: &str) -> PathBuf {
 
 impl Place {
     pub async fn start() -> Self {
+        let place = Self::prepared();
+        place.run().await;
+        place
+    }
+
+    /// The same as a process of its own, with another configuration that has its door there.
+    pub async fn process(door: SocketAddr, configuration: &str) -> Self {
+        let mut place = Self::prepared();
+        let file = write(&place.folder, "hilum.toml", configuration);
+        let output = || std::fs::OpenOptions::new().create(true).append(true).open(place.path("output")).unwrap();
+        let mut serve = Command::new(env!("CARGO_BIN_EXE_hilum"));
+        serve.args(["serve", "--config"]).arg(file).current_dir(place.folder.path());
+        let child = serve.stdin(Stdio::null()).stdout(output()).stderr(output()).spawn().unwrap();
+        place.process = Some((child, door));
+        soon("the relay answers", async || TcpStream::connect(door).await.is_ok()).await;
+        place
+    }
+
+    /// All that a relay needs, and none that runs.
+    fn prepared() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (signing, pem) = SigningKey::generate(Algorithm::EdDsa).unwrap();
         write(&folder, "signing.pem", &pem);
+        write(&folder, "secret", "open sesame, said Ali Baba");
         let start = UnixTime::from_secs(1_700_000_000);
         let validity = Validity { created: start, not_before: start, not_after: None };
         let key = Key::new(KID.parse().unwrap(), signing.public().unwrap(), PasswordKey::new([5; 32]), validity, None);
@@ -86,9 +110,24 @@ impl Place {
         );
         let certificate = CertificateDer::from_pem_slice(pair.cert.pem().as_bytes()).unwrap();
         let clock = SystemClock::start();
-        let place = Self { folder, app: std::sync::Mutex::new(None), key: shown.to_string(), certificate, clock };
-        place.run().await;
-        place
+        let app = std::sync::Mutex::new(None);
+        Self { folder, app, process: None, key: shown.to_string(), certificate, clock }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().unwrap().0.id()
+    }
+
+    /// Has the process end as a service manager does, and waits for it.
+    pub async fn terminate(&mut self) {
+        let (child, _) = self.process.as_mut().unwrap();
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        soon("the relay ends", async || child.try_wait().unwrap().is_some()).await;
     }
 
     async fn run(&self) {
@@ -112,6 +151,9 @@ impl Place {
     }
 
     fn door(&self) -> SocketAddr {
+        if let Some((_, door)) = &self.process {
+            return *door;
+        }
         self.with(|app| app.addresses().door[0])
     }
 
@@ -217,6 +259,16 @@ impl Place {
         request.headers_mut().insert("origin", ORIGIN.parse().unwrap());
         request.headers_mut().insert("sec-websocket-protocol", "hilum.v1".parse().unwrap());
         Socket(timeout(AT_LAST, client_async(request, self.tls().await)).await.unwrap().unwrap().0)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some((child, _)) = &mut self.process {
+            // It has ended, unless the test has failed.
+            child.kill().ok();
+            child.wait().ok();
+        }
     }
 }
 
