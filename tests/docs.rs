@@ -12,6 +12,8 @@
 #[allow(dead_code, reason = "shared with the tidy test, which uses all of it")]
 #[path = "tidy/rust.rs"]
 mod rust;
+#[path = "docs/stage.rs"]
+mod stage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ use hilum::policy::seal::Reason;
 use rust::Kind;
 
 const HILUM: &str = env!("CARGO_BIN_EXE_hilum");
+const RUNBOOKS: &str = "docs/runbooks/";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -33,7 +36,7 @@ fn read(name: &str) -> String {
 /// Every document, by its name from the root.
 fn documents() -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    for directory in ["", "docs"] {
+    for directory in ["", "docs", "docs/runbooks"] {
         for entry in std::fs::read_dir(root().join(directory)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|ending| ending == "md") {
@@ -56,14 +59,17 @@ struct Block {
 fn blocks(document: &str) -> Vec<Block> {
     let mut found: Vec<Block> = Vec::new();
     let mut inside = false;
+    // In a list, a block stands as far in as its item.
+    let mut margin = 0;
     for line in document.lines() {
         if let Some(language) = line.trim_start().strip_prefix("```") {
             inside = !inside;
             if inside {
+                margin = line.len() - line.trim_start().len();
                 found.push(Block { language: language.trim().to_owned(), text: String::new() });
             }
         } else if inside && let Some(block) = found.last_mut() {
-            block.text.push_str(line);
+            block.text.push_str(line.get(margin..).unwrap_or_default());
             block.text.push('\n');
         }
     }
@@ -246,7 +252,7 @@ fn every_command_is_one_that_a_shell_and_hilum_understand() {
 #[test]
 fn every_block_that_says_so_runs() {
     let mut seen = 0;
-    for (name, text) in documents() {
+    for (name, text) in documents().into_iter().filter(|(name, _)| !name.starts_with(RUNBOOKS)) {
         for block in blocks(&text).iter().filter(|block| block.text.starts_with("# tested")) {
             let directory = tempfile::tempdir().unwrap();
             std::fs::write(directory.path().join("hilum.toml"), read("config/hilum.toml")).unwrap();
@@ -264,6 +270,48 @@ fn every_block_that_says_so_runs() {
         }
     }
     assert!(seen >= 1, "some blocks are tested");
+}
+
+/// In runbooks each runs on a relay of its own, with visits, as it was typed there.
+#[test]
+fn every_command_of_a_runbook_does_what_it_says() {
+    let bad = stage::Stage::set(HILUM);
+    assert!(!bad.run("false | cat").status.success() && !bad.run("systemctl start nobody").status.success());
+    let (mut seen, mut faults) = (0, String::new());
+    for (name, text) in documents().into_iter().filter(|(name, _)| name.starts_with(RUNBOOKS)) {
+        for block in blocks(&text).iter().filter(|block| block.text.starts_with("# tested")) {
+            let stage = stage::Stage::set(HILUM);
+            let output = stage.run(&commands(&block.text).join("\n"));
+            if !output.status.success() {
+                faults += &format!("{name}:\n{}\n{}\n{}\n", block.text, said(&output), stage.log());
+            }
+            seen += 1;
+        }
+    }
+    assert!(faults.is_empty(), "\n{faults}");
+    assert!(seen >= 20, "the blocks are seen");
+}
+
+#[test]
+fn every_alert_leads_to_a_runbook_and_every_runbook_is_in_the_index() {
+    let index = read("docs/runbooks/README.md");
+    let metrics = read("docs/metrics.md");
+    let mut alerts = 0;
+    for alert in metrics.split("- alert: ").skip(1) {
+        let name = alert.split_whitespace().next().unwrap();
+        let page = alert.split("runbook: ").nth(1).and_then(|rest| rest.split(['}', '\n']).next());
+        let page = page.unwrap_or_else(|| panic!("{name} has no annotation `runbook`"));
+        let page = page.strip_prefix("docs/runbooks/").unwrap_or_else(|| panic!("{name}: {page} is no runbook"));
+        let there = rows(&index)
+            .into_iter()
+            .any(|row| row.first().is_some_and(|cell| cell.contains(&format!("`{name}`"))) && links(&row[1]) == [page]);
+        assert!(there, "docs/runbooks/README.md does not lead from {name} to {page}");
+        alerts += 1;
+    }
+    assert!(alerts >= 20, "the alerts are seen");
+    for name in documents().into_keys().filter_map(|name| name.strip_prefix(RUNBOOKS).map(str::to_owned)) {
+        assert!(name == "README.md" || links(&index).contains(&name), "docs/runbooks/README.md lacks {name}");
+    }
 }
 
 #[test]
