@@ -57,3 +57,19 @@ async fn what_a_page_loads_is_kept_for_good_and_comes_compressed() {
     assert!(!head.contains("content-encoding"));
     assert_eq!(served.raw("GET", "/assets/nothing.js", "", "").await.status, 404);
 }
+
+#[tokio::test]
+async fn the_modules_for_pages_of_others_are_served_under_names_that_stay() {
+    let served = serve().await;
+    for module in ["rtc", "safety", "signal"] {
+        let file = served.raw("GET", &format!("/modules/{module}.js"), "", "").await;
+        let wanted =
+            ["content-type: text/javascript", "cache-control: no-cache", "cross-origin-resource-policy: same-origin"];
+        assert!(
+            file.status == 200 && wanted.iter().all(|header| file.head.contains(header)),
+            "{module}: {}",
+            file.head
+        );
+    }
+    assert_eq!(served.raw("GET", "/modules/nothing.js", "", "").await.status, 404);
+}

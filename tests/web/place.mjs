@@ -25,7 +25,7 @@ export function code(secret, seconds = Date.now() / 1000) {
   return String((sum.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, "0");
 }
 
-export async function startPlace(binary) {
+export async function startPlace(binary, { origins = [] } = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), "place-"));
   const hilum = (...args) => execFileSync(path.resolve(binary), args, { cwd: folder, encoding: "utf8" });
   const at = (name) => path.join(folder, name);
@@ -75,7 +75,7 @@ kid = "one"
 issuer = "clinic"
 urls = ${JSON.stringify(urls)}
 [signal]
-origins = ["${origin}"]
+origins = ${JSON.stringify([origin, ...origins])}
 [[signal.clinic]]
 id = "${CLINIC}"
 name = "Physiotherapy"
@@ -97,6 +97,8 @@ node = "relay-1"
     origin,
     log: () => readFileSync(at("log"), "utf8"),
     hilum: (...args) => hilum(...args, "--socket", at("operator.sock")),
+    key: JSON.parse(shown).key,
+    fetch: (route, from) => ask(from, "GET", route),
     /** Asks as the hospital's own system does. */
     api: (method, route, body) => ask(origin, method, route, JSON.parse(shown).key ?? JSON.parse(shown).secret, body),
     async stop() {

@@ -14,7 +14,7 @@ pub(super) struct Asset {
     pub gzip: &'static [u8],
 }
 
-/// All of them. Every path but that of the page holds a hash of its content, so it never changes.
+/// All of them. A path below `/assets` holds a hash of its content, so it never changes.
 pub(super) const ASSETS: &[Asset] = &[
     Asset {
         path: "/assets/app-7S2YS7TJ.js",
@@ -141,5 +141,26 @@ pub(super) const ASSETS: &[Asset] = &[
         plain: include_bytes!("dist/index.html"),
         brotli: include_bytes!("dist/index.html.br"),
         gzip: include_bytes!("dist/index.html.gz"),
+    },
+    Asset {
+        path: "/modules/rtc.js",
+        kind: "text/javascript; charset=utf-8",
+        plain: include_bytes!("dist/modules/rtc.js"),
+        brotli: include_bytes!("dist/modules/rtc.js.br"),
+        gzip: include_bytes!("dist/modules/rtc.js.gz"),
+    },
+    Asset {
+        path: "/modules/safety.js",
+        kind: "text/javascript; charset=utf-8",
+        plain: include_bytes!("dist/modules/safety.js"),
+        brotli: include_bytes!("dist/modules/safety.js.br"),
+        gzip: include_bytes!("dist/modules/safety.js.gz"),
+    },
+    Asset {
+        path: "/modules/signal.js",
+        kind: "text/javascript; charset=utf-8",
+        plain: include_bytes!("dist/modules/signal.js"),
+        brotli: include_bytes!("dist/modules/signal.js.br"),
+        gzip: include_bytes!("dist/modules/signal.js.gz"),
     },
 ];

@@ -9,6 +9,8 @@ import { build } from "esbuild";
 const KINDS = { ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8" };
 // Bytes of script, gzipped, that the patient's way through the page may take: the issue's budget.
 const BUDGET = 60 * 1024;
+// What hospitals build pages of their own with: one readable file each, that needs no other.
+const MODULES = ["rtc", "safety", "signal"];
 
 /** Every file of the build as name → bytes, without compressed copies. */
 async function make() {
@@ -39,7 +41,26 @@ async function make() {
     .replace("STYLE", `/${named("assets/style-")}`)
     .replace("SCRIPT", `/${named("assets/app-")}`);
   files.set("index.html", Buffer.from(page));
+  for (const [name, bytes] of await modules()) files.set(name, bytes);
   return { files, metafile: result.metafile };
+}
+
+async function modules() {
+  const result = await build({
+    banner: { js: "// A module of Hilum's web client, MIT OR Apache-2.0. docs/embedding.md says how a page uses it." },
+    bundle: true,
+    charset: "utf8",
+    entryPoints: Object.fromEntries(MODULES.map((name) => [name, `src/${name}/index.ts`])),
+    format: "esm",
+    legalComments: "none",
+    outdir: "dist/modules",
+    target: ["es2022", "safari16", "firefox115", "chrome110"],
+    write: false,
+  });
+  return result.outputFiles.map(({ path: name, contents }) => [
+    path.relative(path.resolve("dist"), name),
+    Buffer.from(contents),
+  ]);
 }
 
 /** The chunks that a patient's browser loads: the entry, the patient's page and one catalogue, with all they import. */
@@ -86,7 +107,7 @@ pub(super) struct Asset {
     pub gzip: &'static [u8],
 }
 
-/// All of them. Every path but that of the page holds a hash of its content, so it never changes.
+/// All of them. A path below \`/assets\` holds a hash of its content, so it never changes.
 pub(super) const ASSETS: &[Asset] = &[
 ${lines.join("\n")}
 ];
