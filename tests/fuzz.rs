@@ -53,6 +53,11 @@ fn corpus(target: &str) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
+/// Where mutations begin: what is well-formed, and not what libFuzzer found by breaking it. That is replayed as it is.
+fn starts(target: &str) -> Vec<Vec<u8>> {
+    corpus(target).into_iter().filter(|(name, _)| !name.starts_with("found-")).map(|(_, bytes)| bytes).collect()
+}
+
 /// A number from the environment; one that cannot be read is a mistake, not a default.
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
@@ -85,7 +90,7 @@ fn mutations_of_the_corpus_find_nothing() {
     for (name, target, usual) in TARGETS {
         let iterations = number("HILUM_FUZZ_ITERATIONS").unwrap_or(*usual);
         println!("{name}: {iterations} mutations, seed {seed}");
-        let inputs: Vec<Vec<u8>> = corpus(name).into_values().collect();
+        let inputs = starts(name);
         let mut chance = Chance::new(seed);
         for iteration in 0..iterations {
             let input = mutate(&inputs, &mut chance);
@@ -168,7 +173,7 @@ fn mutation_reaches_into_the_journals() {
 
 #[test]
 fn mutation_reaches_into_the_descriptions() {
-    let inputs: Vec<Vec<u8>> = corpus("sdp").into_values().collect();
+    let inputs = starts("sdp");
     let descriptions = sorted(&inputs, 2000, targets::read_sdp);
     assert!(descriptions.iter().all(|count| *count > 50), "{descriptions:?} refused and passed in 2000 mutations");
 }

@@ -241,6 +241,102 @@ fn every_rule_refuses_by_its_own_name() {
     assert_eq!(codes.len(), Refusal::ALL.len());
 }
 
+/// What WEBCLIENT asks to be refused, in the words of the protocol: who reads codes does not read our types.
+const CODES: [(&str, &str); 15] = [
+    ("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAAA", "sdp_crypto"),
+    ("a=key-mgmt:mikey AAAA", "sdp_key_mgmt"),
+    ("a=zrtp-hash:1.10 fe30", "sdp_zrtp"),
+    ("a=setup:holdconn", "sdp_setup_holdconn"),
+    ("a=fingerprint:sha-1 AB:AB", "sdp_fingerprint_weak"),
+    ("a=fingerprint:md5 AB:AB", "sdp_fingerprint_weak"),
+    ("a=fingerprint:sha-256 AB:AB", "sdp_fingerprint_malformed"),
+    ("a=ice-ufrag:abc", "sdp_ufrag"),
+    ("a=ice-pwd:short", "sdp_pwd"),
+    ("a=ice-lite", "sdp_ice_lite"),
+    ("a=candidate:1 1 udp 1 127.0.0.1 50000 typ host", "ice_type"),
+    ("a=candidate:1 1 udp 1 127.0.0.1 50000 typ prflx", "ice_type"),
+    ("a=candidate:1 1 udp 1 198.51.100.7 50000 typ relay", "ice_foreign"),
+    ("a=candidate:1 1 udp 1 127.0.0.1 50000 typ relay raddr 10.0.0.7 rport 9", "ice_related"),
+    ("a=x:\u{0}", "sdp_bytes"),
+];
+
+#[test]
+fn a_forbidden_line_is_refused_by_its_code_wherever_it_stands_in_offers_and_answers() {
+    let [good, gathered] = offers();
+    let mut refused = 0;
+    for text in [good, gathered] {
+        let places = text.split("\r\n").filter(|line| line.starts_with("m=")).count();
+        for (kind, text) in [(Kind::Offer, text.clone()), (Kind::Answer, text.replace("actpass", "active"))] {
+            description(kind, &text, &ours).unwrap();
+            for (line, code) in CODES {
+                // At the end of the session's part, and of each section's.
+                for place in 0..=places {
+                    let mut parts: Vec<String> = text.split("m=").map(str::to_owned).collect();
+                    parts[place] += &format!("{line}\r\n");
+                    let why = description(kind, &parts.join("m="), &ours).unwrap_err();
+                    assert_eq!(why.code(), code, "{kind:?}, place {place}: {line}");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(refused > 200, "{refused}");
+}
+
+#[test]
+fn every_bound_is_where_it_is_said_to_be() {
+    let [good, gathered] = offers();
+    let longest = |bytes: usize| with(&good, &format!("a=x:{}", "y".repeat(bytes - 4)));
+    offer(&longest(4_000)).unwrap();
+    assert_eq!(offer(&longest(4_001)), Err(Refusal::LineTooLong));
+
+    let line = "a=x:y\r\n";
+    let largest = |bytes: usize| {
+        let lines = (bytes - good.len()) / line.len() - 1;
+        let filled = format!("{good}{}", line.repeat(lines));
+        format!("{filled}a=x:{}\r\n", "y".repeat(bytes - filled.len() - 6))
+    };
+    offer(&largest(64_000)).unwrap();
+    assert_eq!(offer(&largest(64_001)), Err(Refusal::TooLong));
+
+    let sections = |count: usize| format!("{good}{}", "m=video 0 UDP/TLS/RTP/SAVPF 96\r\n".repeat(count - 3));
+    offer(&sections(8)).unwrap();
+    assert_eq!(offer(&sections(9)), Err(Refusal::Sections));
+
+    let held = gathered.split("\r\n").filter(|line| line.starts_with("a=candidate:")).count();
+    let candidates = |count: usize| {
+        let more = "a=candidate:1 1 udp 1 127.0.0.1 50000 typ relay\r\n".repeat(count - held);
+        format!("{gathered}{more}")
+    };
+    offer(&candidates(64)).unwrap();
+    assert_eq!(offer(&candidates(65)), Err(Refusal::Candidates));
+
+    let ufrag = good.split("\r\n").find(|line| line.starts_with("a=ice-ufrag:")).unwrap();
+    let password = good.split("\r\n").find(|line| line.starts_with("a=ice-pwd:")).unwrap();
+    offer(&good.replace(ufrag, "a=ice-ufrag:abcd")).unwrap();
+    let of = |length: usize| offer(&good.replace(password, &format!("a=ice-pwd:{}", "p".repeat(length))));
+    of(22).unwrap();
+    assert_eq!(of(21), Err(Refusal::Password));
+}
+
+#[test]
+fn the_hashes_that_are_strong_enough_pass_and_one_missing_fingerprint_of_several_does_not_matter() {
+    let [good, _] = offers();
+    let fingerprint = fingerprint_of(&good);
+    for (name, bytes) in [("sha-256", 32), ("sha-384", 48), ("SHA-512", 64)] {
+        let other = format!("a=fingerprint:{name} {}", vec!["AB"; bytes].join(":"));
+        offer(&good.replace(fingerprint, &other)).unwrap();
+        let short = format!("a=fingerprint:{name} {}", vec!["AB"; bytes - 1].join(":"));
+        assert_eq!(offer(&good.replace(fingerprint, &short)), Err(Refusal::FingerprintMalformed));
+    }
+    // A bundle has one transport: its first section says what holds for all (RFC 9143 §7.1.3).
+    let last = good.rfind(fingerprint).unwrap();
+    let fewer = format!("{}{}", &good[..last], &good[last + fingerprint.len() + 2..]);
+    offer(&fewer).unwrap();
+    let first = good.replacen(&format!("{fingerprint}\r\n"), "", 1);
+    assert_eq!(offer(&first), Err(Refusal::FingerprintMissing));
+}
+
 #[test]
 fn an_answer_takes_a_role() {
     let [good, _] = offers();
