@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// What was freed is gone: see there.
+#[global_allocator]
+static ALLOCATOR: hilum::plane::Forgetful = hilum::plane::Forgetful;
+
 fn main() -> ExitCode {
     hilum::cli::main()
 }

@@ -41,7 +41,7 @@ pub(crate) use start::advice;
 pub use start::{Left, NotStopped, Plane, StartError, resume, seed, start};
 pub use stream::{Inbound, ShardGone, StreamGate};
 pub use succession::{Resumed, Succession};
-pub use sys::inherited;
+pub use sys::{Forgetful, inherited};
 pub use tuning::Tuning;
 pub use udp::UdpNet;
 pub use wake::Waker;

@@ -3,10 +3,12 @@
 //! everything it exports is safe.
 #![expect(unsafe_code, reason = "recvmmsg, sendmmsg and control messages have no safe wrapper that does not copy")]
 
+use core::alloc::{GlobalAlloc, Layout};
 use core::ffi::c_int;
 use core::mem;
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use core::ptr;
+use std::alloc::System;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -489,4 +491,33 @@ pub fn inherited() -> io::Result<Vec<(OwnedFd, String)>> {
     // SAFETY: the manager opened these for this process (LISTEN_PID), they are open, since the call before has set a flag
     // of each, and nobody owns them: the variables that name them have just been taken away.
     Ok(named.into_iter().map(|(descriptor, name)| (unsafe { OwnedFd::from_raw_fd(descriptor) }, name)).collect())
+}
+
+/// The system's allocator, that overwrites with zeros whatever is given back: links, passwords and tokens that passed
+/// through buffers of TLS, HTTP and JSON are not found in memory afterwards. What relays packets allocates nothing, so it
+/// costs calls nothing.
+#[derive(Debug)]
+pub struct Forgetful;
+
+// Growing in place would leave what is cut off, and moving by the system what was moved: `realloc` is the trait's own,
+// which is made of these two.
+// SAFETY: memory comes from `System` and goes back to it with the arguments unchanged, and nothing here unwinds.
+unsafe impl GlobalAlloc for Forgetful {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller keeps the contract of `alloc`, which is `System`'s as well.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as above. The system knows which of its pages are zeros already.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // A compiler may leave out what is written before memory is given back, but not this.
+        // SAFETY: whoever gives it back was given so many bytes there, and nobody reads or writes them any more.
+        unsafe { libc::explicit_bzero(memory.cast(), layout.size()) };
+        // SAFETY: the caller keeps the contract of `dealloc`, which is `System`'s as well.
+        unsafe { System.dealloc(memory, layout) }
+    }
 }

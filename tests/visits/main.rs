@@ -9,6 +9,7 @@
     reason = "a test that panics has failed"
 )]
 
+mod canaries;
 mod place;
 mod sockets;
 

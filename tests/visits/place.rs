@@ -76,7 +76,11 @@ impl Place {
         serve.args(["serve", "--config"]).arg(file).current_dir(place.folder.path());
         let child = serve.stdin(Stdio::null()).stdout(output()).stderr(output()).spawn().unwrap();
         place.process = Some((child, door));
-        soon("the relay answers", async || TcpStream::connect(door).await.is_ok()).await;
+        soon("the relay answers", async || {
+            let there = UnixStream::connect(place.path("operator.sock")).await.is_ok();
+            there && place.operator("GET", "/v1/accounts", &Value::Null).await["accounts"].is_array()
+        })
+        .await;
         place
     }
 
@@ -150,7 +154,7 @@ impl Place {
         look(self.app.lock().unwrap().as_ref().unwrap())
     }
 
-    fn door(&self) -> SocketAddr {
+    pub fn door(&self) -> SocketAddr {
         if let Some((_, door)) = &self.process {
             return *door;
         }
@@ -280,8 +284,13 @@ impl Socket {
     }
 
     pub async fn hello(&mut self, ticket: &Value) {
+        self.greeted(ticket).await;
+    }
+
+    /// Says hello; the welcome.
+    pub async fn greeted(&mut self, ticket: &Value) -> Value {
         self.say(json!({"t": "hello", "v": 1, "ticket": ticket})).await;
-        self.until("welcome").await;
+        self.until("welcome").await
     }
 
     /// The next message of a type.
