@@ -50,6 +50,8 @@ pub mod config;
 #[cfg(feature = "server")]
 pub mod explain;
 #[cfg(feature = "server")]
+pub mod https;
+#[cfg(feature = "server")]
 pub mod journal;
 #[cfg(feature = "server")]
 pub mod listen;
@@ -59,6 +61,8 @@ pub mod log;
 pub mod manager;
 #[cfg(feature = "server")]
 pub mod mint;
+#[cfg(feature = "server")]
+pub mod openid;
 #[cfg(feature = "server")]
 pub mod plane;
 #[cfg(feature = "server")]

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use super::challenges::{Challenges, Shown};
 use super::failure::Failure;
 use super::files::Files;
-use super::https::Https;
+use super::https::Authority;
 use super::name::Name;
 use super::{Proof, Settings};
 
@@ -62,7 +62,7 @@ impl Ordering<'_> {
 
     /// The account that is kept, or a new one.
     async fn account(&self) -> Result<Account, Failure> {
-        let builder = Account::builder_with_http(Box::new(Https(Arc::clone(self.tls))));
+        let builder = Account::builder_with_http(Box::new(Authority::new(self.tls)));
         if let Some(kept) = self.files.work(Files::account).await? {
             // Words of the parser may be words of the file.
             let credentials: AccountCredentials = serde_json::from_slice(&kept).map_err(|_| Failure::Account)?;

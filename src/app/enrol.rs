@@ -96,7 +96,12 @@ fn why(why: Option<signal::NotEnrolled>) -> NotEnrolled {
         Some(signal::NotEnrolled::Name) => {
             NotEnrolled::Invalid("name: write 1 to 48 letters, digits, dots, hyphens and underscores")
         }
-        Some(signal::NotEnrolled::Taken) => NotEnrolled::Invalid("name: is the name of an account already"),
+        Some(signal::NotEnrolled::Taken) => {
+            NotEnrolled::Invalid("name: is the name of an account already, or openid is another one's")
+        }
+        Some(signal::NotEnrolled::Subject) => {
+            NotEnrolled::Invalid("openid: write 1 to 255 letters of ASCII without spaces")
+        }
         Some(signal::NotEnrolled::Unknown) => NotEnrolled::Invalid("name: is the name of no account"),
         Some(signal::NotEnrolled::Role) => {
             NotEnrolled::Invalid("role: admins and clinicians have clinics, 64 at most; operators have none")

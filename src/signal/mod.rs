@@ -9,7 +9,9 @@ mod hall;
 mod http;
 mod keep;
 pub mod message;
+mod openid;
 mod outside;
+mod own;
 mod pages;
 mod role;
 mod roster;
@@ -27,11 +29,13 @@ pub use hall::{
     Settings, SocketId, TICKET,
 };
 pub use http::{Problem, SIGN_IN_OUTCOMES, router};
+pub use openid::{OpenId, Rule};
 pub use outside::Outside;
 pub use pages::PAGES;
 pub use role::{Action, NoRole, Role};
 pub use roster::{
-    Account, FAILURES, IDLE, Issued, LOCKED, LONGEST_NAME, NotEnrolled, NotSignedIn, PasswordHash, Roster, SESSION,
+    Account, FAILURES, Foreign, Granted, IDLE, Issued, LOCKED, LONGEST_NAME, LONGEST_PASSWORD, LONGEST_SUBJECT,
+    NotEnrolled, NotSignedIn, PasswordHash, Roster, SESSION, SHORTEST_PASSWORD, can_be_chosen,
 };
 pub use secret::{NoRandomness, SECRET_LENGTH, SecretHash, is_encoded, random, secret};
 pub use service::{MOST_SOCKETS, Signal};

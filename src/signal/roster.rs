@@ -3,6 +3,9 @@
 //! A password is kept as Argon2id makes it; the second factor is a time-based code (RFC 6238), each good once. Nobody
 //! learns from an answer whether a name exists.
 
+mod foreign;
+mod own;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -15,6 +18,9 @@ use super::hall::ClinicId;
 use super::role::Role;
 use super::secret::{SecretHash, secret};
 use crate::time::UnixTime;
+
+pub use foreign::{Foreign, Granted, LONGEST_SUBJECT};
+pub use own::{LONGEST_PASSWORD, SHORTEST_PASSWORD, can_be_chosen};
 
 /// Accounts at once.
 pub const MOST_ACCOUNTS: usize = 10_000;
@@ -56,7 +62,9 @@ impl core::fmt::Debug for PasswordHash {
 }
 
 impl PasswordHash {
-    fn of(password: &str, salt: [u8; 16]) -> Option<Self> {
+    /// That of a password, with a salt at random. It takes some tens of milliseconds and 19 MiB. `None` if it cannot be made.
+    #[must_use]
+    pub fn of(password: &str, salt: [u8; 16]) -> Option<Self> {
         let hash = stretch(password, &salt, (MEMORY, PASSES))?;
         Some(Self { salt, hash, memory: MEMORY, passes: PASSES })
     }
@@ -97,12 +105,37 @@ pub struct Account {
     pub granted_by: String,
     /// When they last signed in.
     pub used: Option<UnixTime>,
-    password: PasswordHash,
+    /// Whom a provider knows, if they sign in there; then there is no password.
+    pub foreign: Option<Foreign>,
+    /// What the page calls them, if that is not the name.
+    pub shown: Option<String>,
+    password: Option<PasswordHash>,
     factor: Vec<u8>,
     /// The step of the last code: each is good once.
     step: u64,
     failures: u8,
     locked: Option<UnixTime>,
+}
+
+impl Account {
+    /// One with nothing to sign in by.
+    fn new(name: &str, (role, clinics): (Role, Vec<ClinicId>), (by, now): (&str, UnixTime)) -> Self {
+        Self {
+            name: name.to_owned(),
+            role,
+            clinics,
+            created: now,
+            granted_by: by.to_owned(),
+            used: None,
+            foreign: None,
+            shown: None,
+            password: None,
+            factor: Vec::new(),
+            step: 0,
+            failures: 0,
+            locked: None,
+        }
+    }
 }
 
 /// What a new account is given, shown once.
@@ -116,6 +149,8 @@ pub struct Issued {
 
 struct Session {
     name: String,
+    /// Of somebody without an account.
+    granted: Option<Account>,
     began: UnixTime,
     seen: UnixTime,
 }
@@ -136,10 +171,12 @@ pub enum NotSignedIn {
 pub enum NotEnrolled {
     /// The name is out of form.
     Name,
-    /// There is one of this name.
+    /// There is one of this name, or for this subject.
     Taken,
     /// There is none.
     Unknown,
+    /// The subject is out of form.
+    Subject,
     /// No role of staff, or clinics that do not go with it.
     Role,
     /// There are too many, or no password could be made.
@@ -218,19 +255,7 @@ impl Roster {
         // 160 bits, as RFC 4226 §4 recommends.
         let factor: Vec<u8> = random().into_iter().chain(random().into_iter().take(4)).collect();
         let shown = code(&factor).ok_or(NotEnrolled::Full)?.get_secret_base32();
-        let account = Account {
-            name: name.to_owned(),
-            role,
-            clinics,
-            created: now,
-            granted_by: by.to_owned(),
-            used: None,
-            password: hash,
-            factor,
-            step: 0,
-            failures: 0,
-            locked: None,
-        };
+        let account = Account { password: Some(hash), factor, ..Account::new(name, (role, clinics), (by, now)) };
         self.accounts.insert(name.to_owned(), account);
         self.changed.insert(name.to_owned());
         Ok(Issued { password, factor: Zeroizing::new(shown) })
@@ -248,14 +273,19 @@ impl Roster {
         Ok(())
     }
 
-    /// Removes an account, and signs it out everywhere.
+    /// Removes an account, and signs it out everywhere; somebody without one is signed out alone.
     ///
     /// # Errors
     /// [`NotEnrolled::Unknown`].
     pub fn remove(&mut self, name: &str) -> Result<(), NotEnrolled> {
-        self.accounts.remove(name).ok_or(NotEnrolled::Unknown)?;
+        let removed = self.accounts.remove(name).is_some();
+        if !removed && !self.sessions.values().any(|session| session.name == name) {
+            return Err(NotEnrolled::Unknown);
+        }
         self.end_sessions(|session| session.name == name);
-        self.changed.insert(name.to_owned());
+        if removed {
+            self.changed.insert(name.to_owned());
+        }
         Ok(())
     }
 
@@ -274,7 +304,7 @@ impl Roster {
         let locked = account.map_or_else(stranger, |account| account.locked);
         match locked.filter(|until| now < *until) {
             Some(until) => Err(NotSignedIn::Locked(until)),
-            None => Ok(account.map_or_else(PasswordHash::of_nobody, |account| account.password.clone())),
+            None => Ok(account.and_then(|one| one.password.clone()).unwrap_or_else(PasswordHash::of_nobody)),
         }
     }
 
@@ -289,6 +319,20 @@ impl Roster {
         now: UnixTime,
         random: [u8; 16],
     ) -> Result<Zeroizing<String>, NotSignedIn> {
+        self.prove(name, (right, shown), now)?;
+        self.open(name, None, now, random).ok_or(NotSignedIn::Wrong)
+    }
+
+    /// Whether the password was right, and the code: failures count, and the code is used up.
+    ///
+    /// # Errors
+    /// [`NotSignedIn`].
+    pub fn prove(
+        &mut self,
+        name: &str,
+        (right, shown): (bool, Option<&str>),
+        now: UnixTime,
+    ) -> Result<(), NotSignedIn> {
         let Some(account) = self.accounts.get_mut(name) else { return Err(self.stranger(name, now)) };
         if let Some(until) = account.locked.filter(|until| now < *until) {
             return Err(NotSignedIn::Locked(until));
@@ -303,15 +347,26 @@ impl Roster {
         };
         (account.step, account.failures, account.locked, account.used) = (step, 0, None, Some(now));
         self.changed.insert(name.to_owned());
+        Ok(())
+    }
+
+    /// A session of an account, or of somebody without one; `None` if there are too many.
+    fn open(
+        &mut self,
+        name: &str,
+        granted: Option<Account>,
+        now: UnixTime,
+        random: [u8; 16],
+    ) -> Option<Zeroizing<String>> {
         if self.sessions.len() >= MOST_SESSIONS {
             self.end_sessions(|session| !alive(session, now));
         }
         if self.sessions.len() >= MOST_SESSIONS {
-            return Err(NotSignedIn::Wrong);
+            return None;
         }
         let (text, hash) = secret(random);
-        self.sessions.insert(hash, Session { name: name.to_owned(), began: now, seen: now });
-        Ok(text)
+        self.sessions.insert(hash, Session { name: name.to_owned(), granted, began: now, seen: now });
+        Some(text)
     }
 
     /// What becomes of a try with a name that nobody has: the same as with one that somebody has.
@@ -339,7 +394,10 @@ impl Roster {
     pub fn session(&mut self, shown: &str, now: UnixTime) -> Option<&Account> {
         let session = self.sessions.get_mut(&SecretHash::of(shown)).filter(|session| alive(session, now))?;
         session.seen = now;
-        self.accounts.get(&session.name)
+        match &session.granted {
+            Some(granted) => Some(granted),
+            None => self.accounts.get(&session.name),
+        }
     }
 
     /// Something was done in a session without a request: over a socket, in the last minute.
@@ -416,7 +474,9 @@ struct Kept {
     created: u64,
     granted_by: String,
     used: Option<u64>,
-    password: PasswordHash,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    foreign: Option<Foreign>,
+    password: Option<PasswordHash>,
     factor: Vec<u8>,
     step: u64,
 }
@@ -429,6 +489,7 @@ fn encode(account: &Account) -> Vec<u8> {
         created: account.created.as_secs(),
         granted_by: account.granted_by.clone(),
         used: account.used.map(UnixTime::as_secs),
+        foreign: account.foreign.clone(),
         password: account.password.clone(),
         factor: account.factor.clone(),
         step: account.step,
@@ -439,17 +500,14 @@ fn encode(account: &Account) -> Vec<u8> {
 
 fn decode(name: &str, bytes: &[u8]) -> Option<Account> {
     let kept: Kept = serde_json::from_slice(bytes).ok().filter(|kept: &Kept| kept.v == 1)?;
+    let clinics = kept.clinics.iter().map(|clinic| clinic.parse().ok()).collect::<Option<_>>()?;
+    let made = (&*kept.granted_by, UnixTime::from_secs(kept.created));
     Some(Account {
-        name: name.to_owned(),
-        role: kept.role,
-        clinics: kept.clinics.iter().map(|clinic| clinic.parse().ok()).collect::<Option<_>>()?,
-        created: UnixTime::from_secs(kept.created),
-        granted_by: kept.granted_by,
         used: kept.used.map(UnixTime::from_secs),
+        foreign: kept.foreign,
         password: kept.password,
         factor: kept.factor,
         step: kept.step,
-        failures: 0,
-        locked: None,
+        ..Account::new(name, (kept.role, clinics), made)
     })
 }

@@ -11,6 +11,7 @@ use tokio::time::{Duration, MissedTickBehavior, interval};
 use super::book::{Book, NotJoined};
 use super::hall::{ClinicId, Counts, Deed, Hall, Minting, Out, Pass, PersonId, RoomId, Settings, SocketId};
 use super::message::{CloseCode, Ended, FromClient, Turn};
+use super::openid::OpenId;
 use super::outside::Outside;
 use super::role::{Action, Role};
 use super::roster::{NotEnrolled, Roster};
@@ -102,6 +103,8 @@ pub struct Signal {
     pub(super) refused: AtomicBool,
     /// The disk has refused the last change.
     pub(super) failing: AtomicBool,
+    /// Where staff can sign in as well.
+    pub(super) openid: RwLock<Option<Arc<OpenId>>>,
     budgets: Mutex<Budgets>,
     counted: Mutex<BTreeMap<[&'static str; 2], u64>>,
 }
@@ -152,6 +155,7 @@ impl Signal {
             writing: Mutex::default(),
             refused: AtomicBool::new(false),
             failing: AtomicBool::new(false),
+            openid: RwLock::default(),
             budgets: Mutex::new(budgets),
             counted: Mutex::default(),
         }))
@@ -243,6 +247,11 @@ impl Signal {
         if !over.is_empty() {
             self.with_hall(|hall, _| over.iter().for_each(|session| hall.signed_out(session, now)));
         }
+    }
+
+    /// Whoever came in by a session that is over goes, now.
+    pub(super) fn end_sessions_now(self: &Arc<Self>) {
+        self.end_sessions(self.now());
     }
 
     /// Signs out, here and on every socket that came in by this session.

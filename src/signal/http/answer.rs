@@ -98,6 +98,11 @@ problems! {
     TOO_MANY = TOO_MANY_REQUESTS, "too_many", "too many attempts came from your network; wait a minute";
     /// Too many wait.
     BUSY = SERVICE_UNAVAILABLE, "busy", "too many sign in at this moment; try again in a few seconds";
+    /// The new password is none.
+    PASSWORD = BAD_REQUEST, "password",
+        "a new password has 12 characters or more, at most 256 bytes, and is neither the old one nor mostly the name";
+    /// There is no password to change.
+    ELSEWHERE = CONFLICT, "elsewhere", "this account signs in at the hospital's own provider; change the password there";
     /// Not the subprotocol, or no WebSocket.
     UPGRADE = BAD_REQUEST, "upgrade", "this is a WebSocket with the subprotocol hilum.v1";
     /// It cannot now.

@@ -4,6 +4,8 @@ mod answer;
 mod appointments;
 mod guard;
 mod office;
+mod openid;
+mod own;
 mod socket;
 mod staff;
 mod visit;
@@ -39,6 +41,10 @@ pub fn router(signal: Arc<Signal>) -> Router {
         .route("/v1/staff/me", get(staff::me))
         .route("/v1/staff/ticket", post(staff::ticket))
         .route("/v1/staff/status", get(office::status))
+        .route("/v1/staff/password", post(own::password))
+        .route("/v1/staff/openid", get(openid::offered))
+        .route("/v1/staff/openid/begin", get(openid::begin))
+        .route("/v1/staff/openid/return", get(openid::finish))
         .route("/v1/signal", get(socket::upgrade))
         .merge(pages::routes())
         .layer(DefaultBodyLimit::max(LARGEST_BODY))

@@ -50,6 +50,8 @@ struct Staff {
     name: String,
     role: Role,
     clinics: Vec<Named>,
+    /// There is one that can be changed here.
+    password: bool,
 }
 
 #[derive(Serialize)]
@@ -66,15 +68,21 @@ impl Staff {
             Some(Named { id: id.as_str().to_owned(), name })
         };
         let clinics = account.clinics.iter().filter_map(named).collect();
-        Self { name: account.name.clone(), role: account.role, clinics }
+        let name = account.shown.as_ref().unwrap_or(&account.name).clone();
+        Self { name, role: account.role, clinics, password: account.has_password() }
     }
 }
 
 /// The secret of the session that a request shows.
 pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
+    named_cookie(headers, NAME)
+}
+
+/// What a request shows under the name of a cookie.
+pub(super) fn named_cookie<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == NAME).map(|(_, value)| value)
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
 }
 
 /// Whoever is signed in.
@@ -95,24 +103,35 @@ async fn signed_in(signal: &Arc<Signal>, request: Request) -> Result<Response, P
     let client = guard::client(request.extensions());
     let SignIn { name, password, code } = guard::body(request).await?;
     let shown = Shown { name, password: Zeroizing::new(password), code };
-    let secret = signal.sign_in(client, shown).await.map_err(|why| match why {
+    let secret = signal.sign_in(client, shown).await.map_err(not_tried)?;
+    let now = signal.now().unix;
+    let settings = signal.settings();
+    let staff = signal.roster().session(&secret, now).map(|account| Staff::of(account, &settings));
+    let staff = staff.ok_or(Problem::WRONG)?;
+    let mut response = answer::json(StatusCode::OK, &SignedIn { staff });
+    let cookie = session_cookie(&secret).ok_or(Problem::UNAVAILABLE)?;
+    response.headers_mut().insert(SET_COOKIE, cookie);
+    Ok(response)
+}
+
+/// The cookie of a session.
+pub(super) fn session_cookie(secret: &str) -> Option<HeaderValue> {
+    let cookie = format!("{NAME}={secret}; Path=/; Secure; HttpOnly; SameSite=Strict");
+    let mut cookie = HeaderValue::from_str(&cookie).ok()?;
+    cookie.set_sensitive(true);
+    Some(cookie)
+}
+
+/// The same for whoever shows a password.
+pub(super) const fn not_tried(why: NotTried) -> Problem {
+    match why {
         NotTried::TooMany => Problem::TOO_MANY,
         NotTried::TooBusy => Problem::BUSY,
         NotTried::Unavailable => Problem::UNAVAILABLE,
         NotTried::Refused(NotSignedIn::Wrong) => Problem::WRONG,
         NotTried::Refused(NotSignedIn::CodeNeeded) => Problem::CODE_NEEDED,
         NotTried::Refused(NotSignedIn::Locked(until)) => Problem::locked(until.as_secs()),
-    })?;
-    let now = signal.now().unix;
-    let settings = signal.settings();
-    let staff = signal.roster().session(&secret, now).map(|account| Staff::of(account, &settings));
-    let staff = staff.ok_or(Problem::WRONG)?;
-    let mut response = answer::json(StatusCode::OK, &SignedIn { staff });
-    let cookie = format!("{NAME}={}; Path=/; Secure; HttpOnly; SameSite=Strict", secret.as_str());
-    let mut cookie = HeaderValue::from_str(&cookie).map_err(|_| Problem::UNAVAILABLE)?;
-    cookie.set_sensitive(true);
-    response.headers_mut().insert(SET_COOKIE, cookie);
-    Ok(response)
+    }
 }
 
 /// `POST /v1/staff/signout`.
