@@ -96,6 +96,9 @@ impl Gate {
             Bound::AtLeast(bound) => format!("at least {}", number(bound)),
             Bound::AtMost(bound) => format!("at most {}", number(bound)),
         };
+        if self.measured.is_nan() {
+            return format!("| {} | could not be measured | {bound} | **no** |", self.what);
+        }
         let outcome = if self.passed() { "yes" } else { "**no**" };
         format!("| {} | {} | {bound} | {outcome} |", self.what, number(self.measured))
     }
