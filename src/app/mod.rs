@@ -24,6 +24,7 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use arc_swap::{ArcSwap, ArcSwapOption};
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -36,7 +37,8 @@ use crate::listen::{Listeners, Pages, Renewal, Running, front_page};
 use crate::manager::{self, Sockets};
 use crate::plane::{self, Mail, Plane, ShardHandle};
 use crate::policy::seal;
-use crate::turn::{Common, Relay};
+use crate::signal::Signal;
+use crate::turn::{Common, Relay, Tally};
 
 pub use control::{Control, Hanging, RevokeError, Revoking};
 pub use record::Record;
@@ -117,11 +119,23 @@ pub async fn start(config: Config, clock: SystemClock) -> anyhow::Result<App> {
     resume(config, clock, Sockets::default()).await
 }
 
+/// The same, with pages of the caller's beside those that the door shows over TLS.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_beside(config: Config, clock: SystemClock, beside: Router) -> anyhow::Result<App> {
+    begin(config, clock, Sockets::default(), beside).await
+}
+
 /// The same, where the service manager may have some of the sockets, and is asked to keep the others.
 ///
 /// # Errors
 /// As [`start`].
-pub async fn resume(mut config: Config, clock: SystemClock, mut manager: Sockets) -> anyhow::Result<App> {
+pub async fn resume(config: Config, clock: SystemClock, manager: Sockets) -> anyhow::Result<App> {
+    begin(config, clock, manager, Router::new()).await
+}
+
+async fn begin(mut config: Config, clock: SystemClock, mut manager: Sockets, beside: Router) -> anyhow::Result<App> {
     config.turn.spare_ports = spare_ports(&config);
     let inheritance = Inheritance::take(&config)?;
     let certificates = certificates::open(&config, clock)?;
@@ -171,7 +185,8 @@ pub async fn resume(mut config: Config, clock: SystemClock, mut manager: Sockets
     if let Some(visits) = &visits {
         view.signal.set(Arc::clone(&visits.signal)).ok();
     }
-    let pages = pages(&config, &office, certificates.as_deref(), visits.as_ref());
+    let mut pages = pages(&config, &office, certificates.as_deref(), visits.as_ref());
+    pages.secure = pages.secure.merge(beside);
     let listeners = listeners.run(plane.gates.clone(), tls, pages)?;
     view.connections.set(listeners.connections()).ok();
     health.set_ready(true);
@@ -222,13 +237,31 @@ impl App {
     /// a second old; those of the next call are not.
     #[must_use]
     pub fn seal_discards(&self) -> Vec<u64> {
-        let tallies: Vec<_> = self.plane.handles.iter().map(ShardHandle::tally).collect();
+        let tallies = self.tallies();
+        let sum = |reason: &seal::Reason| tallies.iter().map(|tally| tally.seal_discards(*reason)).sum();
+        seal::Reason::ALL.iter().map(sum).collect()
+    }
+
+    /// How many handshakes have opened a seal; as old as [`App::seal_discards`].
+    #[must_use]
+    pub fn seals_opened(&self) -> u64 {
+        self.tallies().iter().map(|tally| tally.all_seals_opened()).sum()
+    }
+
+    /// The counters of all shards, which are asked for new ones.
+    fn tallies(&self) -> Vec<Tally> {
+        let tallies = self.plane.handles.iter().map(ShardHandle::tally).collect();
         for shard in &self.plane.handles {
             // A shard that does not read its mail publishes when its time comes.
             shard.send(Mail::Report).ok();
         }
-        let sum = |reason: &seal::Reason| tallies.iter().map(|tally| tally.seal_discards(*reason)).sum();
-        seal::Reason::ALL.iter().map(sum).collect()
+        tallies
+    }
+
+    /// Signaling, if there are visits.
+    #[must_use]
+    pub fn visits(&self) -> Option<&Arc<Signal>> {
+        self.visits.as_ref().map(|visits| &visits.signal)
     }
 
     /// Whether it lives and wants calls.

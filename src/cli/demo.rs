@@ -1,20 +1,20 @@
-//! `hilum demo`: a relay on loopback that lives as long as the command, and real traffic through it.
+//! `hilum demo`: a relay on loopback that lives as long as the command, real traffic through it, and a visit.
 
 mod authority;
+mod browser;
+mod clinic;
 mod seal;
+mod setup;
+mod visit;
 
 use std::fmt::Write as _;
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use anyhow::anyhow;
 use clap::Args;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
@@ -22,13 +22,13 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{self, App, BoundAddresses};
-use crate::auth::{SharedSecret, ephemeral_password, ephemeral_username};
-use crate::client::{
-    Credential, EchoPath, Options, Plan, ProbeReport, Schedule, Traffic, Trust, TurnUri, probe, random,
-};
+use crate::auth::{ephemeral_password, ephemeral_username};
+use crate::client::{Credential, EchoPath, Options, Plan, ProbeReport, Schedule, Traffic, Trust, TurnUri, probe};
 use crate::clock::SystemClock;
 use crate::config;
-use crate::time::UnixTime;
+use clinic::{Links, Reception};
+use setup::Setup;
+use visit::Visit;
 
 /// Packets each way and transport, and bytes in each, as large as those of a video call.
 const PACKETS: u32 = 1000;
@@ -36,19 +36,24 @@ const PACKET_BYTES: usize = 1000;
 /// How long the printed credentials work: a day of trying things out.
 const CREDENTIAL_SECONDS: u64 = 24 * 3600;
 
-/// Starts a relay on loopback with fresh credentials, sends real traffic through it over UDP, TCP and TLS, shows what
-/// happened, and keeps serving until Ctrl-C.
+/// Starts a relay on loopback with fresh credentials and a clinic, sends real traffic through it over UDP, TCP and TLS, and
+/// prints two links for a visit in two windows of a browser, until Ctrl-C.
 #[derive(Args, Debug)]
 pub struct DemoArgs {
-    /// Stop after the traffic; the exit code tells whether every packet arrived, and none that nobody had encrypted
+    /// Stop after the traffic, and after a visit in a Chromium without a window if there is one; the exit code tells
+    /// whether all went well
     #[arg(long)]
     once: bool,
+    /// Hold no visit in a browser, also where there is one
+    #[arg(long, requires = "once")]
+    without_browser: bool,
     /// Print what happened as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Runs `hilum demo`. Success means that every packet of the calls arrived, and that the seal stopped all the others.
+/// Runs `hilum demo`. Success means that every packet of the calls arrived, that the seal stopped all the others, and that
+/// the visit, if one was held, was whole.
 ///
 /// # Errors
 /// The relay cannot be started.
@@ -60,14 +65,22 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
 async fn demonstrate(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let clock = SystemClock::start();
     let setup = Setup::new(clock.now().unix)?;
-    let relay = start(&setup, clock).await?;
-    let outcome = show(args, &setup, &relay, clock).await;
+    let reception = Reception::new(setup.origin(), clock)?;
+    let relay = start(&setup, &reception, clock).await?;
+    let outcome = match reception.open(&relay).await {
+        Ok(links) => show(args, (&setup, &relay, &links), clock).await,
+        Err(why) => Err(why),
+    };
     let waited = if args.once || outcome.is_err() { Ok(()) } else { until_interrupted().await };
     relay.stop().await;
     waited.and(outcome)
 }
 
-async fn show(args: &DemoArgs, setup: &Setup, relay: &App, clock: SystemClock) -> anyhow::Result<ExitCode> {
+async fn show(
+    args: &DemoArgs,
+    (setup, relay, links): (&Setup, &App, &Links),
+    clock: SystemClock,
+) -> anyhow::Result<ExitCode> {
     let ways = Ways::of(&relay.addresses())?;
     let secret = setup.shared_secret()?;
     let pair = |label: &str| {
@@ -86,26 +99,106 @@ async fn show(args: &DemoArgs, setup: &Setup, relay: &App, clock: SystemClock) -
     let (other, its_password) = pair("demo-unsealed");
     let udp = ways.uris.first().ok_or(anyhow!("there is no way into the relay"))?;
     let refused = seal::refuse(relay, udp, &Credential::new(other, its_password)?, &options).await;
+    if !args.json {
+        println!("{}\n{}", render(&reports), refused.text());
+    }
+    let held = if args.once { hold(args, (setup, relay, links), clock).await } else { Held::NotAsked };
     let ice = IceServers::of(&ways, username, password);
     if args.json {
         let authority = setup.authority();
-        let (page, metrics) = (ways.page(), ways.metrics());
-        let found =
-            Found { arrived, ways: &reports, refused: &refused, ice: &ice, authority: &authority, page, metrics };
+        let (visit, metrics) = (held.visit(), ways.metrics());
+        let page = setup.origin() + "/";
+        let (ways, refused, ice, authority) = (&reports, &refused, &ice, &authority);
+        let found = Found { arrived, ways, refused, visit, links, ice, authority, page, metrics };
         println!("{}", serde_json::to_string_pretty(&found)?);
-    } else {
-        println!("{}\n{}", render(&reports), refused.text());
-    }
-    if !args.once && !args.json {
-        println!("\nFor a browser's RTCPeerConnection, valid for 24 hours:\n{}", serde_json::to_string_pretty(&ice)?);
+    } else if !args.once {
+        println!("\n{}", how_to_meet(links));
+        println!("\n{}", authority::how_to_trust(&setup.authority().to_string_lossy(), &setup.mark));
+        println!(
+            "\nFor an RTCPeerConnection of your own, valid for 24 hours:\n{}",
+            serde_json::to_string_pretty(&ice)?
+        );
         if let Some(metrics) = ways.metrics() {
             println!("\nMetrics: {metrics}");
         }
-        println!("\nA page: {}", ways.page());
-        println!("\n{}", authority::how_to_trust(&setup.authority().to_string_lossy(), &setup.mark));
         println!("\nServing until Ctrl-C.");
     }
-    Ok(if arrived && refused.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let well = arrived && refused.is_complete() && held.is_well();
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What became of the visit.
+enum Held {
+    /// None was to be held.
+    NotAsked,
+    /// There is no browser for it.
+    NoBrowser,
+    /// It was held.
+    Visit(Box<Visit>),
+    /// It broke off.
+    Failed,
+}
+
+impl Held {
+    fn visit(&self) -> Option<&Visit> {
+        match self {
+            Self::Visit(visit) => Some(visit),
+            Self::NotAsked | Self::NoBrowser | Self::Failed => None,
+        }
+    }
+
+    fn is_well(&self) -> bool {
+        match self {
+            Self::NotAsked | Self::NoBrowser => true,
+            Self::Visit(visit) => visit.is_complete(),
+            Self::Failed => false,
+        }
+    }
+}
+
+/// Holds a visit without anybody if this computer has a Chromium, and says what came of it.
+async fn hold(args: &DemoArgs, demo: (&Setup, &App, &Links), clock: SystemClock) -> Held {
+    if args.without_browser {
+        return Held::NotAsked;
+    }
+    let Some(program) = browser::find() else {
+        eprintln!(
+            "\nNo visit: this computer has no Chromium (chromium, chromium-browser, google-chrome). The traffic above needs \
+             none."
+        );
+        return Held::NoBrowser;
+    };
+    if !args.json {
+        println!("\nThen a visit by the links that the demo prints for people, in {}:", program.display());
+    }
+    match visit::hold(&program, demo, clock).await {
+        Ok(visit) => {
+            if !args.json {
+                println!("{}", visit.text());
+            }
+            Held::Visit(Box::new(visit))
+        }
+        Err(why) => {
+            eprintln!("The visit broke off: {why:#}. Without one: hilum demo --once --without-browser");
+            Held::Failed
+        }
+    }
+}
+
+/// What a person does with the two links.
+fn how_to_meet(links: &Links) -> String {
+    let Links { clinician, patient } = links;
+    format!(
+        "A visit, in two windows of a browser on this computer:\n  \
+         clinician  {clinician}\n  \
+         patient    {patient}\n\
+         1. Open the clinician's link: the waiting list, signed in. Nobody waits.\n\
+         2. Open the patient's link in another window and press Join: the patient waits, and sees nobody.\n\
+         3. The clinician presses Admit. They see and hear each other through this relay alone.\n\
+         4. Press the shield in both windows: equal words mean that nobody is in between.\n\
+         A browser warns of the certificate until it trusts the authority below; to go on past the warning is enough here.\n\
+         Chromium goes to a relay on loopback as it is, Firefox with media.peerconnection.ice.loopback in about:config."
+    )
 }
 
 /// Two clients on each way send each other packets through the relay.
@@ -133,10 +226,10 @@ fn all_arrived(report: &ProbeReport) -> bool {
     second && report.is_lossless()
 }
 
-async fn start(setup: &Setup, clock: SystemClock) -> anyhow::Result<App> {
+async fn start(setup: &Setup, reception: &Arc<Reception>, clock: SystemClock) -> anyhow::Result<App> {
     let config =
         config::check(&setup.configuration(), "demo", &config::System).map_err(|faults| anyhow!("{faults}"))?;
-    app::start(config, clock).await
+    app::start_beside(config, clock, reception.routes()).await
 }
 
 async fn until_interrupted() -> anyhow::Result<()> {
@@ -148,110 +241,10 @@ async fn until_interrupted() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The files of one demo, in a directory that nobody else can read and that goes when the demo goes.
-struct Setup {
-    directory: PathBuf,
-    /// Random, in hexadecimal digits: tells this demo from others.
-    mark: String,
-    secret: String,
-}
-
-impl Setup {
-    fn new(now: UnixTime) -> anyhow::Result<Self> {
-        let number: [u8; 8] = random()?;
-        let mark = number.iter().fold(String::new(), |mark, byte| format!("{mark}{byte:02x}"));
-        let directory = std::env::temp_dir().join(format!("hilum-demo-{mark}"));
-        DirBuilder::new().mode(0o700).create(&directory).with_context(|| {
-            format!("cannot make the directory {}; set TMPDIR to one that works", directory.display())
-        })?;
-        let secret: [u8; 32] = random()?;
-        let setup = Self { directory, mark, secret: URL_SAFE_NO_PAD.encode(secret) };
-        let made = authority::make(now, &setup.mark)?;
-        write_private(&setup.authority(), &made.authority)?;
-        write_private(&setup.certificate(), &made.certificate)?;
-        write_private(&setup.key(), &made.key)?;
-        write_private(&setup.secret_file(), &setup.secret)?;
-        Ok(setup)
-    }
-
-    fn authority(&self) -> PathBuf {
-        self.directory.join("authority.pem")
-    }
-
-    fn certificate(&self) -> PathBuf {
-        self.directory.join("certificate.pem")
-    }
-
-    fn key(&self) -> PathBuf {
-        self.directory.join("key.pem")
-    }
-
-    fn secret_file(&self) -> PathBuf {
-        self.directory.join("secret")
-    }
-
-    fn shared_secret(&self) -> anyhow::Result<SharedSecret> {
-        SharedSecret::new(self.secret.clone().into_bytes()).map_err(|error| anyhow!("the demo's secret: {error}"))
-    }
-
-    /// What an operator would write. Port 0 stands for any free port.
-    fn configuration(&self) -> String {
-        let path = |path: PathBuf| toml::Value::String(path.to_string_lossy().into_owned());
-        format!(
-            r#"[server]
-realm = "hilum-demo"
-
-[listen]
-udp = ["127.0.0.1:0"]
-tcp = ["127.0.0.1:0"]
-tls = ["127.0.0.1:0"]
-door = ["127.0.0.1:0"]
-
-[tls]
-certificate = {certificate}
-key = {key}
-
-[relay]
-addresses = ["127.0.0.1"]
-
-[auth]
-shared_secret_files = [{secret}]
-
-[peers]
-allow = ["127.0.0.1"]
-
-[admin]
-listen = "127.0.0.1:0"
-
-[log]
-level = "warn"
-"#,
-            certificate = path(self.certificate()),
-            key = path(self.key()),
-            secret = path(self.secret_file()),
-        )
-    }
-}
-
-impl Drop for Setup {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.directory) {
-            eprintln!("cannot remove {}: {error}; remove it by hand", self.directory.display());
-        }
-    }
-}
-
-fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
-    written.with_context(|| format!("cannot write {}", path.display()))
-}
-
 /// The ways into the demo's relay.
 struct Ways {
     uris: Vec<TurnUri>,
     admin: Option<SocketAddr>,
-    door: SocketAddr,
 }
 
 impl Ways {
@@ -261,16 +254,11 @@ impl Ways {
         let udp = format!("turn:{}?transport=udp", first(&addresses.udp, "UDP")?);
         let tcp = format!("turn:{}?transport=tcp", first(&addresses.tcp, "TCP")?);
         let tls = format!("turns:{}?transport=tcp", first(&addresses.tls, "TLS")?);
-        let door = first(&addresses.door, "the door")?;
-        Ok(Self { uris: vec![udp.parse()?, tcp.parse()?, tls.parse()?], admin: addresses.admin, door })
+        Ok(Self { uris: vec![udp.parse()?, tcp.parse()?, tls.parse()?], admin: addresses.admin })
     }
 
     fn metrics(&self) -> Option<String> {
         self.admin.map(|admin| format!("http://{admin}/metrics"))
-    }
-
-    fn page(&self) -> String {
-        format!("https://{}/", self.door)
     }
 
     fn introduction(&self) -> String {
@@ -316,6 +304,9 @@ struct Found<'f> {
     arrived: bool,
     ways: &'f [ProbeReport],
     refused: &'f seal::Refused,
+    /// The visit without anybody, if one was held.
+    visit: Option<&'f Visit>,
+    links: &'f Links,
     #[serde(flatten)]
     ice: &'f IceServers,
     /// The file with the certificate of the demo's own authority.

@@ -178,6 +178,12 @@ impl Tally {
         of_profile.and_then(|row| row.get(suite as usize)).copied().unwrap_or(0)
     }
 
+    /// How many seals were opened, whatever was chosen.
+    #[must_use]
+    pub fn all_seals_opened(&self) -> u64 {
+        self.seals_opened.iter().flatten().flatten().sum()
+    }
+
     /// Counts a datagram that the seal stopped.
     pub fn count_seal_discard(&mut self, reason: Reason) {
         bump(self.seal_discards.get_mut(reason as usize));

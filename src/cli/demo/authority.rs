@@ -3,9 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::Context;
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints,
+    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, PublicKeyData as _,
 };
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
@@ -28,6 +31,9 @@ pub(super) struct Made {
     pub(super) certificate: String,
     /// The relay's key.
     pub(super) key: Zeroizing<String>,
+    /// The hash of its public half, as Chromium's `--ignore-certificate-errors-spki-list` takes it: SHA-256 over the
+    /// SubjectPublicKeyInfo, in base64.
+    pub(super) pin: String,
 }
 
 /// Makes an authority and one certificate. `mark` tells the authorities of several demos apart where a browser lists them.
@@ -59,6 +65,7 @@ pub(super) fn make(now: UnixTime, mark: &str) -> anyhow::Result<Made> {
         authority: authority.pem(),
         certificate: certificate.pem(),
         key: Zeroizing::new(own_key.serialize_pem()),
+        pin: STANDARD.encode(digest(&SHA256, &own_key.subject_public_key_info())),
     })
 }
 
