@@ -112,7 +112,6 @@ async fn show(
         let found = Found { arrived, ways, refused, visit, links, ice, authority, page, metrics };
         println!("{}", serde_json::to_string_pretty(&found)?);
     } else if !args.once {
-        println!("\n{}", how_to_meet(links));
         println!("\n{}", authority::how_to_trust(&setup.authority().to_string_lossy(), &setup.mark));
         println!(
             "\nFor an RTCPeerConnection of your own, valid for 24 hours:\n{}",
@@ -121,6 +120,7 @@ async fn show(
         if let Some(metrics) = ways.metrics() {
             println!("\nMetrics: {metrics}");
         }
+        println!("\n{}", how_to_meet(links));
         println!("\nServing until Ctrl-C.");
     }
     let well = arrived && refused.is_complete() && held.is_well();
@@ -196,7 +196,7 @@ fn how_to_meet(links: &Links) -> String {
          2. Open the patient's link in another window and press Join: the patient waits, and sees nobody.\n\
          3. The clinician presses Admit. They see and hear each other through this relay alone.\n\
          4. Press the shield in both windows: equal words mean that nobody is in between.\n\
-         A browser warns of the certificate until it trusts the authority below; to go on past the warning is enough here.\n\
+         A browser warns of the certificate until it trusts the authority above; to go on past the warning is enough here.\n\
          Chromium goes to a relay on loopback as it is, Firefox with media.peerconnection.ice.loopback in about:config."
     )
 }

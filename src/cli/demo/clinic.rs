@@ -165,7 +165,7 @@ impl Reception {
 
 /// The clinician's link: whoever has it is the clinician of this demo, as long as it runs.
 async fn enter(State(reception): State<Arc<Reception>>, RawQuery(shown): RawQuery) -> Response {
-    if !shown.is_some_and(|shown| SecretHash::of(&shown) == reception.secret) {
+    if shown.is_none_or(|shown| SecretHash::of(&shown) != reception.secret) {
         let said = "This is no link of the demo that runs here; it prints its own.\n";
         return (StatusCode::NOT_FOUND, [(CACHE_CONTROL, "no-store")], said).into_response();
     }
