@@ -148,6 +148,7 @@ fn operators(old: &Config, new: &Config) -> Vec<Compared> {
         "mint.urls" Applied api.mint_urls;
         "signal.origins" NeedsRestart signal.origins;
         "signal.opens_before" Applied signal.opens_before;
+        "signal.credentials" Applied signal.credentials;
         "signal.closes_after" Applied signal.closes_after;
         "signal.screen" Applied signal.conduct.screen;
         "signal.files" Applied signal.conduct.files;

@@ -9,9 +9,14 @@ use super::tokens::word;
 use crate::signal::message::{Clinic, Conduct};
 use crate::signal::{ClinicId, Settings};
 
-pub(super) const KEYS: [&str; 6] = ["origins", "opens_before", "closes_after", "screen", "files", "clinic"];
+pub(super) const KEYS: [&str; 7] =
+    ["origins", "opens_before", "closes_after", "credentials", "screen", "files", "clinic"];
 pub(super) const CLINIC: [&str; 6] = ["id", "name", "phone", "help", "language", "wait"];
 
+/// Seconds for which credentials of a call begin something. The longest is why they are renewed at all; in the shortest a
+/// client has four seconds between the new ones and the end of the old ones.
+const CREDENTIALS: core::ops::RangeInclusive<u32> = 20..=LONGEST_CREDENTIALS;
+const LONGEST_CREDENTIALS: u32 = 3600;
 /// Clinics of one relay.
 const MOST_CLINICS: usize = 256;
 /// Names by which one server is reached.
@@ -55,6 +60,7 @@ pub(super) fn read(reader: &Reader<'_>, around: Around) -> Settings {
         origins: origins(&section),
         opens_before: minutes("opens_before", 15),
         closes_after: minutes("closes_after", 15),
+        credentials: section.number("credentials", CREDENTIALS, LONGEST_CREDENTIALS).into(),
         clinics: clinics(reader, &section),
         conduct: Conduct { relay_only: true, screen: section.flag("screen", true), files: section.flag("files", true) },
         relays: around.relays,

@@ -29,8 +29,8 @@ const TICK: Duration = Duration::from_millis(200);
 const FORGET: u64 = 300;
 /// Ticks until the disk is asked again to take what it has refused: a full one is asked once a second.
 const RETRY: u64 = 5;
-/// Seconds for which credentials begin something. They are renewed at four fifths.
-const CREDENTIALS: u64 = 3600;
+/// Seconds for which credentials begin something at most. They are renewed at four fifths.
+pub const LONGEST_CREDENTIALS: u64 = 3600;
 /// Seconds that allocations may go on after a visit's end: who is told of it stops at once.
 const GRACE: u64 = 30;
 /// Seconds for which throw-away credentials of a device check are good.
@@ -115,11 +115,12 @@ impl core::fmt::Debug for Signal {
     }
 }
 
-struct Mint<'o>(&'o dyn Outside);
+/// Who mints, and for how long.
+struct Mint<'o>(&'o dyn Outside, u64);
 
 impl Minting for Mint<'_> {
     fn turn(&mut self, call: &RoomId, party: &PersonId, ends: UnixTime, now: UnixTime) -> Option<Turn> {
-        self.0.turn((call, party), Limits::default(), now.plus_secs(CREDENTIALS).min(ends), ends.plus_secs(GRACE))
+        self.0.turn((call, party), Limits::default(), now.plus_secs(self.1).min(ends), ends.plus_secs(GRACE))
     }
 }
 
@@ -268,8 +269,9 @@ impl Signal {
 
     /// Works with the hall, and carries out what it says before anybody else may.
     fn with_hall<T>(self: &Arc<Self>, work: impl FnOnce(&mut Hall, &mut dyn Minting) -> T) -> T {
+        let credentials = self.settings().credentials;
         let mut hub = self.hub();
-        let done = work(&mut hub.hall, &mut Mint(&*self.outside));
+        let done = work(&mut hub.hall, &mut Mint(&*self.outside, credentials));
         let mut slow = Vec::new();
         for out in hub.hall.take() {
             match out {
@@ -310,7 +312,7 @@ impl Signal {
             ends
         };
         blocking(move || {
-            signal.outside.end_call(&room, ends.max(now).plus_secs(CREDENTIALS));
+            signal.outside.end_call(&room, ends.max(now).plus_secs(LONGEST_CREDENTIALS));
             signal.write();
         });
     }

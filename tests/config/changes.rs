@@ -69,6 +69,7 @@ const EDITS: &[(&str, &str, &str)] = &[
     ("mint", "urls", "[\"turn:turn.clinic.example\"]"),
     ("signal", "opens_before", "11"),
     ("signal", "closes_after", "11"),
+    ("signal", "credentials", "60"),
     ("signal", "screen", "false"),
     ("signal", "files", "false"),
     ("audit", "directory", "\"/var/lib/hilum/audit\""),

@@ -169,6 +169,7 @@ pub async fn serve_with(roster: Roster) -> Served {
         origins: vec![ORIGIN.to_owned()],
         opens_before: 900,
         closes_after: 900,
+        credentials: 3600,
         clinics: [("physio".parse().unwrap(), clinic("Physiotherapy"))].into(),
         relays: vec!["127.0.0.1".parse().unwrap()],
         ..Settings::default()

@@ -136,7 +136,7 @@ fn a_member_who_says_what_is_none_of_the_protocol_loses_the_connection_and_then_
     world.pass(Duration::from_secs(1));
     let lists = world.heard(clinician);
     assert_eq!(lists.last().unwrap()["rooms"][0]["people"][0]["here"], false);
-    world.pass_alive(80, &[clinician]);
+    world.pass_alive(100, &[clinician]);
     assert_eq!(world.one(clinician, "gone")["why"], "lost");
 }
 

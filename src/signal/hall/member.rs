@@ -9,8 +9,8 @@ use super::{Key, Pass, PersonId, RoomId, SocketId};
 use crate::sdp;
 use crate::time::{Moment, UnixTime};
 
-/// How long what was sent is kept for one who comes back.
-pub(super) const KEPT: Duration = Duration::from_secs(60);
+/// How long what was sent is kept for one who comes back: as long as the place is.
+pub(super) const KEPT: Duration = super::watch::PLACE;
 /// How many messages are.
 const MOST_KEPT: usize = 256;
 /// How many bytes of them are: four of the largest messages, a hundred usual descriptions.

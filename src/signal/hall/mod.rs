@@ -57,6 +57,8 @@ pub struct Settings {
     pub opens_before: u64,
     /// Seconds after its end until which they are.
     pub closes_after: u64,
+    /// Seconds for which credentials of a call begin something.
+    pub credentials: u64,
     /// The clinics.
     pub clinics: BTreeMap<ClinicId, Clinic>,
     /// What holds in every visit.

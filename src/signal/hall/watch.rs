@@ -10,8 +10,9 @@ use crate::time::Now;
 const INTRODUCTION: Duration = Duration::from_secs(10);
 /// How long a member may say nothing; `ping` comes every 20 seconds.
 const SILENCE: Duration = Duration::from_secs(45);
-/// How long the place of one whose connection is lost is kept.
-const PLACE: Duration = Duration::from_secs(60);
+/// How long the place of one whose connection is lost is kept: a minute without the service, and the eight seconds that a
+/// client then waits at most until it tries again, leave the call as it is.
+pub(super) const PLACE: Duration = Duration::from_secs(90);
 
 impl Hall {
     /// To be called a few times a second. Everybody is looked at once a second.
