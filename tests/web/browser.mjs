@@ -1,8 +1,28 @@
 // Debian's Chromium with fake devices, and what every test of a page needs.
+import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { setTimeout as sleep } from "node:timers/promises";
 import { chromium } from "playwright-core";
 
+// What Chromium would ask its maker for by itself, and what playwright turns off: of two lists, the last one holds.
+const QUIET = [
+  "AimEnabled",
+  "AutofillServerCommunication",
+  "AvoidUnnecessaryBeforeUnloadCheckSync",
+  "DestroyProfileOnBrowserClose",
+  "HttpsFirstBalancedModeAutoEnable",
+  "HttpsUpgrades",
+  "MediaRouter",
+  "NetworkTimeServiceQuerying",
+  "OptimizationGuideModelDownloading",
+  "OptimizationHints",
+  "PaintHolding",
+  "PreconnectToSearch",
+  "ThirdPartyStoragePartitioning",
+  "Translate",
+  "WebRtcHideLocalIpsWithMdns",
+];
 const FLAGS = [
   "--use-fake-device-for-media-stream=fps=10",
   "--allow-loopback-in-peer-connection",
@@ -15,6 +35,13 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
   "--autoplay-policy=no-user-gesture-required",
+  // The browser itself has nothing to say to anybody either.
+  "--disable-domain-reliability",
+  "--no-pings",
+  "--gaia-url=https://127.0.0.1:9/",
+  "--component-updater=url-source=https://127.0.0.1:9/",
+  "--optimization-guide-service-get-models-url=https://127.0.0.1:9/",
+  `--disable-features=${QUIET.join(",")}`,
 ];
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -23,9 +50,40 @@ export const VARIANTS = {
   desktop: { viewport: { width: 1280, height: 800 } },
 };
 
-export async function launch({ prompt = false } = {}) {
+export async function launch({ prompt = false, executable = process.env.CHROMIUM ?? "/usr/bin/chromium" } = {}) {
   const args = prompt ? FLAGS : [...FLAGS, "--use-fake-ui-for-media-stream"];
-  return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args, timeout: 60_000 });
+  return chromium.launch({ executablePath: executable, args, timeout: 60_000 });
+}
+
+/** What pages did against their policy, all of them; a file of tests ends with `policyHolds`. */
+export const violations = [];
+let listened = 0;
+
+/** Tells of everything that the page's Content-Security-Policy forbids, from its first line on. */
+async function watchPolicy(context) {
+  await context.exposeBinding("policyViolated", ({ page }, what) => {
+    if (what) violations.push(`${new URL(page.url()).pathname}: ${what}`);
+    else listened += 1;
+  });
+  await context.addInitScript(() => {
+    const tell = globalThis.policyViolated;
+    addEventListener("securitypolicyviolation", ({ effectiveDirective: rule, blockedURI, sourceFile }) =>
+      tell(`${rule} forbids ${blockedURI} in ${sourceFile}`),
+    );
+    tell("");
+  });
+}
+
+/** Whether all pages have kept to their policy, and whether one that does not is heard of. */
+export async function policyHolds(browser, origin) {
+  assert.deepEqual(violations, []);
+  assert.ok(listened, "no page was listened to");
+  const page = await person(browser);
+  await page.goto(`${origin}/`);
+  await page.evaluate(() => (new Image().src = "https://192.0.2.1/pixel.png"));
+  for (let attempt = 0; attempt < 100 && violations.length === 0; attempt++) await sleep(50);
+  await page.context().close();
+  assert.match(violations.splice(0).join(), /img-src forbids https:\/\/192\.0\.2\.1/);
 }
 
 /** A person's browser: its faults are kept in `page.faults`, its foreign requests too. */
@@ -39,6 +97,7 @@ export async function person(browser, { device = "desktop", dark = false, locale
     ignoreHTTPSErrors: true,
   });
   await context.grantPermissions(["camera", "microphone", "clipboard-read", "clipboard-write"]);
+  await watchPolicy(context);
   const page = await context.newPage();
   page.faults = [];
   page.setDefaultTimeout(30_000);

@@ -25,7 +25,8 @@ export function code(secret, seconds = Date.now() / 1000) {
   return String((sum.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, "0");
 }
 
-export async function startPlace(binary, { origins = [] } = {}) {
+/** `host` is where it listens and is found, on `port`; `credentials` are the seconds that those of a call are good. */
+export async function startPlace(binary, { origins = [], host = "127.0.0.1", port, credentials = 3600 } = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), "place-"));
   const hilum = (...args) => execFileSync(path.resolve(binary), args, { cwd: folder, encoding: "utf8" });
   const at = (name) => path.join(folder, name);
@@ -42,10 +43,12 @@ export async function startPlace(binary, { origins = [] } = {}) {
     at("api-keys.toml"),
     "--json",
   );
-  const port = await freePort();
-  const origin = `https://localhost:${port}`;
+  port ??= await freePort();
+  const admin = await freePort();
+  const name = host === "127.0.0.1" ? "localhost" : host;
+  const origin = `https://${name}${port === 443 ? "" : `:${port}`}`;
   const urls = ["turn:%?transport=udp", "turn:%?transport=tcp", "turns:%?transport=tcp"].map((url) =>
-    url.replace("%", `127.0.0.1:${port}`),
+    url.replace("%", `${host}:${port}`),
   );
   writeFileSync(
     at("hilum.toml"),
@@ -55,12 +58,12 @@ state = "state"
 [listen]
 udp = []
 tcp = []
-door = ["127.0.0.1:${port}"]
+door = ["${host}:${port}"]
 [tls]
 certificate = "certificate.pem"
 key = "key.pem"
 [relay]
-addresses = ["127.0.0.1"]
+addresses = ["${host}"]
 [tokens]
 keyring = "keyring.toml"
 cluster = "cluster"
@@ -76,11 +79,12 @@ issuer = "clinic"
 urls = ${JSON.stringify(urls)}
 [signal]
 origins = ${JSON.stringify([origin, ...origins])}
+credentials = ${credentials}
 [[signal.clinic]]
 id = "${CLINIC}"
 name = "Physiotherapy"
 [admin]
-listen = ""
+listen = "127.0.0.1:${admin}"
 [audit]
 directory = "audit"
 node = "relay-1"
@@ -95,6 +99,8 @@ node = "relay-1"
   const place = {
     folder,
     origin,
+    pid: server.pid,
+    metrics: async () => (await fetch(`http://127.0.0.1:${admin}/metrics`)).text(),
     log: () => readFileSync(at("log"), "utf8"),
     hilum: (...args) => hilum(...args, "--socket", at("operator.sock")),
     key: JSON.parse(shown).key,
@@ -113,10 +119,10 @@ node = "relay-1"
     if (attempt === TRIES || server.exitCode !== null) throw new Error(`Hilum does not start:\n${place.log()}`);
     await sleep(50);
   }
-  const account = JSON.parse(
-    place.hilum("staff", "add", "dr.rivers", "--role", "clinician", "--clinic", CLINIC, "--json"),
-  );
-  return Object.assign(place, { clinic: CLINIC, account });
+  // A code is good once, so whoever signs in twice within half a minute does so with two accounts.
+  const staff = (name) =>
+    JSON.parse(place.hilum("staff", "add", name, "--role", "clinician", "--clinic", CLINIC, "--json"));
+  return Object.assign(place, { clinic: CLINIC, staff, account: staff("dr.rivers") });
 }
 
 export function ask(origin, method, route, key, body) {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { axe, launch, person } from "./browser.mjs";
+import { axe, launch, person, policyHolds } from "./browser.mjs";
 import { Mock } from "./mock.mjs";
 import { startRelay } from "./relay.mjs";
 import { STATUS, TROUBLE, signIn, walk } from "./states.mjs";
@@ -354,3 +354,5 @@ test("no serious finding of axe-core in any state of any page", async () => {
   }
   assert.deepEqual(found, []);
 });
+
+test("no page has done what its policy forbids, and one that does is heard of", () => policyHolds(browser, mock.origin));

@@ -2,11 +2,10 @@
 // port. HILUM names the binary.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import { launch, person } from "./browser.mjs";
-import { code, startPlace } from "./place.mjs";
+import { launch, person, policyHolds } from "./browser.mjs";
+import { startPlace } from "./place.mjs";
+import { signIn, talking, until, wordsOf } from "./steps.mjs";
 
-const TRIES = 400;
 let place, browser;
 
 before(async () => {
@@ -18,47 +17,6 @@ after(async () => {
   await browser?.close();
   await place?.stop();
 });
-
-async function until(what, claim) {
-  for (let attempt = 0; attempt < TRIES; attempt++) {
-    if (await claim()) return;
-    await sleep(50);
-  }
-  assert.fail(`it never came: ${what}`);
-}
-
-/** Everybody's picture moves. */
-async function talking(page) {
-  await page.locator(".tile > video").first().waitFor();
-  const time = () =>
-    page
-      .locator(".tile > video")
-      .first()
-      .evaluate((video) => video.currentTime);
-  const first = await time();
-  await until("a picture that moves", async () => (await time()) > first + 0.3);
-}
-
-async function wordsOf(page) {
-  await page.locator(".mark-button").first().click();
-  await page.locator(".words ol").waitFor();
-  const words = await page.locator(".words li").allInnerTexts();
-  await page.keyboard.press("Escape");
-  return words;
-}
-
-async function signIn(page) {
-  const { name, password, authenticator } = place.account;
-  await page.goto(`${place.origin}/staff`);
-  await page.locator("input").nth(0).fill(name);
-  await page.locator("input").nth(1).fill(password);
-  await page
-    .locator("input")
-    .nth(2)
-    .fill(code(new URL(authenticator).searchParams.get("secret")));
-  await page.keyboard.press("Enter");
-  await page.locator(".list").waitFor();
-}
 
 test("a consultation from the appointment to the end, over one port", async () => {
   const starts = Math.floor(Date.now() / 1000);
@@ -72,7 +30,7 @@ test("a consultation from the appointment to the end, over one port", async () =
   await patient.locator(".door .primary").click();
   await patient.locator(".calm-card").waitFor();
   await until("a check of the network that is done", async () => (await patient.locator(".check.ok").count()) === 3);
-  await signIn(clinician);
+  await signIn(clinician, place);
   const row = clinician.locator(".room", { hasText: "W-1" });
   await row.locator(".ready-marks .ok").nth(2).waitFor();
   await row.locator(".primary").click();
@@ -103,12 +61,7 @@ test("a consultation from the appointment to the end, over one port", async () =
 
 test("a clinician makes an appointment on the page, and its link works", async () => {
   const [clinician, patient] = [await person(browser), await person(browser)];
-  // A code is good once: the next one is there within half a minute.
-  const { authenticator } = place.account;
-  const secret = new URL(authenticator).searchParams.get("secret");
-  const used = code(secret);
-  await until("the next code", async () => code(secret) !== used || (await sleep(100), false));
-  await signIn(clinician);
+  await signIn(clinician, place, place.staff("dr.woods"));
   await clinician.locator(".list > header .primary").click();
   await clinician.locator("dialog input").first().fill("W-2");
   await clinician.locator("dialog .press.primary").click();
@@ -120,3 +73,5 @@ test("a clinician makes an appointment on the page, and its link works", async (
   await talking(patient);
   for (const page of [clinician, patient]) assert.deepEqual(page.faults, []);
 });
+
+test("no page has done what its policy forbids, and one that does is heard of", () => policyHolds(browser, place.origin));
