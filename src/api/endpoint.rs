@@ -30,11 +30,13 @@ pub enum Endpoint {
     AccountRole,
     /// An account is no more.
     AccountRemove,
+    /// Who has access.
+    Review,
 }
 
 impl Endpoint {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Status,
         Self::Calls,
         Self::Allocations,
@@ -46,6 +48,7 @@ impl Endpoint {
         Self::AccountAdd,
         Self::AccountRole,
         Self::AccountRemove,
+        Self::Review,
     ];
 
     /// The metric label.
@@ -63,6 +66,7 @@ impl Endpoint {
             Self::AccountAdd => "account_add",
             Self::AccountRole => "account_role",
             Self::AccountRemove => "account_remove",
+            Self::Review => "review",
         }
     }
 
@@ -79,6 +83,7 @@ impl Endpoint {
             Self::Accounts | Self::AccountAdd => "/v1/accounts",
             Self::AccountRole => "/v1/accounts/role",
             Self::AccountRemove => "/v1/accounts/remove",
+            Self::Review => "/v1/review",
         }
     }
 
@@ -86,7 +91,9 @@ impl Endpoint {
     #[must_use]
     pub const fn method(self) -> Method {
         match self {
-            Self::Status | Self::Calls | Self::Allocations | Self::Revocations | Self::Accounts => Method::GET,
+            Self::Status | Self::Calls | Self::Allocations | Self::Revocations | Self::Accounts | Self::Review => {
+                Method::GET
+            }
             Self::Revoke
             | Self::Credentials
             | Self::Drain
@@ -104,7 +111,7 @@ impl Endpoint {
             Self::Revoke => Right::Revoke,
             Self::Credentials => Right::Mint,
             Self::Drain => Right::Drain,
-            Self::Accounts | Self::AccountAdd | Self::AccountRole | Self::AccountRemove => Right::Enrol,
+            Self::Accounts | Self::AccountAdd | Self::AccountRole | Self::AccountRemove | Self::Review => Right::Enrol,
         }
     }
 

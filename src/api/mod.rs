@@ -16,6 +16,7 @@ mod people;
 mod problem;
 mod question;
 mod relay;
+pub mod review;
 mod role;
 mod service;
 mod socket;

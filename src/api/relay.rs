@@ -5,6 +5,9 @@ use core::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::access::Access;
+use super::keys::KeyId;
+use super::review::{self, Review};
 use super::role::Caller;
 use crate::auth::token::{Issuer, Region};
 use crate::auth::{InvalidRevocation, Revocation, Revoked};
@@ -47,6 +50,14 @@ pub trait Relay: Send + Sync + 'static {
     fn enrol(&self, _asked: &Enrolment, _caller: &Caller) -> Result<Value, NotEnrolled> {
         Err(NotEnrolled::Off)
     }
+
+    /// Who has access, this access among it; records who asked for it. Blocks for as long as [`Self::enrol`].
+    fn review(&self, access: &Access, _caller: &Caller) -> Review {
+        Review::new(review::configured(access, self.now(), |_| None), self.now())
+    }
+
+    /// An API key was shown, and is good.
+    fn used(&self, _key: KeyId) {}
 
     /// Takes note of what somebody did or was refused. [`Self::revoke`] and [`Self::drain`] are noted by themselves.
     fn record(&self, deed: &Deed<'_>);

@@ -95,6 +95,9 @@ impl Api {
                 if let Some(shown) = headers.get(AUTHORIZATION) {
                     let shown = shown.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
                     let key = shown.and_then(|key| access.keys.find(key));
+                    if let Some(key) = key {
+                        self.relay.used(key.id);
+                    }
                     return key.map(|key| Caller { who: Who::Key(key.id), role: key.role }).ok_or_else(|| {
                         Problem::unauthenticated("this API key is not known; `hilum api-key list` shows those that are")
                     });
@@ -164,6 +167,11 @@ impl Api {
                 let body = body(request).await?;
                 self.drain(&body, caller.clone()).await
             }
+            Endpoint::Review => {
+                plain(&query)?;
+                let (relay, access, caller) = (Arc::clone(&self.relay), self.access.load_full(), caller.clone());
+                blocking(move || answer::json(&relay.review(&access, &caller))).await
+            }
             Endpoint::Accounts | Endpoint::AccountAdd | Endpoint::AccountRole | Endpoint::AccountRemove => {
                 plain(&query)?;
                 let body = if endpoint == Endpoint::Accounts { Bytes::new() } else { body(request).await? };
@@ -226,7 +234,8 @@ impl Api {
             | Endpoint::Revocations
             | Endpoint::Revoke
             | Endpoint::Credentials
-            | Endpoint::Drain => Enrolment::List,
+            | Endpoint::Drain
+            | Endpoint::Review => Enrolment::List,
         };
         let relay = Arc::clone(&self.relay);
         let enrolled = blocking(move || relay.enrol(&asked, &caller)).await?;

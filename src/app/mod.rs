@@ -12,6 +12,7 @@ mod record;
 mod refusals;
 mod sockets;
 mod succession;
+mod uses;
 mod view;
 mod visits;
 
@@ -48,6 +49,7 @@ use calls::Recorder;
 use notes::note_facts;
 use office::{Bound, Desk, Office};
 use succession::{Estate, Inheritance, Legacy};
+use uses::Uses;
 use view::View;
 use visits::Visits;
 
@@ -148,6 +150,7 @@ async fn begin(mut config: Config, clock: SystemClock, mut manager: Sockets, bes
     let common = common(&config);
     let Estate { nonce_key, store, revocations, picture, legacy } = inheritance.open(&config, clock)?;
     let visits = visits::kept(&config, store.as_ref())?;
+    let uses = Uses::read(store.as_ref(), &config.api.access.keys)?;
     let authenticator = authenticator(&config, nonce_key, &revocations);
     let policy = Arc::new(config.policy.clone());
     let seeds = seeds(config.shards)?;
@@ -161,7 +164,7 @@ async fn begin(mut config: Config, clock: SystemClock, mut manager: Sockets, bes
     })?;
 
     sockets::settle(&mut manager);
-    let view = view(&plane, &common, certificates.as_ref(), &config, clock, (record.clone(), legacy));
+    let view = view(&plane, &common, certificates.as_ref(), &config, clock, (record.clone(), legacy, uses));
     let source: Arc<dyn admin::Source> = view.clone();
     let metrics = Arc::new(Metrics::new(source, clock.now().unix)?);
     let beating = plane.handles.clone();
@@ -177,6 +180,7 @@ async fn begin(mut config: Config, clock: SystemClock, mut manager: Sockets, bes
     let admin = admin_listener.map(|listener| admin::serve(listener, Arc::clone(&metrics), Arc::clone(&health)));
     let control = Control::new(plane.handles.clone(), Arc::clone(&revocations), store, clock);
     let control = Arc::new(control.with_pen(view.legacy.pen()));
+    view.uses.write_through(&control);
     let desk = Desk::new(&control, &view, &health, clock, &config);
     let office = bound.open(desk, &config, tls.as_deref())?;
     view.api.set(Arc::clone(&office.api)).ok();
@@ -432,7 +436,7 @@ fn view(
     certificates: Option<&Arc<Renewal>>,
     config: &Config,
     clock: SystemClock,
-    (record, legacy): (Option<Arc<Record>>, Legacy),
+    (record, legacy, uses): (Option<Arc<Record>>, Legacy, Uses),
 ) -> Arc<View> {
     Arc::new(View {
         shards: plane.handles.clone(),
@@ -446,6 +450,7 @@ fn view(
         keyring: ArcSwapOption::from(keyring(config)),
         clock,
         record,
+        uses: Arc::new(uses),
         resumed: plane.resumed,
         legacy,
         leaving: AtomicBool::new(false),

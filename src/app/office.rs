@@ -14,6 +14,7 @@ use super::enrol;
 use super::sockets;
 use super::view::View;
 use crate::admin::Health;
+use crate::api::review::Review;
 use crate::api::{
     self, Api, Caller, Deed, Doors, Enrolment, NotEnrolled, NotRevoked, OperatorSocket, Status, Unavailable,
 };
@@ -200,6 +201,14 @@ impl api::Relay for Desk {
             record.acted(&action, None, (&caller.who, caller.role.label()));
         }
         Ok(answer)
+    }
+
+    fn review(&self, access: &api::Access, caller: &Caller) -> Review {
+        self.view.review(access, (&caller.who, caller.role.label()))
+    }
+
+    fn used(&self, key: api::KeyId) {
+        self.view.uses.note(key, self.clock.now().unix);
     }
 
     fn record(&self, deed: &Deed<'_>) {

@@ -1,17 +1,21 @@
 //! What the metrics look at.
 
+use core::fmt::Display;
 use core::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use sha2::{Digest as _, Sha256};
 
 use super::record::Record;
 use super::succession::Legacy;
+use super::uses::Uses;
 use super::visits;
 use crate::acme;
 use crate::addr::Transport;
 use crate::admin::{self, CertificateReading, DoorReading, KeyReading, ShardReading, SignalReading, SuccessionReading};
 use crate::api;
+use crate::api::review::{self, Review};
 use crate::audit::AuditState;
 use crate::auth::Keyring;
 use crate::clock::SystemClock;
@@ -35,6 +39,7 @@ pub(super) struct View {
     pub(super) keyring: ArcSwapOption<Keyring>,
     pub(super) clock: SystemClock,
     pub(super) record: Option<Arc<Record>>,
+    pub(super) uses: Arc<Uses>,
     /// What goes on from the process before, and what this one leaves to the next.
     pub(super) resumed: Resumed,
     pub(super) legacy: Legacy,
@@ -46,6 +51,24 @@ impl View {
     /// The mode of the seal that is in force.
     pub(super) fn seal_mode(&self) -> seal::Mode {
         **self.seal_mode.load()
+    }
+
+    /// Who has access, this among it; it goes on record who asked, with 48 digits of the SHA-256 of
+    /// its spreadsheet.
+    pub(super) fn review(&self, access: &api::Access, by: (&impl Display, &str)) -> Review {
+        let now = self.clock.now().unix;
+        let mut entries = review::configured(access, now, |id| self.uses.last(id));
+        if let Some(signal) = self.signal.get() {
+            entries.extend(signal.entries());
+        }
+        let review = Review::new(entries, now);
+        if let Some(record) = &self.record {
+            let hash = Sha256::digest(review.csv());
+            // A word of a record has 64 bytes at most, so it is three quarters of the hash.
+            let hash: String = hash.iter().take(24).map(|byte| format!("{byte:02x}")).collect();
+            record.acted(&format!("access.review:{hash}"), None, by);
+        }
+        review
     }
 }
 

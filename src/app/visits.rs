@@ -12,6 +12,7 @@ use super::board::Board;
 use super::control::Control;
 use super::view::View;
 use crate::admin::{Counted, SignalReading};
+use crate::api::review::Review;
 use crate::api::{Access, Right};
 use crate::auth::token::Limits;
 use crate::auth::{Revocation, Revoked};
@@ -171,11 +172,16 @@ impl Outside for Around {
     fn key(&self, shown: &Zeroizing<String>) -> Option<String> {
         let access = self.access.load();
         let key = access.keys.find(shown).filter(|key| key.role.may(Right::Mint))?;
+        self.view.uses.note(key.id, self.clock.now().unix);
         Some(key.id.as_str().to_owned())
     }
 
     fn condition(&self) -> Condition {
         self.board.condition()
+    }
+
+    fn review(&self, by: &str) -> Review {
+        self.view.review(&self.access.load(), (&format!("staff:{by}"), signal::Role::Operator.label()))
     }
 
     fn record(&self, deed: &Deed) {

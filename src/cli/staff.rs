@@ -4,8 +4,10 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use axum::http::Method;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
+
+use crate::api::review::Review;
 
 use super::operator::{Way, list, print, text};
 
@@ -24,6 +26,8 @@ enum Command {
     Role(RoleArgs),
     /// Removes an account, and signs it out
     Remove(RemoveArgs),
+    /// Lists everybody and everything that has access, for a review every quarter; who has not used it for 90 days is marked
+    Review(ReviewArgs),
     /// Lists the accounts: roles, clinics, who gave them, and when they were last used
     List(ListArgs),
 }
@@ -56,6 +60,21 @@ struct ListArgs {
     way: Way,
 }
 
+#[derive(Args, Debug)]
+struct ReviewArgs {
+    /// For a spreadsheet, or for a program
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    format: Format,
+    #[command(flatten)]
+    way: Way,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Csv,
+    Json,
+}
+
 /// Runs `hilum staff`.
 ///
 /// # Errors
@@ -79,6 +98,15 @@ pub fn run(args: &StaffArgs) -> anyhow::Result<ExitCode> {
             let asked = json!({ "name": args.name });
             let answer = args.way.ask(Method::POST, "/v1/accounts/remove", Some(&asked))?;
             say(&args.way, &answer, |out| writeln!(out, "{} has no account any more", text(&answer["name"])))?;
+        }
+        Command::Review(args) => {
+            let answer = args.way.ask(Method::GET, "/v1/review", None)?;
+            if args.way.json || args.format == Format::Json {
+                print(&answer)?;
+            } else {
+                let review: Review = serde_json::from_value(answer)?;
+                io::stdout().write_all(review.csv().as_bytes())?;
+            }
         }
         Command::List(args) => {
             let answer = args.way.ask(Method::GET, "/v1/accounts", None)?;

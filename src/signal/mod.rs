@@ -13,6 +13,7 @@ mod openid;
 mod outside;
 mod own;
 mod pages;
+mod review;
 mod role;
 mod roster;
 mod secret;

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 use super::condition::Condition;
 use super::hall::{Deed, PersonId, RoomId};
 use super::message::Turn;
+use crate::api::review::Review;
 use crate::auth::token::Limits;
 use crate::store::Shelf;
 use crate::time::{Now, UnixTime};
@@ -32,6 +33,9 @@ pub trait Outside: Send + Sync + 'static {
 
     /// How the relay does.
     fn condition(&self) -> Condition;
+
+    /// Who has access, and that one of the staff has asked for it.
+    fn review(&self, by: &str) -> Review;
 
     /// Puts something on record.
     fn record(&self, deed: &Deed);

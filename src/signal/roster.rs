@@ -136,6 +136,12 @@ impl Account {
             locked: None,
         }
     }
+
+    /// Whether too many have failed to sign in with it, so that nobody may now.
+    #[must_use]
+    pub fn is_locked(&self, now: UnixTime) -> bool {
+        self.locked.is_some_and(|until| now < until)
+    }
 }
 
 /// What a new account is given, shown once.

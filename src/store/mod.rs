@@ -39,15 +39,18 @@ pub enum Shelf {
     Appointments,
     /// Accounts of staff.
     Staff,
+    /// The days on which API keys were last used.
+    ApiKeys,
 }
 
 impl Shelf {
-    const ALL: [Self; 2] = [Self::Appointments, Self::Staff];
+    const ALL: [Self; 3] = [Self::Appointments, Self::Staff, Self::ApiKeys];
 
     const fn table(self) -> TableDefinition<'static, &'static str, &'static [u8]> {
         match self {
             Self::Appointments => TableDefinition::new("appointments"),
             Self::Staff => TableDefinition::new("staff"),
+            Self::ApiKeys => TableDefinition::new("api-keys"),
         }
     }
 }

@@ -11,6 +11,7 @@
 
 mod canaries;
 mod place;
+mod review;
 mod sockets;
 
 use hilum::addr::Transport;

@@ -196,6 +196,16 @@ impl Place {
 
     /// Asks through the door: the status, the head as it came, and the body.
     async fn ask(&self, method: &str, path: &str, headers: &str, body: &Value) -> (u16, String, Value) {
+        let (status, head, body) = self.raw(method, path, headers, body).await;
+        (status, head, serde_json::from_str(&body).unwrap_or(Value::Null))
+    }
+
+    /// Asks as a page does that shows something: the status, the head and the body as it came.
+    pub async fn get(&self, path: &str, cookie: &str) -> (u16, String, String) {
+        self.raw("GET", path, &format!("cookie: {cookie}\r\n"), &Value::Null).await
+    }
+
+    async fn raw(&self, method: &str, path: &str, headers: &str, body: &Value) -> (u16, String, String) {
         let mut stream = self.tls().await;
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let length = body.len();
@@ -210,7 +220,7 @@ impl Place {
         let text = String::from_utf8(bytes).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, head.to_owned(), serde_json::from_str(body).unwrap_or(Value::Null))
+        (status, head.to_owned(), body.to_owned())
     }
 
     /// Asks as the hospital's own system does.

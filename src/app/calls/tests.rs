@@ -55,6 +55,7 @@ fn world(quota: usize) -> World {
         clock,
         record: Some(Arc::clone(&record)),
         resumed: Resumed::default(),
+        uses: Arc::default(),
         legacy: Legacy::default(),
         leaving: AtomicBool::new(false),
     });

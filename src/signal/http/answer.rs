@@ -19,6 +19,11 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     }
 }
 
+/// An answer that is no JSON.
+pub(super) fn text(kind: &'static str, text: String) -> Response {
+    (StatusCode::OK, HEADERS, [(CONTENT_TYPE, kind)], text).into_response()
+}
+
 /// Done, and nothing to say.
 pub(super) fn done() -> Response {
     (StatusCode::NO_CONTENT, HEADERS).into_response()

@@ -45,6 +45,7 @@ pub fn router(signal: Arc<Signal>) -> Router {
         .route("/v1/staff/openid", get(openid::offered))
         .route("/v1/staff/openid/begin", get(openid::begin))
         .route("/v1/staff/openid/return", get(openid::finish))
+        .route("/v1/staff/review", get(office::review))
         .route("/v1/signal", get(socket::upgrade))
         .merge(pages::routes())
         .layer(DefaultBodyLimit::max(LARGEST_BODY))

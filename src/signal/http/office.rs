@@ -1,13 +1,15 @@
-//! What operators who sign in are shown: the state of the relay.
+//! What operators who sign in are shown: the state of the relay, and who has access.
 
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{RawQuery, State};
+use axum::http::header::CONTENT_DISPOSITION;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 
 use super::answer::{self, Problem};
+use super::guard;
 use super::staff;
 use super::visit::finish;
 use crate::signal::condition::{Alarm, Condition};
@@ -65,4 +67,32 @@ fn shown(signal: &Signal) -> Shown {
 /// Whether a refusal is one by the rules of descriptions and candidates.
 fn is_of_a_rule(code: &str) -> bool {
     code.starts_with("sdp_") || code.starts_with("ice_")
+}
+
+/// `GET /v1/staff/review`, and `?format=csv` for a spreadsheet.
+pub(super) async fn review(
+    State(signal): State<Arc<Signal>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let reviewed = reviewed(&signal, query.as_deref(), &headers).await;
+    finish(&signal, "review", reviewed)
+}
+
+async fn reviewed(signal: &Arc<Signal>, query: Option<&str>, headers: &HeaderMap) -> Result<Response, Problem> {
+    let account = operator(signal, headers)?;
+    let csv = match query {
+        None | Some("format=json") => false,
+        Some("format=csv") => true,
+        Some(_) => return Err(Problem::INVALID),
+    };
+    let asked = Arc::clone(signal);
+    let review = guard::blocking(move || asked.outside.review(&account.name)).await?;
+    if !csv {
+        return Ok(answer::json(StatusCode::OK, &review));
+    }
+    let mut response = answer::text("text/csv; charset=utf-8", review.csv());
+    let name = HeaderValue::from_static("attachment; filename=\"hilum-access.csv\"");
+    response.headers_mut().insert(CONTENT_DISPOSITION, name);
+    Ok(response)
 }
