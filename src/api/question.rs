@@ -128,7 +128,18 @@ fn time(field: &str, text: &str) -> Result<UnixTime, Problem> {
     from_rfc3339(text).ok_or_else(wanted)
 }
 
-/// `POST /v1/accounts` and `POST /v1/accounts/role`.
+/// `POST /v1/accounts`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Add {
+    pub(super) name: String,
+    pub(super) role: String,
+    #[serde(default)]
+    pub(super) clinics: Vec<String>,
+    pub(super) openid: Option<String>,
+}
+
+/// `POST /v1/accounts/role`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Enrol {

@@ -114,6 +114,8 @@ pub enum Enrolment {
         role: String,
         /// For which clinics.
         clinics: Vec<String>,
+        /// Whom the provider knows by this subject signs in there; without it, with a password.
+        openid: Option<String>,
     },
     /// Another role.
     Role {

@@ -19,7 +19,7 @@ use super::counts::Counts;
 use super::door::Visitor;
 use super::endpoint::Endpoint;
 use super::problem::Problem;
-use super::question::{self, Drain, Enrol, List, Mint, Remove, Revoke};
+use super::question::{self, Add, Drain, Enrol, List, Mint, Remove, Revoke};
 use super::relay::{Deed, Enrolment, NotEnrolled, NotRevoked, Relay, Unavailable};
 use super::role::{Caller, Who};
 use crate::auth::{InvalidRevocation, Revocation, Revoked};
@@ -218,13 +218,13 @@ impl Api {
 
     async fn enrol(&self, endpoint: Endpoint, body: &[u8], caller: Caller) -> Answer {
         let asked = match endpoint {
-            Endpoint::AccountAdd | Endpoint::AccountRole => {
+            Endpoint::AccountAdd => {
+                let Add { name, role, clinics, openid } = question::body(body)?;
+                Enrolment::Add { name, role, clinics, openid }
+            }
+            Endpoint::AccountRole => {
                 let Enrol { name, role, clinics } = question::body(body)?;
-                if endpoint == Endpoint::AccountAdd {
-                    Enrolment::Add { name, role, clinics }
-                } else {
-                    Enrolment::Role { name, role, clinics }
-                }
+                Enrolment::Role { name, role, clinics }
             }
             Endpoint::AccountRemove => Enrolment::Remove { name: question::body::<Remove>(body)?.name },
             Endpoint::Accounts

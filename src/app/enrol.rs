@@ -24,7 +24,19 @@ pub(super) fn enrol(
             let accounts = signal.enrol(|roster| Ok(roster.accounts().map(shown).collect::<Vec<_>>())).map_err(why)?;
             Ok((json!({"total": accounts.len(), "accounts": accounts}), None))
         }
-        Enrolment::Add { name, role, clinics } => {
+        Enrolment::Add { name, role, clinics, openid: Some(subject) } => {
+            let place = place(signal, role, clinics)?;
+            let off = "openid: this relay has no [signal.openid], where such an account signs in";
+            let foreign = signal.foreign(subject).ok_or(NotEnrolled::Invalid(off))?;
+            let bound = signal.enrol(|roster| roster.bind(name, place, foreign, (by, now)));
+            if matches!(bound, Err(None)) {
+                signal.enrol(|roster| roster.remove(name)).ok();
+            }
+            bound.map_err(why)?;
+            let answer = json!({"name": name, "role": role, "openid": subject});
+            Ok((answer, Some(format!("staff.add:{name}:{role}"))))
+        }
+        Enrolment::Add { name, role, clinics, openid: None } => {
             let place = place(signal, role, clinics)?;
             let mut failed = false;
             let mut random = || {
@@ -86,6 +98,7 @@ fn shown(account: &Account) -> Value {
         "created": to_rfc3339(account.created),
         "granted_by": account.granted_by,
         "last_used": account.used.map(to_rfc3339),
+        "openid": account.foreign.as_ref().map(|foreign| &foreign.subject),
     })
 }
 

@@ -16,10 +16,12 @@ use crate::api::review::Review;
 use crate::api::{Access, Right};
 use crate::auth::token::Limits;
 use crate::auth::{Revocation, Revoked};
+use crate::client::{Trust, client_config};
 use crate::clock::SystemClock;
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::openid::Provider;
 use crate::signal::message::Turn;
-use crate::signal::{self, Book, Condition, Deed, Outside, PersonId, RoomId, Roster, Signal};
+use crate::signal::{self, Book, Condition, Deed, OpenId, Outside, PersonId, RoomId, Roster, Signal};
 use crate::store::{Shelf, Store};
 use crate::time::{Now, UnixTime};
 
@@ -69,6 +71,7 @@ impl Visits {
         let around = Arc::new(Around { control: Arc::clone(control), view, board: Arc::clone(&board), clock, access });
         let outside: Arc<dyn Outside> = around.clone();
         let signal = Signal::new(outside, config.signal.clone(), kept.book, kept.roster).context("signaling")?;
+        signal.set_openid(provider(config)?);
         let mut running = JoinSet::new();
         running.spawn(Arc::clone(&signal).run());
         running.spawn(board.watch());
@@ -84,6 +87,13 @@ impl Visits {
     pub(super) fn reload(&self, running: &Config, new: &Config) {
         self.around.access.store(Arc::clone(&new.api.access));
         self.signal.set(signal::Settings { origins: running.signal.origins.clone(), ..new.signal.clone() });
+        if running.openid != new.openid {
+            let openid = provider(new).unwrap_or_else(|why| {
+                tracing::error!("staff cannot sign in at the provider until the next reload: {why:#}");
+                None
+            });
+            self.signal.set_openid(openid);
+        }
     }
 }
 
@@ -117,6 +127,20 @@ pub(super) fn reading(signal: &Signal) -> SignalReading {
         }
     }
     reading
+}
+
+/// Where staff sign in, if that is not here alone. Nothing is asked of it yet.
+///
+/// # Errors
+/// There is no way to know its server, or the system has no randomness.
+fn provider(config: &Config) -> anyhow::Result<Option<OpenId>> {
+    let Some(config::OpenId { provider, rules }) = &config.openid else { return Ok(None) };
+    let trust = provider.authorities.clone().map_or(Trust::System, Trust::File);
+    let mut tls = (*client_config(&trust).context("the provider of sign-in (signal.openid.ca)")?).clone();
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let mut key = Zeroizing::new([0; 32]);
+    signal::random(key.as_mut_slice()).context("signing in at a provider")?;
+    Ok(Some(OpenId { provider: Provider::new(provider.clone(), Arc::new(tls), &key), rules: rules.clone() }))
 }
 
 /// The relay, as signaling knows it.

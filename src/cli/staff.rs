@@ -21,7 +21,7 @@ pub struct StaffArgs {
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Makes an account, and prints its password and the secret of its authenticator, which nothing shows again
-    Add(RoleArgs),
+    Add(AddArgs),
     /// Gives an account another role and other clinics
     Role(RoleArgs),
     /// Removes an account, and signs it out
@@ -44,6 +44,15 @@ struct RoleArgs {
     clinics: Vec<String>,
     #[command(flatten)]
     way: Way,
+}
+
+#[derive(Args, Debug)]
+struct AddArgs {
+    #[command(flatten)]
+    role: RoleArgs,
+    /// Makes an account without a password, for whom the provider of [signal.openid] knows by this subject
+    #[arg(long, value_name = "SUBJECT")]
+    openid: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -81,7 +90,13 @@ enum Format {
 /// The relay does not answer, or refuses.
 pub fn run(args: &StaffArgs) -> anyhow::Result<ExitCode> {
     match &args.command {
-        Command::Add(args) => {
+        Command::Add(AddArgs { role: args, openid: Some(subject) }) => {
+            let mut asked = asked(args);
+            asked["openid"] = json!(subject);
+            let answer = args.way.ask(Method::POST, "/v1/accounts", Some(&asked))?;
+            say(&args.way, &answer, |out| writeln!(out, "{} signs in at the provider", text(&answer["name"])))?;
+        }
+        Command::Add(AddArgs { role: args, openid: None }) => {
             let answer = change(args, "/v1/accounts")?;
             say(&args.way, &answer, |out| {
                 writeln!(out, "name           {}", text(&answer["name"]))?;
@@ -121,8 +136,11 @@ pub fn run(args: &StaffArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn change(args: &RoleArgs, path: &str) -> anyhow::Result<Value> {
-    let asked = json!({ "name": args.name, "role": args.role, "clinics": args.clinics });
-    args.way.ask(Method::POST, path, Some(&asked))
+    args.way.ask(Method::POST, path, Some(&asked(args)))
+}
+
+fn asked(args: &RoleArgs) -> Value {
+    json!({ "name": args.name, "role": args.role, "clinics": args.clinics })
 }
 
 fn say(way: &Way, answer: &Value, sentence: impl FnOnce(&mut io::Stdout) -> io::Result<()>) -> anyhow::Result<()> {

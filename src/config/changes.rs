@@ -153,6 +153,7 @@ fn operators(old: &Config, new: &Config) -> Vec<Compared> {
         "signal.screen" Applied signal.conduct.screen;
         "signal.files" Applied signal.conduct.files;
         "signal.clinic" Applied signal.clinics;
+        "signal.openid" Applied openid;
     }
     .to_vec()
 }

@@ -16,6 +16,7 @@ mod host;
 mod keyring;
 mod limits;
 mod listen;
+mod openid;
 mod operator;
 mod peers;
 mod relay;
@@ -51,6 +52,7 @@ pub use environment::{Environment, LARGEST_FILE, Material, System};
 pub use fault::{Fault, Faults};
 pub use host::Host;
 pub use keyring::{DEFAULT_KEYRING, parse_keyring, read_keyring, write_keyring};
+pub use openid::OpenId;
 pub use peers::Peers;
 pub use relay::Relay;
 pub use tokens::Tokens;
@@ -61,8 +63,8 @@ use section::Section;
 /// Where the configuration is when nobody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/hilum/hilum.toml";
 
-/// Every table and its keys. `auth.user`, `tls.name` and `signal.clinic` repeat.
-pub const TABLES: [(&str, &[&str]); 21] = [
+/// Every table and its keys. `auth.user`, `tls.name`, `signal.clinic` and `signal.openid.role` repeat.
+pub const TABLES: [(&str, &[&str]); 23] = [
     ("server", &server::SERVER),
     ("listen", &listen::KEYS),
     ("tls", &tls::KEYS),
@@ -78,6 +80,8 @@ pub const TABLES: [(&str, &[&str]); 21] = [
     ("lifetimes", &limits::LIFETIMES),
     ("signal", &signal::KEYS),
     ("signal.clinic", &signal::CLINIC),
+    ("signal.openid", &openid::KEYS),
+    ("signal.openid.role", &openid::ROLE),
     ("admin", &server::ADMIN),
     ("operator", &operator::KEYS),
     ("api", &api::KEYS),
@@ -137,6 +141,8 @@ pub struct Config {
     pub api: Api,
     /// Visits; off while there is no origin.
     pub signal: crate::signal::Settings,
+    /// Where staff sign in, if that is not here alone.
+    pub openid: Option<OpenId>,
     /// What is kept on record.
     pub audit: Audit,
     /// SHA-256 of the text that this was read from.
@@ -226,7 +232,7 @@ impl<'d> Reader<'d> {
         let api = api::read(self, &host, &tokens, (&taken, !listen.settings.door.is_empty()));
 
         let there = [!listen.settings.door.is_empty(), server.state.is_some()];
-        let signal = signal::read(self, signal::Around::new(there, &api, &tokens, &relay));
+        let (signal, openid) = signal::read(self, signal::Around::new(there, &api, &tokens, &relay));
         let rules = Self::rules(&peers, &relay, host);
         let auth::Auth { credentials, issuing, terms } = auth?;
         let closed = terms.reach == Destinations::Clients;
@@ -272,6 +278,7 @@ impl<'d> Reader<'d> {
             admin,
             api,
             signal,
+            openid,
             audit,
             text: self.text,
             log,

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::Reader;
+use super::openid::{self, OpenId};
 use super::section::{Item, Section, kind};
 use super::tokens::word;
 use crate::signal::message::{Clinic, Conduct};
 use crate::signal::{ClinicId, Settings};
 
-pub(super) const KEYS: [&str; 7] =
-    ["origins", "opens_before", "closes_after", "credentials", "screen", "files", "clinic"];
+pub(super) const KEYS: [&str; 8] =
+    ["origins", "opens_before", "closes_after", "credentials", "screen", "files", "clinic", "openid"];
 pub(super) const CLINIC: [&str; 6] = ["id", "name", "phone", "help", "language", "wait"];
 
 /// Seconds for which credentials of a call begin something. The longest is why they are renewed at all; in the shortest a
@@ -53,7 +54,7 @@ impl Around {
 }
 
 /// Reads the tables. Signaling is off while there is no origin.
-pub(super) fn read(reader: &Reader<'_>, around: Around) -> Settings {
+pub(super) fn read(reader: &Reader<'_>, around: Around) -> (Settings, Option<OpenId>) {
     let section = reader.section("signal", &KEYS);
     let minutes = |key, default| u64::from(section.number(key, 0..=1440, default)).saturating_mul(60);
     let settings = Settings {
@@ -65,6 +66,7 @@ pub(super) fn read(reader: &Reader<'_>, around: Around) -> Settings {
         conduct: Conduct { relay_only: true, screen: section.flag("screen", true), files: section.flag("files", true) },
         relays: around.relays,
     };
+    let openid = openid::read(reader, &section, &|clinic| settings.clinics.contains_key(clinic));
     if !settings.origins.is_empty() {
         let place = section.value("origins").and_then(|item| item.place);
         let needs = [
@@ -80,7 +82,7 @@ pub(super) fn read(reader: &Reader<'_>, around: Around) -> Settings {
             section.fault(place, "origins", *message);
         }
     }
-    settings
+    (settings, openid)
 }
 
 /// `https://visit.clinic.example`, with a port if it is another than 443: what browsers send as `Origin`.
