@@ -20,8 +20,14 @@ mod hall;
 mod hall_world;
 #[path = "office.rs"]
 mod office;
+#[path = "openid.rs"]
+mod openid;
 #[path = "pages.rs"]
 mod pages;
+#[path = "provider.rs"]
+mod provider;
+#[path = "provider_flow.rs"]
+mod provider_flow;
 #[path = "sdp.rs"]
 mod sdp;
 #[path = "served.rs"]
