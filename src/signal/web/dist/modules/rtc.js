@@ -408,8 +408,8 @@ var Restarts = class {
   #probe(last) {
     this.#clock.after(PROBE_EVERY, () => {
       if (this.#closed || !this.#trying) return;
-      const read = this.#hooks.bytes().catch(() => 0);
-      void read.then((bytes) => {
+      const read2 = this.#hooks.bytes().catch(() => 0);
+      void read2.then((bytes) => {
         if (!this.#trying) return;
         if (this.#state === "connected" && last !== void 0 && bytes > last) this.#well();
         else this.#probe(bytes);
@@ -423,99 +423,333 @@ var Restarts = class {
   }
 };
 
-// src/rtc/sdp.ts
-var MOST_BYTES2 = 64 * 1024;
-var MOST_SECTIONS = 8;
-var MOST_CANDIDATES = 64;
-var MOST_LINE = 4096;
-var MEDIA = /^m=(audio|video) \d{1,5} UDP\/TLS\/RTP\/SAVPF( \d{1,3})+$/;
-var DATA = /^m=application \d{1,5} UDP\/DTLS\/SCTP webrtc-datachannel$/;
-var STRONG = /^a=fingerprint:(sha-256|sha-384|sha-512) ((?:[0-9A-F]{2}:)+[0-9A-F]{2})$/i;
-var LENGTHS = { "sha-256": 32, "sha-384": 48, "sha-512": 64 };
-var KEYS = /^a=(crypto|key-mgmt|zrtp-hash)\b/i;
-var CONTROL = /[\u0000-\u0009\u000b\u000c\u000e-\u001f\u007f]/;
-function judge(sdp, relayOnly) {
-  if (new TextEncoder().encode(sdp).length > MOST_BYTES2) return "sdp_size";
-  if (CONTROL.test(sdp)) return "sdp_bytes";
-  const lines = sdp.split(/\r?\n/).filter((line) => line !== "");
-  if (lines.some((line) => line.length > MOST_LINE)) return "sdp_line";
-  if (lines[0] !== "v=0") return "sdp_version";
-  if (lines.some((line) => KEYS.test(line))) return "sdp_crypto";
-  const [session, sections] = split(lines);
-  if (sections.length === 0 || sections.length > MOST_SECTIONS) return "sdp_sections";
-  for (const {
-    lines: [first = ""]
-  } of sections) {
-    if (!MEDIA.test(first) && !DATA.test(first)) return "sdp_profile";
+// src/rtc/candidate.ts
+var LONGEST = 512;
+var MOST_EXTENSIONS = 8;
+var PRINTABLE = /^[ -~]*$/;
+var ICE = /^[A-Za-z0-9+/]+$/;
+var BYTE = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
+var IPV4 = new RegExp(`^${BYTE}(?:\\.${BYTE}){3}$`);
+function address(text) {
+  if (IPV4.test(text)) return text;
+  if (!/^[0-9A-Fa-f:.]+$/.test(text) || !text.includes(":")) return void 0;
+  try {
+    return new URL(`http://[${text}]/`).hostname.slice(1, -1);
+  } catch {
+    return void 0;
   }
-  return bundled(session, sections) ?? keyed(session, sections) ?? candidates(lines, relayOnly);
 }
-function split(lines) {
-  const session = [];
-  const sections = [];
-  for (const line of lines) {
-    const rejected = /^m=\w+ 0 /.test(line);
-    if (line.startsWith("m=")) sections.push({ lines: [line], rejected });
-    else (sections.at(-1)?.lines ?? session).push(line);
-  }
-  for (const section of sections) {
-    if (section.lines.includes("a=bundle-only")) section.rejected = false;
-  }
-  return [session, sections];
+function isUnspecified(text) {
+  return text === "0.0.0.0" || text === "::";
 }
-function values(lines, name) {
-  const start = `a=${name}:`;
-  return lines.filter((line) => line.startsWith(start)).map((line) => line.slice(start.length));
+function isFragment(text) {
+  return text.length >= 4 && text.length <= 256 && ICE.test(text);
 }
-function bundled(session, sections) {
-  const groups = values(session, "group").filter((group) => group.startsWith("BUNDLE"));
-  const members = new Set(groups[0]?.split(" ").slice(1));
-  if (groups.length !== 1) return "sdp_bundle";
-  for (const { lines, rejected } of sections) {
-    if (rejected) continue;
-    const [mid] = values(lines, "mid");
-    if (mid === void 0 || !members.has(mid)) return "sdp_bundle";
-    if (MEDIA.test(lines[0] ?? "") && !lines.includes("a=rtcp-mux")) return "sdp_mux";
+function isPassword(text) {
+  return text.length >= 22 && text.length <= 256 && ICE.test(text);
+}
+function number2(text, most) {
+  if (text === void 0 || !/^\d{1,10}$/.test(text)) return void 0;
+  return Number(text) <= most ? Number(text) : void 0;
+}
+function judgeCandidate(text) {
+  if (text.length > LONGEST || !PRINTABLE.test(text) || !text.startsWith("candidate:")) return "ice_malformed";
+  const words = text.slice("candidate:".length).split(" ");
+  const [foundation = "", component, transport = "", priority, host = "", port, typ, type, ...extensions] = words;
+  if (!ICE.test(foundation) || foundation.length > 32 || transport === "" || host === "") return "ice_malformed";
+  if (!((number2(component, 256) ?? 0) >= 1) || number2(priority, 4294967295) === void 0) return "ice_malformed";
+  const relay = address(host);
+  if (!relay) return "ice_foreign";
+  if (number2(port, 65535) === void 0 || typ !== "typ" || !type) return "ice_malformed";
+  if (type !== "relay") return "ice_type";
+  if (transport.toLowerCase() !== "udp") return "ice_transport";
+  if (Number(port) === 0) return "ice_malformed";
+  return judgeExtensions(extensions, relay, Number(port));
+}
+function judgeExtensions(words, relay, port) {
+  if (words.length % 2 !== 0 || words.length > 2 * MOST_EXTENSIONS || words.includes("")) return "ice_malformed";
+  let fragment = false;
+  for (let at = 0; at < words.length; at += 2) {
+    const [name, value = ""] = [words[at], words[at + 1]];
+    if (name === "raddr") {
+      const related = address(value);
+      if (!related || !(isUnspecified(related) || related === relay)) return "ice_related";
+    } else if (name === "rport") {
+      const related = number2(value, 65535);
+      if (related === void 0) return "ice_malformed";
+      if (![0, 9, port].includes(related)) return "ice_related";
+    } else if (name === "ufrag") {
+      if (fragment || !isFragment(value)) return "ice_malformed";
+      fragment = true;
+    }
   }
   return void 0;
 }
-function keyed(session, sections) {
-  const seen = /* @__PURE__ */ new Set();
-  for (const { lines, rejected } of sections) {
-    if (rejected) continue;
-    const all = [...session, ...lines];
-    const prints = all.filter((line) => line.startsWith("a=fingerprint:"));
-    if (prints.length === 0) return "sdp_fingerprint_missing";
-    for (const print of prints) {
-      const [, hash = "", digits = ""] = STRONG.exec(print) ?? [];
-      if (digits.split(":").length !== LENGTHS[hash.toLowerCase()]) return "sdp_fingerprint_weak";
-    }
-    seen.add(
-      prints.map((print) => print.toLowerCase()).sort().join()
-    );
-    const [setup] = values(all, "setup");
-    if (!["actpass", "active", "passive"].includes(setup ?? "")) return "sdp_setup";
-    const [ufrag = ""] = values(all, "ice-ufrag");
-    const [password = ""] = values(all, "ice-pwd");
-    if (ufrag.length < 4 || password.length < 22) return "sdp_credentials";
-  }
-  if (seen.size === 0) return "sdp_sections";
-  return seen.size > 1 ? "sdp_fingerprint_differs" : void 0;
-}
-function candidates(lines, relayOnly) {
-  const all = lines.filter((line) => line.startsWith("a=candidate:"));
-  if (all.length > MOST_CANDIDATES) return "sdp_candidates";
-  return relayOnly && all.some((line) => !isRelayed(line.slice(2))) ? "sdp_candidate_type" : void 0;
-}
 function isRelayed(candidate) {
-  return candidate === "" || / typ relay( |$)/.test(candidate);
+  return candidate === "" || judgeCandidate(candidate) === void 0;
 }
+
+// src/rtc/sdp.ts
+var LARGEST = 64e3;
+var LONGEST_LINE = 4e3;
+var MOST_SECTIONS = 8;
+var MOST_CANDIDATES = 64;
+var TOKEN = /^[A-Za-z0-9!#$%&'*+\-.^_`{|}~]+$/;
+var ORDER = "osiuepcbtrzka";
+var LENGTHS = { "sha-256": 32, "sha-384": 48, "sha-512": 64 };
+var WEAK = ["md2", "md5", "sha-1", "sha-224"];
+var Broken = class extends Error {
+  code;
+  constructor(code) {
+    super(code);
+    this.code = code;
+  }
+};
+function refuse(code) {
+  throw new Broken(code);
+}
+function once(level, name, value) {
+  if (level[name] !== void 0) refuse("sdp_syntax");
+  level[name] = value;
+}
+function readFingerprint(value) {
+  const [name = "", digits] = value.split(/ (.*)/s);
+  const hash = name.toLowerCase();
+  if (digits !== void 0 && WEAK.includes(hash)) refuse("sdp_fingerprint_weak");
+  const pairs = digits?.split(":") ?? [];
+  if (pairs.length !== LENGTHS[hash] || !pairs.every((pair) => /^[0-9A-Fa-f]{2}$/.test(pair))) {
+    refuse("sdp_fingerprint_malformed");
+  }
+  return `${hash} ${pairs.join(":").toLowerCase()}`;
+}
+function readConnection(value) {
+  const [network, family, host, more] = value.split(" ");
+  const spelled = network === "IN" && (family === "IP4" || family === "IP6") && more === void 0;
+  if (!spelled || !address(host ?? "")) refuse("sdp_address");
+}
+function readOrigin(value) {
+  const [name = "", session, version, network, family, host, more] = value.split(" ");
+  if (network !== "IN" || more !== void 0 || host === void 0) refuse("sdp_syntax");
+  if (name !== "-" && !name.startsWith("mozilla...THIS_IS_SDPARTA-")) refuse("sdp_words");
+  const numbers = [session, version].every((each) => /^\d{1,20}$/.test(each ?? ""));
+  if (name.length > 64 || !numbers || family !== "IP4" && family !== "IP6") refuse("sdp_syntax");
+  if (!isUnspecified(host) && host !== "127.0.0.1") refuse("sdp_address");
+}
+var Reading = class {
+  session = { candidates: 0 };
+  parts = [];
+  #last = 0;
+  #relayOnly;
+  constructor(relayOnly) {
+    this.#relayOnly = relayOnly;
+  }
+  line(line) {
+    if (line.length > LONGEST_LINE) refuse("sdp_line_too_long");
+    if (!/^[ -~]*$/.test(line)) refuse("sdp_bytes");
+    if (line[1] !== "=") refuse("sdp_syntax");
+    const [letter, value] = [line[0] ?? "", line.slice(2)];
+    this.#inOrder(letter);
+    if (letter === "m") this.#section(value);
+    else if (letter === "a") this.#attribute(this.parts.at(-1)?.level ?? this.session, value);
+    else if (letter === "c") readConnection(value);
+    else if (letter === "o") readOrigin(value);
+    else if (letter === "k") refuse("sdp_key");
+    else if ("iuep".includes(letter) || letter === "s" && value !== "-") refuse("sdp_words");
+  }
+  /** RFC 8866 §5: lines have an order, and only some may repeat. */
+  #inOrder(letter) {
+    if (letter === "m") {
+      const begun = this.parts.length > 0 || this.#last >= ORDER.indexOf("t");
+      this.#last = 0;
+      if (!begun) refuse("sdp_syntax");
+      return;
+    }
+    const place = ORDER.indexOf(letter);
+    const twice = place === this.#last && place > 0 && !"epcbtra".includes(letter);
+    const ofSession = "osueptrz".includes(letter) && this.parts.length > 0;
+    if (place < 0 || place < this.#last || twice || ofSession) refuse("sdp_syntax");
+    this.#last = place;
+  }
+  #section(value) {
+    if (this.parts.length === MOST_SECTIONS) refuse("sdp_sections");
+    const [media = "", port = "", profile, ...formats] = value.split(" ");
+    if (!/^\d{1,5}$/.test(port) || Number(port) > 65535 || profile === void 0) refuse("sdp_syntax");
+    if (formats.length === 0 || formats.includes("")) refuse("sdp_syntax");
+    if (!["audio", "video", "application"].includes(media)) refuse("sdp_media");
+    if (profile === "RTP/AVP") refuse("sdp_profile_avp");
+    if (profile === "RTP/AVPF") refuse("sdp_profile_avpf");
+    if (profile === "RTP/SAVP" || profile === "RTP/SAVPF") refuse("sdp_profile_savp");
+    if (profile !== (media === "application" ? "UDP/DTLS/SCTP" : "UDP/TLS/RTP/SAVPF")) refuse("sdp_profile");
+    if (media === "application" && formats.join(" ") !== "webrtc-datachannel") refuse("sdp_media");
+    this.parts.push({ media, port: Number(port), level: { candidates: 0 } });
+  }
+  #attribute(level, line) {
+    const colon = line.indexOf(":");
+    const [name, value] = colon < 0 ? [line, void 0] : [line.slice(0, colon), line.slice(colon + 1)];
+    if (!TOKEN.test(name)) refuse("sdp_syntax");
+    const wanted = () => value ?? refuse("sdp_syntax");
+    switch (name.toLowerCase()) {
+      case "crypto":
+        return refuse("sdp_crypto");
+      case "key-mgmt":
+        return refuse("sdp_key_mgmt");
+      case "zrtp-hash":
+        return refuse("sdp_zrtp");
+      case "ice-lite":
+        return refuse("sdp_ice_lite");
+      case "remote-candidates":
+        return refuse("sdp_address");
+      case "fingerprint": {
+        const read2 = readFingerprint(wanted());
+        if (level.fingerprint !== void 0 && level.fingerprint !== read2) refuse("sdp_fingerprint_differs");
+        level.fingerprint = read2;
+        return;
+      }
+      case "ice-ufrag":
+        if (!isFragment(value ?? "")) refuse("sdp_ufrag");
+        return once(level, "ufrag", wanted());
+      case "ice-pwd":
+        if (!isPassword(value ?? "")) refuse("sdp_pwd");
+        return once(level, "password", wanted());
+      case "setup":
+        if (value === "holdconn") refuse("sdp_setup_holdconn");
+        if (!["actpass", "active", "passive"].includes(value ?? "")) refuse("sdp_setup");
+        return once(level, "setup", wanted());
+      case "mid":
+        if (!TOKEN.test(wanted()) || wanted().length > 16) refuse("sdp_syntax");
+        return once(level, "mid", wanted());
+      case "group":
+        if (wanted().startsWith("BUNDLE")) {
+          once(level, "bundle", wanted().slice("BUNDLE".length).split(" ").filter(Boolean));
+        }
+        return;
+      case "bundle-only":
+        level.bundleOnly = true;
+        return;
+      case "rtcp-mux":
+        level.rtcpMux = true;
+        return;
+      case "candidate":
+        level.candidates += 1;
+        return this.#candidate(line);
+      case "rtcp": {
+        const [, connection] = wanted().split(/ (.*)/s);
+        if (connection !== void 0) readConnection(connection);
+        return;
+      }
+      default:
+    }
+  }
+  #candidate(line) {
+    const refusal = this.#relayOnly ? judgeCandidate(line) : void 0;
+    if (refusal) refuse(refusal);
+  }
+  /** The rules about the whole. */
+  end(kind) {
+    const live = this.parts.filter(({ port, level }) => port !== 0 || level.bundleOnly);
+    if (live.length === 0) refuse("sdp_sections");
+    const bundle = this.session.bundle ?? [];
+    const tagged = bundle.length ? live.find(({ level }) => level.mid === bundle[0])?.level : void 0;
+    const bundled = live.every(({ level: { mid } }) => mid !== void 0 && bundle.includes(mid));
+    if (!tagged || live.length !== bundle.length || !bundled) return refuse("sdp_bundle");
+    const fingerprint2 = this.#fingerprint();
+    const transport = this.#transport(
+      tagged,
+      live.map(({ level }) => level)
+    );
+    if (kind === "answer" && transport.setup === "actpass") refuse("sdp_setup");
+    if (live.some(({ media, level }) => media !== "application" && !level.rtcpMux)) refuse("sdp_rtcp_mux");
+    if (this.session.candidates > 0) refuse("sdp_syntax");
+    const candidates = this.parts.reduce((sum, { level }) => sum + level.candidates, 0);
+    if (candidates > MOST_CANDIDATES) refuse("ice_candidates");
+    const sections = this.parts.map((part) => ({
+      media: part.media,
+      mid: part.level.mid,
+      live: live.includes(part)
+    }));
+    const mids = sections.flatMap(({ mid }) => mid ?? []);
+    if (new Set(mids).size !== mids.length) refuse("sdp_syntax");
+    return { fingerprint: fingerprint2, ...transport, sections, candidates };
+  }
+  #fingerprint() {
+    const said = [this.session, ...this.parts.map(({ level }) => level)].flatMap(({ fingerprint: fingerprint2 }) => fingerprint2 ?? []);
+    const [first] = said;
+    if (first === void 0) return refuse("sdp_fingerprint_missing");
+    return said.every((each) => each === first) ? first : refuse("sdp_fingerprint_differs");
+  }
+  #transport(tagged, live) {
+    const { session } = this;
+    const ufrag = tagged.ufrag ?? session.ufrag ?? refuse("sdp_ufrag");
+    const password = tagged.password ?? session.password ?? refuse("sdp_pwd");
+    const setup = tagged.setup ?? session.setup ?? refuse("sdp_setup");
+    const same = (level) => (level.ufrag ?? ufrag) === ufrag && (level.password ?? password) === password && (level.setup ?? setup) === setup;
+    if (!live.every(same)) refuse("sdp_transport_differs");
+    if (tagged.fingerprint === void 0 && session.fingerprint === void 0) refuse("sdp_fingerprint_missing");
+    return { ufrag, password, setup };
+  }
+};
+function named(work) {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Broken) return error.code;
+    throw error;
+  }
+}
+function read(sdp, kind, relayOnly = true) {
+  return named(() => {
+    if (sdp.length > LARGEST) refuse("sdp_too_long");
+    if (!sdp.endsWith("\r\n")) refuse("sdp_syntax");
+    const [version, ...lines] = sdp.slice(0, -2).split("\r\n");
+    if (version !== "v=0") refuse(sdp.startsWith("v=") ? "sdp_version" : "sdp_syntax");
+    const reading = new Reading(relayOnly);
+    for (const line of lines) reading.line(line);
+    return reading.end(kind);
+  });
+}
+var Session = class {
+  #known;
+  #candidates = 0;
+  /** The first rule that a description breaks, or nothing; then it is what the next one is compared with. */
+  description(sdp, kind, relayOnly = true) {
+    const next = read(sdp, kind, relayOnly);
+    if (typeof next === "string") return next;
+    const role = next.setup === "actpass" ? void 0 : next.setup;
+    const known = this.#known;
+    let restarted = true;
+    if (known) {
+      if (known.fingerprint !== next.fingerprint) return "sdp_fingerprint_changed";
+      const [ufrag, password] = [known.ufrag !== next.ufrag, known.password !== next.password];
+      if (ufrag !== password) return "sdp_transport_changed";
+      restarted = ufrag;
+      if (!restarted && known.role && role && role !== known.role) return "sdp_transport_changed";
+      const alike = known.sections.every((before, at) => {
+        const after = next.sections[at];
+        if (!after) return false;
+        return !(before.live && after.live) || before.media === after.media && before.mid === after.mid;
+      });
+      if (!alike) return "sdp_section_changed";
+    }
+    this.#candidates = Math.max(restarted ? 0 : this.#candidates, next.candidates);
+    this.#known = { ...next, role: role ?? known?.role };
+    return void 0;
+  }
+  /** The rule that one more candidate breaks, or nothing. The empty one ends a list and is not counted. */
+  candidate(candidate, relayOnly = true) {
+    if (candidate === "") return void 0;
+    const refusal = relayOnly ? judgeCandidate(candidate) : void 0;
+    if (refusal) return refusal;
+    if (this.#candidates >= MOST_CANDIDATES) return "ice_candidates";
+    this.#candidates += 1;
+    return void 0;
+  }
+};
 function fingerprint(sdp) {
   const digits = /^a=fingerprint:sha-256 ((?:[0-9A-F]{2}:){31}[0-9A-F]{2})\s*$/im.exec(sdp)?.[1];
   return digits ? Uint8Array.from(digits.split(":"), (two) => parseInt(two, 16)) : void 0;
 }
 function fragments(sdp) {
-  return new Set(values(sdp.split(/\r?\n/), "ice-ufrag"));
+  return new Set([...sdp.matchAll(/^a=ice-ufrag:(\S+)/gm)].flatMap(([, fragment]) => fragment ?? []));
 }
 
 // src/rtc/peer.ts
@@ -550,7 +784,8 @@ var Peer = class {
   #sentFragments = /* @__PURE__ */ new Set();
   #heldBack = [];
   #early = [];
-  #remotePrint;
+  /** What the other end has said, held against the rules. */
+  #said = new Session();
   #told = false;
   #last;
   #again;
@@ -588,10 +823,10 @@ var Peer = class {
   description(desc) {
     return this.#enqueue(() => this.#take(desc));
   }
-  /** A candidate of the other end. One that overtakes its description waits for it. */
+  /** A candidate of the other end. One that breaks a rule is dropped, one that overtakes its description waits for it. */
   candidate(candidate) {
     return this.#enqueue(async () => {
-      if (this.#options.relayOnly && !isRelayed(candidate.candidate)) return;
+      if (this.#said.candidate(candidate.candidate, this.#options.relayOnly)) return;
       if (this.#isEarly(candidate)) {
         if (this.#early.length < MOST_EARLY) this.#early.push(candidate);
       } else {
@@ -690,7 +925,9 @@ var Peer = class {
     });
   }
   async #take(desc) {
-    const refusal = judge(desc.sdp, this.#options.relayOnly) ?? this.#changed(desc.sdp);
+    if (desc.type !== "offer" && desc.type !== "answer") return;
+    const refusal = this.#said.description(desc.sdp, desc.type, this.#options.relayOnly) ?? // Words are made of this one only.
+    (fingerprint(desc.sdp) ? void 0 : "sdp_fingerprint_missing");
     if (refusal) {
       this.close();
       this.#options.events.refused(refusal);
@@ -718,13 +955,6 @@ var Peer = class {
     await this.#attach();
     await this.#flush();
     this.#compare();
-  }
-  /** Refuses a fingerprint other than the first: the other end does not change its certificate within a session. */
-  #changed(sdp) {
-    const print = fingerprint(sdp)?.join();
-    if (!print) return "sdp_fingerprint_missing";
-    this.#remotePrint ??= print;
-    return print === this.#remotePrint ? void 0 : "fingerprint_changed";
   }
   /** The polite end answers the first offer with the same sections, in both directions. */
   #adopt() {
@@ -810,11 +1040,13 @@ var Peer = class {
 export {
   Files,
   Ladder,
+  MOST_CANDIDATES,
   MOST_BYTES as MOST_FILE_BYTES,
   Peer,
   Restarts,
   SAMPLE_EVERY,
   STEPS,
+  Session,
   Steady,
   best,
   between,
@@ -825,8 +1057,9 @@ export {
   fragments,
   grade,
   isRelayed,
-  judge,
+  judgeCandidate,
   plainName,
+  read,
   realClock,
   single,
   totals,
