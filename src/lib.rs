@@ -71,3 +71,5 @@ pub mod signal;
 pub mod store;
 #[cfg(feature = "server")]
 pub mod visit;
+#[cfg(feature = "server")]
+pub mod webhook;

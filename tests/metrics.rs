@@ -18,7 +18,7 @@ use std::time::Duration;
 use hilum::addr::Transport;
 use hilum::admin::{
     self, CertificateReading, DoorReading, Health, KeyReading, Metrics, ShardReading, SignalReading, Source,
-    SuccessionReading,
+    SuccessionReading, WebhookReading,
 };
 use hilum::audit::{Alarm, AuditState, Digest};
 use hilum::auth::token::{Algorithm, PasswordKey};
@@ -141,6 +141,10 @@ impl Source for View {
 
     fn acme_orders(&self) -> [u64; 2] {
         [10, 11]
+    }
+
+    fn webhooks(&self) -> Option<WebhookReading> {
+        Some(WebhookReading { counts: [14, 15, 16, 17, 18], waiting: 19 })
     }
 }
 
@@ -309,6 +313,12 @@ async fn a_scrape_shows_the_sum_of_the_shards_as_of_now() {
         (r#"hilum_certificate_reloads_total{result="refused"}"#, "9"),
         (r#"hilum_acme_orders_total{result="issued"}"#, "10"),
         (r#"hilum_acme_orders_total{result="failed"}"#, "11"),
+        (r#"hilum_signal_webhooks_total{outcome="delivered"}"#, "14"),
+        (r#"hilum_signal_webhooks_total{outcome="failed"}"#, "15"),
+        (r#"hilum_signal_webhooks_total{outcome="refused"}"#, "16"),
+        (r#"hilum_signal_webhooks_total{outcome="expired"}"#, "17"),
+        (r#"hilum_signal_webhooks_total{outcome="dropped"}"#, "18"),
+        ("hilum_signal_webhooks_waiting", "19"),
         ("hilum_start_time_seconds", "1700000000"),
     ] {
         assert_eq!(world.value(series).await.as_deref(), Some(value), "{series}");

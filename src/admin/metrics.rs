@@ -12,6 +12,7 @@ use super::keys::KeyReading;
 use super::names::{self, Name};
 use super::signal::SignalReading;
 use super::succession::SuccessionReading;
+use super::webhooks::WebhookReading;
 use crate::addr::Transport;
 use crate::audit::AuditState;
 use crate::auth::token::TokenRefusal;
@@ -91,6 +92,8 @@ pub trait Source: Send + Sync {
     fn certificate_reloads(&self) -> Option<[u64; 2]>;
     /// How often an authority has issued a certificate, and how often it has not.
     fn acme_orders(&self) -> [u64; 2];
+    /// What has become of webhooks; `None` without visits.
+    fn webhooks(&self) -> Option<WebhookReading>;
 }
 
 /// The metrics of one process.
@@ -229,6 +232,8 @@ impl Readings {
         names::CERTIFICATE_ALARM,
         names::CERTIFICATE_RELOADS,
         names::ACME_ORDERS,
+        names::WEBHOOKS,
+        names::WEBHOOKS_WAITING,
         names::AUDIT_ALARM,
         names::AUDIT_RECORDS,
         names::AUDIT_LOST,
@@ -330,6 +335,9 @@ impl Readings {
         }
         if let Some(succession) = self.source.succession() {
             succession.write(&mut page)?;
+        }
+        if let Some(webhooks) = self.source.webhooks() {
+            webhooks.write(&mut page)?;
         }
         Ok(page.families)
     }

@@ -8,6 +8,7 @@ mod metrics;
 mod names;
 mod signal;
 mod succession;
+mod webhooks;
 
 pub use health::Health;
 pub use http::{bind, serve};
@@ -15,3 +16,4 @@ pub use keys::KeyReading;
 pub use metrics::{CertificateReading, DoorReading, Metrics, ShardReading, Source};
 pub use signal::{Counted, SignalReading};
 pub use succession::SuccessionReading;
+pub use webhooks::WebhookReading;

@@ -56,6 +56,8 @@ names! {
     CERTIFICATE_ALARM = "hilum_certificate_alarm", ["certificate"], "1 while the certificate's files have been no pair for a minute, or its authority issues none.";
     CERTIFICATE_RELOADS = "hilum_certificate_reloads_total", ["result"], "Changed certificate files read, by result.";
     ACME_ORDERS = "hilum_acme_orders_total", ["result"], "Orders of certificates from an authority with ACME, by result.";
+    WEBHOOKS = "hilum_signal_webhooks_total", ["outcome"], "Webhooks of visits, by outcome; failed counts tries.";
+    WEBHOOKS_WAITING = "hilum_signal_webhooks_waiting", [], "Webhooks of visits that wait until they are taken.";
     CONFIG_RELOADS = "hilum_config_reloads_total", ["result"], "Reloads of the configuration, by result.";
     START_TIME = "hilum_start_time_seconds", [], "When the relay started, in Unix time.";
     START = "hilum_start", ["how"], "1 with how this process began: resumed, or why it was a clean start.";

@@ -15,6 +15,7 @@ mod succession;
 mod uses;
 mod view;
 mod visits;
+mod webhooks;
 
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -188,6 +189,7 @@ async fn begin(mut config: Config, clock: SystemClock, mut manager: Sockets, bes
     let visits = visits.map(|kept| Visits::begin(&config, kept, &control, board(), clock)).transpose()?;
     if let Some(visits) = &visits {
         view.signal.set(Arc::clone(&visits.signal)).ok();
+        view.webhooks.set(Arc::clone(&visits.webhooks)).ok();
     }
     let mut pages = pages(&config, &office, certificates.as_deref(), visits.as_ref());
     pages.secure = pages.secure.merge(beside);
@@ -284,19 +286,20 @@ impl App {
     /// restart. The certificates are read again in any case.
     ///
     /// # Errors
-    /// A certificate, or the authorities for operators, are bad: nothing has changed, the old configuration and
-    /// certificates stay.
+    /// A certificate, or the authorities for operators or of a webhook's server, are bad: nothing has changed, the old
+    /// configuration and certificates stay.
     pub fn reload(&mut self, mut new: Config) -> anyhow::Result<Vec<Change>> {
         let running = self.certificates.as_deref();
         let fresh = running.map(|_| certificates::read(&new, self.view.clock)).transpose()?;
         let asking = authority::ask(&new, running, &self.view)?;
+        let receivers = webhooks::receivers(&new)?;
         self.office.reload(&new, running.map(|certificates| &**certificates.tls()))?;
         self.asking = asking;
         if let (Some(running), Some(fresh)) = (running, fresh) {
             certificates::note(&running.take(fresh), self.record.as_deref());
         }
         if let Some(visits) = &self.visits {
-            visits.reload(&self.config, &new);
+            visits.reload(&self.config, &new, receivers);
         }
         new.turn.spare_ports = self.config.turn.spare_ports;
         new.turn.proxies.clone_from(&self.config.turn.proxies);
@@ -339,6 +342,7 @@ impl App {
         running.api = config::Api { socket, listen, door: running.api.door, ..new.api };
         let origins = core::mem::take(&mut running.signal.origins);
         running.signal = crate::signal::Settings { origins, ..new.signal };
+        running.webhooks = new.webhooks;
         running.audit.when_failing = new.audit.when_failing;
         running.text = new.text;
     }
@@ -411,6 +415,9 @@ impl App {
             }
             self.view.legacy.end(leaves.then_some((sockets, self.manager)));
         });
+        if let Some(visits) = &self.visits {
+            tokio::task::block_in_place(|| visits.webhooks.stop());
+        }
         self.control.close();
         if let Some(record) = self.record.take() {
             tokio::task::block_in_place(|| {
@@ -445,6 +452,7 @@ fn view(
         connections: OnceLock::new(),
         api: OnceLock::new(),
         signal: OnceLock::new(),
+        webhooks: OnceLock::new(),
         certificates: certificates.cloned(),
         acme: Arc::default(),
         keyring: ArcSwapOption::from(keyring(config)),

@@ -13,7 +13,9 @@ use super::uses::Uses;
 use super::visits;
 use crate::acme;
 use crate::addr::Transport;
-use crate::admin::{self, CertificateReading, DoorReading, KeyReading, ShardReading, SignalReading, SuccessionReading};
+use crate::admin::{
+    self, CertificateReading, DoorReading, KeyReading, ShardReading, SignalReading, SuccessionReading, WebhookReading,
+};
 use crate::api;
 use crate::api::review::{self, Review};
 use crate::audit::AuditState;
@@ -24,6 +26,7 @@ use crate::plane::{Resumed, ShardHandle};
 use crate::policy::seal;
 use crate::signal::Signal;
 use crate::turn::Common;
+use crate::webhook::Webhooks;
 
 /// What is published about a running relay.
 #[derive(Debug)]
@@ -34,6 +37,7 @@ pub(super) struct View {
     pub(super) connections: OnceLock<Arc<listen::Connections>>,
     pub(super) api: OnceLock<Arc<api::Api>>,
     pub(super) signal: OnceLock<Arc<Signal>>,
+    pub(super) webhooks: OnceLock<Arc<Webhooks>>,
     pub(super) certificates: Option<Arc<listen::Renewal>>,
     pub(super) acme: Arc<acme::Status>,
     pub(super) keyring: ArcSwapOption<Keyring>,
@@ -145,6 +149,11 @@ impl admin::Source for View {
 
     fn acme_orders(&self) -> [u64; 2] {
         [self.acme.issued(), self.acme.failed()]
+    }
+
+    fn webhooks(&self) -> Option<WebhookReading> {
+        let webhooks = self.webhooks.get()?;
+        Some(WebhookReading { counts: webhooks.counts(), waiting: webhooks.waiting() })
     }
 
     fn certificate_reloads(&self) -> Option<[u64; 2]> {

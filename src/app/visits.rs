@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::board::Board;
 use super::control::Control;
 use super::view::View;
+use super::webhooks::{self, Receivers};
 use crate::admin::{Counted, SignalReading};
 use crate::api::review::Review;
 use crate::api::{Access, Right};
@@ -24,11 +25,13 @@ use crate::signal::message::Turn;
 use crate::signal::{self, Book, Condition, Deed, OpenId, Outside, PersonId, RoomId, Roster, Signal};
 use crate::store::{Shelf, Store};
 use crate::time::{Now, UnixTime};
+use crate::webhook::{Event, Webhooks};
 
 /// What the store holds of visits, read before it goes to where it is written.
 pub(super) struct Kept {
     book: Book,
     roster: Roster,
+    webhooks: Vec<(String, Vec<u8>)>,
 }
 
 /// Reads it, if the configuration has visits.
@@ -43,22 +46,23 @@ pub(super) fn kept(config: &Config, store: Option<&Store>) -> anyhow::Result<Opt
     let roster = Roster::read(&store.shelf(Shelf::Staff)?);
     let roster = roster.map_err(|_| anyhow!("an account of staff in the store {damaged}"))?;
     tracing::info!(appointments = book.len(), accounts = roster.accounts().count(), "visits are kept");
-    Ok(Some(Kept { book, roster }))
+    Ok(Some(Kept { book, roster, webhooks: store.shelf(Shelf::Webhooks)? }))
 }
 
-/// Signaling at work. Dropping it stops its clock.
+/// Signaling at work. Dropping it stops its clock, and telling others.
 #[derive(Debug)]
 pub(super) struct Visits {
     pub(super) signal: Arc<Signal>,
+    pub(super) webhooks: Arc<Webhooks>,
     around: Arc<Around>,
-    _clock: JoinSet<()>,
+    _running: JoinSet<()>,
 }
 
 impl Visits {
     /// Begins.
     ///
     /// # Errors
-    /// The system has no randomness.
+    /// The system has no randomness, or the server of a webhook cannot be known.
     pub(super) fn begin(
         config: &Config,
         kept: Kept,
@@ -67,15 +71,19 @@ impl Visits {
         clock: SystemClock,
     ) -> anyhow::Result<Self> {
         let access = ArcSwap::from(Arc::clone(&config.api.access));
-        let (view, board) = (Arc::clone(board.view()), Arc::new(board));
-        let around = Arc::new(Around { control: Arc::clone(control), view, board: Arc::clone(&board), clock, access });
+        let webhooks = webhooks::begin(clock, kept.webhooks, control);
+        webhooks.set(webhooks::receivers(config)?);
+        let (view, board, told) = (Arc::clone(board.view()), Arc::new(board), Arc::clone(&webhooks));
+        let control = Arc::clone(control);
+        let around = Arc::new(Around { control, view, board: Arc::clone(&board), clock, access, webhooks: told });
         let outside: Arc<dyn Outside> = around.clone();
         let signal = Signal::new(outside, config.signal.clone(), kept.book, kept.roster).context("signaling")?;
         signal.set_openid(provider(config)?);
         let mut running = JoinSet::new();
         running.spawn(Arc::clone(&signal).run());
         running.spawn(board.watch());
-        Ok(Self { signal, around, _clock: running })
+        running.spawn(Arc::clone(&webhooks).run());
+        Ok(Self { signal, webhooks, around, _running: running })
     }
 
     /// Its routes, for the door.
@@ -84,7 +92,8 @@ impl Visits {
     }
 
     /// Takes over what a reload can change. Where the pages are is no such thing.
-    pub(super) fn reload(&self, running: &Config, new: &Config) {
+    pub(super) fn reload(&self, running: &Config, new: &Config, receivers: Receivers) {
+        self.webhooks.set(receivers);
         self.around.access.store(Arc::clone(&new.api.access));
         self.signal.set(signal::Settings { origins: running.signal.origins.clone(), ..new.signal.clone() });
         if running.openid != new.openid {
@@ -151,6 +160,7 @@ struct Around {
     board: Arc<Board>,
     clock: SystemClock,
     access: ArcSwap<Access>,
+    webhooks: Arc<Webhooks>,
 }
 
 impl Outside for Around {
@@ -214,5 +224,9 @@ impl Outside for Around {
         let named = deed.role.is_staff() && !deed.actor.contains(':');
         let actor = if named { format!("staff:{}", deed.actor) } else { deed.actor.clone() };
         record.acted(&deed.action, room, (&actor, deed.role.label()));
+    }
+
+    fn tell(&self, event: Event, appointment: &RoomId) {
+        self.webhooks.tell(event, appointment);
     }
 }

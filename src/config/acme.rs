@@ -149,8 +149,8 @@ fn word(section: &Section<'_>, key: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-/// The file that the key names, for [`Settings::authorities`].
-fn authorities(reader: &Reader<'_>, section: &Section<'_>) -> Option<PathBuf> {
+/// The file of authorities that `ca` names.
+pub(super) fn authorities(reader: &Reader<'_>, section: &Section<'_>) -> Option<PathBuf> {
     let Item { value, place } = section.text("ca").filter(|text| !text.value.is_empty())?;
     let path = reader.path(value);
     match reader.environment.file(&path) {

@@ -154,6 +154,7 @@ fn operators(old: &Config, new: &Config) -> Vec<Compared> {
         "signal.files" Applied signal.conduct.files;
         "signal.clinic" Applied signal.clinics;
         "signal.openid" Applied openid;
+        "signal.webhook" Applied webhooks;
     }
     .to_vec()
 }

@@ -27,6 +27,7 @@ mod signal;
 mod terms;
 mod tls;
 mod tokens;
+mod webhook;
 
 use core::time::Duration;
 use std::io;
@@ -63,8 +64,8 @@ use section::Section;
 /// Where the configuration is when nobody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/hilum/hilum.toml";
 
-/// Every table and its keys. `auth.user`, `tls.name`, `signal.clinic` and `signal.openid.role` repeat.
-pub const TABLES: [(&str, &[&str]); 23] = [
+/// Every table and its keys. `auth.user`, `tls.name`, `signal.clinic`, `signal.openid.role` and `signal.webhook` repeat.
+pub const TABLES: [(&str, &[&str]); 24] = [
     ("server", &server::SERVER),
     ("listen", &listen::KEYS),
     ("tls", &tls::KEYS),
@@ -82,6 +83,7 @@ pub const TABLES: [(&str, &[&str]); 23] = [
     ("signal.clinic", &signal::CLINIC),
     ("signal.openid", &openid::KEYS),
     ("signal.openid.role", &openid::ROLE),
+    ("signal.webhook", &webhook::KEYS),
     ("admin", &server::ADMIN),
     ("operator", &operator::KEYS),
     ("api", &api::KEYS),
@@ -143,6 +145,8 @@ pub struct Config {
     pub signal: crate::signal::Settings,
     /// Where staff sign in, if that is not here alone.
     pub openid: Option<OpenId>,
+    /// Who is told what becomes of visits, 8 at most, each URL once.
+    pub webhooks: Vec<crate::webhook::Receiver>,
     /// What is kept on record.
     pub audit: Audit,
     /// SHA-256 of the text that this was read from.
@@ -233,6 +237,7 @@ impl<'d> Reader<'d> {
 
         let there = [!listen.settings.door.is_empty(), server.state.is_some()];
         let (signal, openid) = signal::read(self, signal::Around::new(there, &api, &tokens, &relay));
+        let webhooks = webhook::read(self);
         let rules = Self::rules(&peers, &relay, host);
         let auth::Auth { credentials, issuing, terms } = auth?;
         let closed = terms.reach == Destinations::Clients;
@@ -279,6 +284,7 @@ impl<'d> Reader<'d> {
             api,
             signal,
             openid,
+            webhooks,
             audit,
             text: self.text,
             log,

@@ -10,8 +10,8 @@ use super::tokens::word;
 use crate::signal::message::{Clinic, Conduct};
 use crate::signal::{ClinicId, Settings};
 
-pub(super) const KEYS: [&str; 8] =
-    ["origins", "opens_before", "closes_after", "credentials", "screen", "files", "clinic", "openid"];
+pub(super) const KEYS: [&str; 9] =
+    ["origins", "opens_before", "closes_after", "credentials", "screen", "files", "clinic", "openid", "webhook"];
 pub(super) const CLINIC: [&str; 6] = ["id", "name", "phone", "help", "language", "wait"];
 
 /// Seconds for which credentials of a call begin something. The longest is why they are renewed at all; in the shortest a

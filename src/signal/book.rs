@@ -372,18 +372,20 @@ impl Book {
         true
     }
 
-    /// What is over by its time becomes so in the book as well, and is forgotten a day later. To be called now and then.
-    pub fn forget(&mut self, now: UnixTime) {
+    /// What is over by its time becomes so in the book as well, and is forgotten a day later. To be called now and then;
+    /// says what has become over.
+    pub fn forget(&mut self, now: UnixTime) -> Vec<RoomId> {
         let ended: Vec<RoomId> =
             self.appointments.values().filter(|one| !one.over && one.ends <= now).map(|one| one.id).collect();
-        for id in ended {
-            self.end(&id, now);
+        for id in &ended {
+            self.end(id, now);
         }
         let old = |one: &&Appointment| one.over && one.ends.plus_secs(AFTERWARDS) <= now;
         let old: Vec<RoomId> = self.appointments.values().filter(old).map(|one| one.id).collect();
         for id in old {
             self.remove(&id);
         }
+        ended
     }
 
     /// One appointment.

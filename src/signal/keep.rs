@@ -22,8 +22,8 @@ impl Signal {
         let changes = match shelf {
             Shelf::Appointments => self.book().changes(),
             Shelf::Staff => self.roster().changes(),
-            // Another keeps these.
-            Shelf::ApiKeys => return true,
+            // Others keep these.
+            Shelf::ApiKeys | Shelf::Webhooks => return true,
         };
         // What was refused to others is among the changes, so nothing is left to be kept.
         if changes.is_empty() {
@@ -43,7 +43,7 @@ impl Signal {
                 match shelf {
                     Shelf::Appointments => self.book().not_kept(&changes),
                     Shelf::Staff => self.roster().not_kept(&changes),
-                    Shelf::ApiKeys => {}
+                    Shelf::ApiKeys | Shelf::Webhooks => {}
                 }
                 self.refused.store(true, Ordering::Relaxed);
                 if !was_refused {

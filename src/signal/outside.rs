@@ -9,6 +9,7 @@ use crate::api::review::Review;
 use crate::auth::token::Limits;
 use crate::store::Shelf;
 use crate::time::{Now, UnixTime};
+use crate::webhook::Event;
 
 /// The relay around it. [`Outside::end_call`] and [`Outside::keep`] may block.
 pub trait Outside: Send + Sync + 'static {
@@ -39,4 +40,7 @@ pub trait Outside: Send + Sync + 'static {
 
     /// Puts something on record.
     fn record(&self, deed: &Deed);
+
+    /// Tells the hospital's own systems what has become of an appointment.
+    fn tell(&self, event: Event, appointment: &RoomId);
 }

@@ -20,6 +20,7 @@ use crate::addr::ClientAddr;
 use crate::auth::token::Limits;
 use crate::policy::AttemptBudget;
 use crate::time::{Now, UnixTime};
+use crate::webhook::Event;
 
 /// Connections at once: two for every member, while they come back.
 pub const MOST_SOCKETS: usize = 40_000;
@@ -225,7 +226,8 @@ impl Signal {
             self.with_hall(|hall, mint| hall.tick(now, mint));
             number = number.wrapping_add(1);
             if number.is_multiple_of(FORGET) {
-                self.book().forget(now.unix);
+                let over = self.book().forget(now.unix);
+                over.iter().for_each(|room| self.outside.tell(Event::AppointmentOver, room));
                 self.end_sessions(now);
                 self.write_soon();
             }
@@ -290,6 +292,7 @@ impl Signal {
                 }
                 Out::Over(room, why) => self.is_over(room, why),
                 Out::Deed(deed) => self.outside.record(&deed),
+                Out::Told(event, room) => self.outside.tell(event, &room),
             }
         }
         let now = self.now();
@@ -308,7 +311,9 @@ impl Signal {
         let ends = {
             let mut book = self.book();
             let ends = book.get(&room).map_or(now, |one| one.ends);
-            book.end(&room, now);
+            if book.end(&room, now) {
+                self.outside.tell(Event::AppointmentOver, &room);
+            }
             ends
         };
         blocking(move || {

@@ -41,16 +41,19 @@ pub enum Shelf {
     Staff,
     /// The days on which API keys were last used.
     ApiKeys,
+    /// Webhooks that wait until they are taken.
+    Webhooks,
 }
 
 impl Shelf {
-    const ALL: [Self; 3] = [Self::Appointments, Self::Staff, Self::ApiKeys];
+    const ALL: [Self; 4] = [Self::Appointments, Self::Staff, Self::ApiKeys, Self::Webhooks];
 
     const fn table(self) -> TableDefinition<'static, &'static str, &'static [u8]> {
         match self {
             Self::Appointments => TableDefinition::new("appointments"),
             Self::Staff => TableDefinition::new("staff"),
             Self::ApiKeys => TableDefinition::new("api-keys"),
+            Self::Webhooks => TableDefinition::new("webhooks"),
         }
     }
 }

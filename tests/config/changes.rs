@@ -134,6 +134,11 @@ fn each_key_reports_itself_and_whether_it_waits_for_a_restart() {
         "signal.clinic.help",
         "signal.clinic.language",
         "signal.clinic.wait",
+        "signal.webhook",
+        "signal.webhook.url",
+        "signal.webhook.secret_file",
+        "signal.webhook.ca",
+        "signal.webhook.events",
     ];
     for (table, keys) in TABLES.iter().filter(|(table, _)| !table.starts_with("auth")) {
         for key in *keys {

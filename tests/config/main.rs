@@ -14,4 +14,5 @@ mod faults;
 mod format;
 mod terms;
 mod values;
+mod webhook;
 mod world;

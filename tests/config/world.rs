@@ -70,7 +70,7 @@ pub fn world() -> World {
         let der = [&b"0.\x02\x01\x000\x05\x06\x03+ep\x04\x22\x04\x20"[..], &secret].concat();
         format!("-----BEGIN PRIVATE {0}\n{1}\n-----END PRIVATE {0}\n", "KEY-----", STANDARD.encode(der)).into_bytes()
     };
-    let files: [(&str, Vec<u8>, u32); 24] = [
+    let files: [(&str, Vec<u8>, u32); 27] = [
         ("/s/api-keys.toml", api_keys("monitor"), 0o640),
         ("/s/signing.pem", signing([9; 32]), 0o640),
         ("/s/open-signing.pem", signing([9; 32]), 0o644),
@@ -93,6 +93,13 @@ pub fn world() -> World {
         ("/s/open.pem", ours.signing_key.serialize_pem().into_bytes(), 0o644),
         ("/s/other-certificate.pem", other.cert.pem().into_bytes(), 0o644),
         ("/s/binding", b"c2VzYW1lIG9mIGFuIGF1dGhvcml0eQ\n".to_vec(), 0o640),
+        ("/s/webhook", b"whsec_sesamesesamesesamesesamesesamese\n".to_vec(), 0o640),
+        (
+            "/s/webhooks",
+            b"whsec_sesamesesamesesamesesamesesamese\nwhsec_sesameSesamesesamesesamesesamese\n".to_vec(),
+            0o600,
+        ),
+        ("/s/open-webhook", b"whsec_sesamesesamesesamesesamesesamese\n".to_vec(), 0o644),
         ("/s/open-binding", b"c2VzYW1lIG9mIGFuIGF1dGhvcml0eQ\n".to_vec(), 0o644),
         ("/s/other.pem", other.signing_key.serialize_pem().into_bytes(), 0o640),
     ];

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use hilum::signal::message::{Clinic, CloseCode, Conduct, FromClient, Turn};
 use hilum::signal::{Deed, Hall, Minting, Out, Pass, PersonId, Role, RoomId, SecretHash, Settings, SocketId};
 use hilum::time::{Moment, Now, UnixTime};
+use hilum::webhook::Event;
 use serde_json::{Value, json};
 
 /// When the tests begin.
@@ -42,6 +43,7 @@ pub struct World {
     pub closed: HashMap<SocketId, CloseCode>,
     pub over: Vec<RoomId>,
     pub deeds: Vec<Deed>,
+    pub told: Vec<(Event, RoomId)>,
 }
 
 pub fn clinic(name: &str) -> Clinic {
@@ -88,6 +90,7 @@ impl World {
             closed: HashMap::new(),
             over: Vec::new(),
             deeds: Vec::new(),
+            told: Vec::new(),
         }
     }
 
@@ -104,6 +107,7 @@ impl World {
                 }
                 Out::Over(room, _) => self.over.push(room),
                 Out::Deed(deed) => self.deeds.push(deed),
+                Out::Told(event, room) => self.told.push((event, room)),
             }
         }
     }

@@ -36,5 +36,7 @@ mod served;
 mod staff;
 #[path = "tickets.rs"]
 mod tickets;
+#[path = "told.rs"]
+mod told;
 #[path = "trials.rs"]
 mod trials;

@@ -15,6 +15,7 @@ use hilum::signal::{
 };
 use hilum::store::Shelf;
 use hilum::time::{Now, UnixTime};
+use hilum::webhook::Event;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -36,6 +37,7 @@ pub struct Puppet {
     clock: SystemClock,
     pub ended: Mutex<Vec<RoomId>>,
     pub deeds: Mutex<Vec<Deed>>,
+    pub told: Mutex<Vec<(Event, RoomId)>>,
     pub kept: Mutex<Vec<(String, Option<Vec<u8>>)>>,
     pub staff: Mutex<Vec<(String, Option<Vec<u8>>)>>,
     /// What the last credentials are good for.
@@ -141,6 +143,10 @@ impl Outside for Puppet {
         Review::new(vec![entry], self.clock.now().unix)
     }
 
+    fn tell(&self, event: Event, appointment: &RoomId) {
+        self.told.lock().unwrap().push((event, *appointment));
+    }
+
     fn record(&self, deed: &Deed) {
         if deed.action == "staff.signin.failed" {
             self.trials.pass();
@@ -164,6 +170,7 @@ pub async fn serve_with(roster: Roster) -> Served {
         clock: SystemClock::start(),
         ended: Mutex::default(),
         deeds: Mutex::default(),
+        told: Mutex::default(),
         kept: Mutex::default(),
         staff: Mutex::default(),
         limits: Mutex::default(),

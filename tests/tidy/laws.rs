@@ -52,6 +52,7 @@ pub const FLOORS: &[Floor] = &[
     server("journal", 6),
     server("openid", 6),
     server("store", 6),
+    server("webhook", 6),
     server("plane", 7),
     server("explain", 8),
     server("admin", 9),

@@ -13,6 +13,7 @@ mod canaries;
 mod place;
 mod review;
 mod sockets;
+mod told;
 
 use hilum::addr::Transport;
 use hilum::wire::ErrorCode;

@@ -62,7 +62,14 @@ fn write(folder: &TempDir, name: &str, text: &str) -> PathBuf {
 
 impl Place {
     pub async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// With more in its configuration.
+    pub async fn start_with(more: &str) -> Self {
         let place = Self::prepared();
+        let text = std::fs::read_to_string(place.path("hilum.toml")).unwrap();
+        write(&place.folder, "hilum.toml", &(text + more));
         place.run().await;
         place
     }
@@ -112,6 +119,7 @@ impl Place {
                  [admin]\nlisten = \"\"\n[audit]\ndirectory = \"audit\"\nnode = \"relay-1\"\n"
             ),
         );
+        write(&folder, "webhook-secret", "whsec_aGlsdW0gdGVsbHMgd2hhdCBpcyBzbywgYW5kIG5vIG1vcmU=");
         let certificate = CertificateDer::from_pem_slice(pair.cert.pem().as_bytes()).unwrap();
         let clock = SystemClock::start();
         let app = std::sync::Mutex::new(None);

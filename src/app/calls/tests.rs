@@ -49,6 +49,7 @@ fn world(quota: usize) -> World {
         connections: OnceLock::new(),
         api: OnceLock::new(),
         signal: OnceLock::new(),
+        webhooks: OnceLock::new(),
         certificates: None,
         acme: Arc::default(),
         keyring: ArcSwapOption::empty(),

@@ -3,8 +3,9 @@
 use super::super::message::{
     CloseCode, Ended, Gone, Joined, ListedPerson, ListedRoom, NoteCode, Peer, Stage, ToClient, Turn,
 };
-use super::{ClinicId, Hall, Key, MOST_IN_CALL, Minting, RoomId};
+use super::{ClinicId, Hall, Key, MOST_IN_CALL, Minting, Out, RoomId};
 use crate::time::{Now, UnixTime};
+use crate::webhook::Event;
 
 /// Nanoseconds between two lists: five a second.
 const LISTS: u64 = 200_000_000;
@@ -80,7 +81,11 @@ impl Hall {
         let member = self.members.get_mut(&key)?;
         member.call = Some((room, entry));
         let (id, role, clinic) = (member.id.as_str().to_owned(), member.pass.role(), member.pass.clinic());
-        self.rooms.get_mut(&room)?.call.push(key);
+        let found = self.rooms.get_mut(&room)?;
+        found.call.push(key);
+        if found.call.len() > 1 && !core::mem::replace(&mut found.talked, true) {
+            self.out.push(Out::Told(Event::CallStarted, room));
+        }
         for other in others {
             // Who came earlier is impolite towards who came later.
             self.send(other, &ToClient::Peer(Peer { id: id.clone(), role, polite: false }), now);
@@ -130,6 +135,9 @@ impl Hall {
         let (id, clinic) = (member.id.as_str().to_owned(), member.pass.clinic());
         let Some(found) = self.rooms.get_mut(&room) else { return };
         found.call.retain(|other| *other != key);
+        if found.call.is_empty() && core::mem::take(&mut found.talked) {
+            self.out.push(Out::Told(Event::CallEnded, room));
+        }
         for other in found.call.clone() {
             if let Some(other) = self.members.get_mut(&other) {
                 other.sessions.remove(&key);

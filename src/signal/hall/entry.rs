@@ -5,6 +5,7 @@ use super::super::secret::SecretHash;
 use super::member::Member;
 use super::{Hall, Key, MOST_IN_CALL, MOST_MEMBERS, Minting, Out, Pass, PersonId, Room, RoomId, Socket, SocketId};
 use crate::time::Now;
+use crate::webhook::Event;
 
 impl Hall {
     pub(super) fn hello(&mut self, socket: SocketId, ticket: &str, now: Now, minting: &mut dyn Minting) {
@@ -187,6 +188,9 @@ impl Hall {
             }
         }
         self.stale(clinic);
+        if found.talked {
+            self.out.push(Out::Told(Event::CallEnded, *room));
+        }
         self.out.push(Out::Over(*room, why));
         self.send_lists(now);
     }

@@ -24,6 +24,7 @@ use super::secret::{SecretHash, secret};
 use crate::auth::token::{Call, PartyLabel, Word};
 use crate::sdp::Refusal;
 use crate::time::{Moment, Now, UnixTime};
+use crate::webhook::Event;
 
 use member::Member;
 use second::Second;
@@ -134,6 +135,8 @@ pub enum Out {
     Over(RoomId, Ended),
     /// Something that belongs on record.
     Deed(Deed),
+    /// Something that the hospital's own systems may want to know.
+    Told(Event, RoomId),
 }
 
 /// Something that was done, for the audit log.
@@ -159,6 +162,8 @@ struct Room {
     people: BTreeMap<PersonId, Key>,
     /// Those in the call, in the order in which they entered.
     call: Vec<Key>,
+    /// Two people have been in it at once since it was empty.
+    talked: bool,
     /// What those who come later are told as well.
     note: Option<super::message::NoteCode>,
     /// Those whose link a second browser has shown.
@@ -167,7 +172,16 @@ struct Room {
 
 impl Room {
     const fn new(clinic: ClinicId, label: String, ends: UnixTime) -> Self {
-        Self { clinic, label, ends, people: BTreeMap::new(), call: Vec::new(), note: None, second: BTreeMap::new() }
+        Self {
+            clinic,
+            label,
+            ends,
+            people: BTreeMap::new(),
+            call: Vec::new(),
+            talked: false,
+            note: None,
+            second: BTreeMap::new(),
+        }
     }
 
     fn is_empty(&self) -> bool {
