@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 
+use serde_json::json;
+
 use crate::place::{ORIGIN, Place, soon};
 
 /// Sections of the configuration that open nothing: what they say is kept in memory or about other sockets. Whoever adds a
 /// section either turns it on below and gives its sockets a row in the page, or names it here.
-const QUIET: [&str; 7] = ["auth.user", "peers", "seal", "limits", "lifetimes", "log", "tls.name"];
+const QUIET: [&str; 8] =
+    ["auth.user", "peers", "seal", "limits", "lifetimes", "log", "signal.openid", "signal.webhook"];
 
 /// A socket of the process.
 #[derive(Debug)]
@@ -159,8 +162,9 @@ fn everything([udp, tls, door, api, admin]: [SocketAddr; 5], [authority, logs]: 
     format!(
         "[server]\nshards = 2\nstate = \"state\"\nruntime = \"runtime\"\n\
          [listen]\nudp = [\"{udp}\"]\ntcp = [\"{udp}\"]\ntls = [\"{tls}\"]\ndoor = [\"{door}\"]\n\
-         [tls.acme]\ndirectory = \"https://{authority}/directory\"\nca = \"certificate.pem\"\nnames = [\"localhost\"]\n\
-         terms_agreed = true\n\
+         [tls.acme]\ndirectory = \"https://{authority}/directory\"\nca = \"certificate.pem\"\n\
+         names = [\"turn.clinic.example\"]\nterms_agreed = true\n\
+         [[tls.name]]\ncertificate = \"certificate.pem\"\nkey = \"key.pem\"\n\
          [relay]\naddresses = [\"127.0.0.1\"]\nports = \"49152-65535\"\n\
          [auth]\nshared_secret_files = [\"secret\"]\n\
          [tokens]\nkeyring = \"keyring.toml\"\ncluster = \"cluster\"\nregion = \"eu-north\"\n\
@@ -188,8 +192,14 @@ async fn every_socket_of_a_running_relay_is_in_the_page_and_every_row_has_one() 
     let rows = rows(&read("docs/data-flow.md"));
     assert!(rows.len() >= 12, "the rows are seen");
 
-    // Those who come do not make a socket of another kind.
+    // Those who come do not make a socket of another kind: connections that say nothing, and a patient who waits.
     let comers: Vec<TcpStream> = ours.iter().map(|address| TcpStream::connect(address).unwrap()).collect();
+    let asked = json!({"clinic": "physio", "starts": place.now(), "minutes": 30, "people": [{"role": "patient"}]});
+    let (_, made) = place.key("POST", "/v1/appointments", &asked).await;
+    let secret = made["links"][0]["url"].as_str().unwrap().split_once('#').unwrap().1;
+    let (_, joined) = place.page("/v1/visit/join", "", &json!({"secret": secret})).await;
+    let mut patient = place.socket().await;
+    patient.hello(&joined["ticket"]).await;
     let mut found = Vec::new();
     soon("the page and the process agree", async || {
         let before = std::mem::replace(&mut found, differences(&rows, &sockets(place.pid()), &configuration));
