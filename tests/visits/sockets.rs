@@ -5,14 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::place::{ORIGIN, Place, soon};
 
 /// Sections of the configuration that open nothing: what they say is kept in memory or about other sockets. Whoever adds a
 /// section either turns it on below and gives its sockets a row in the page, or names it here.
-const QUIET: [&str; 8] =
-    ["auth.user", "peers", "seal", "limits", "lifetimes", "log", "signal.openid", "signal.webhook"];
+const QUIET: [&str; 7] = ["auth.user", "peers", "seal", "limits", "lifetimes", "log", "signal.openid"];
 
 /// A socket of the process.
 #[derive(Debug)]
@@ -53,14 +52,14 @@ fn rows(page: &str) -> Vec<Row> {
     [of("Who connects to Hilum", false), of("Where Hilum connects to", true)].concat()
 }
 
-/// Where a key of the configuration points; a table points where its `directory` does.
+/// Where a key of the configuration points; a table points where its `directory` or `url` does.
 fn addresses(configuration: &toml::Table, key: &str) -> Vec<SocketAddr> {
     let mut value = &toml::Value::Table(configuration.clone());
     for name in key.split('.') {
         value = value.get(name).unwrap_or_else(|| panic!("{key} is in the page and not turned on"));
     }
-    let value = value.get("directory").unwrap_or(value);
     let one = |value: &toml::Value| {
+        let value = value.get("directory").or(value.get("url")).unwrap_or(value);
         let text = value.as_str().unwrap().trim_start_matches("https://");
         text.split('/').next().unwrap().parse().unwrap_or_else(|error| panic!("{key}: {text}: {error}"))
     };
@@ -158,7 +157,7 @@ fn free() -> SocketAddr {
 }
 
 /// All that can be turned on without the world: whom Hilum connects to takes the connection and says nothing.
-fn everything([udp, tls, door, api, admin]: [SocketAddr; 5], [authority, logs]: [SocketAddr; 2]) -> String {
+fn everything([udp, tls, door, api, admin]: [SocketAddr; 5], [authority, logs, records]: [SocketAddr; 3]) -> String {
     format!(
         "[server]\nshards = 2\nstate = \"state\"\nruntime = \"runtime\"\n\
          [listen]\nudp = [\"{udp}\"]\ntcp = [\"{udp}\"]\ntls = [\"{tls}\"]\ndoor = [\"{door}\"]\n\
@@ -173,6 +172,7 @@ fn everything([udp, tls, door, api, admin]: [SocketAddr; 5], [authority, logs]: 
          [mint]\nkey = \"signing.pem\"\nkid = \"2026-11\"\nissuer = \"clinic\"\n\
          urls = [\"turn:localhost:443?transport=udp\"]\n\
          [signal]\norigins = [\"{ORIGIN}\"]\n[[signal.clinic]]\nid = \"physio\"\nname = \"Physiotherapy\"\n\
+         [[signal.webhook]]\nurl = \"https://{records}/\"\nca = \"certificate.pem\"\nsecret_file = \"webhook-secret\"\n\
          [admin]\nlisten = \"{admin}\"\n\
          [audit]\ndirectory = \"audit\"\nnode = \"relay-1\"\nsyslog = \"{logs}\"\nsyslog_ca = \"certificate.pem\"\n"
     )
@@ -180,8 +180,8 @@ fn everything([udp, tls, door, api, admin]: [SocketAddr; 5], [authority, logs]: 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_socket_of_a_running_relay_is_in_the_page_and_every_row_has_one() {
-    let mute = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    let theirs = [mute[0].local_addr().unwrap(), mute[1].local_addr().unwrap()];
+    let mute = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let theirs = mute.each_ref().map(|listener| listener.local_addr().unwrap());
     let ours = [free(), free(), free(), free(), free()];
     let text = everything(ours, theirs);
     let mut place = Place::process(ours[2], &text).await;
@@ -191,6 +191,13 @@ async fn every_socket_of_a_running_relay_is_in_the_page_and_every_row_has_one() 
     configuration["operator"].as_table_mut().unwrap().insert("socket".to_owned(), socket.into());
     let rows = rows(&read("docs/data-flow.md"));
     assert!(rows.len() >= 12, "the rows are seen");
+
+    // Something that the records have to be told.
+    let asked = json!({"clinic": "physio", "starts": place.now(), "minutes": 30, "people": [{"role": "patient"}]});
+    let (_, made) = place.key("POST", "/v1/appointments", &asked).await;
+    let (status, _) =
+        place.key("DELETE", &format!("/v1/appointments/{}", made["id"].as_str().unwrap()), &Value::Null).await;
+    assert_eq!(status, 204);
 
     // Those who come do not make a socket of another kind: connections that say nothing, and a patient who waits.
     let comers: Vec<TcpStream> = ours.iter().map(|address| TcpStream::connect(address).unwrap()).collect();
@@ -225,7 +232,7 @@ async fn every_socket_of_a_running_relay_is_in_the_page_and_every_row_has_one() 
 #[test]
 fn nothing_in_the_configuration_can_open_a_socket_that_was_not_turned_on() {
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
-    let on: toml::Table = everything([nowhere; 5], [nowhere; 2]).parse().unwrap();
+    let on: toml::Table = everything([nowhere; 5], [nowhere; 3]).parse().unwrap();
     let example = read("config/hilum.toml");
     let names = example.lines().map(|line| line.trim_start_matches("# "));
     let sections = names.filter_map(|line| line.strip_prefix('[')?.strip_suffix(']'));
