@@ -51,10 +51,19 @@ fn the_delivered_file_shows_every_key_and_no_other() {
     let known: BTreeSet<_> = TABLES
         .iter()
         .flat_map(|(table, keys)| keys.iter().map(|key| ((*table).to_owned(), (*key).to_owned())))
-        // Shown as the tables [[auth.user]], [[tls.name]], [tls.acme], [[signal.clinic]] and [[signal.webhook]].
+        // Shown as the tables [[auth.user]], [[tls.name]], [tls.acme], [[signal.clinic]], [signal.openid], its rules
+        // and [[signal.webhook]].
         .filter(|(table, key)| {
-            ![("auth", "user"), ("tls", "name"), ("tls", "acme"), ("signal", "clinic"), ("signal", "webhook")]
-                .contains(&(table.as_str(), key.as_str()))
+            ![
+                ("auth", "user"),
+                ("tls", "name"),
+                ("tls", "acme"),
+                ("signal", "clinic"),
+                ("signal", "openid"),
+                ("signal.openid", "role"),
+                ("signal", "webhook"),
+            ]
+            .contains(&(table.as_str(), key.as_str()))
         })
         .collect();
     assert_eq!(shown, known);

@@ -12,6 +12,7 @@ mod audit;
 mod changes;
 mod faults;
 mod format;
+mod openid;
 mod terms;
 mod values;
 mod webhook;
