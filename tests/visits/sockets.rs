@@ -11,7 +11,7 @@ use crate::place::{ORIGIN, Place, soon};
 
 /// Sections of the configuration that open nothing: what they say is kept in memory or about other sockets. Whoever adds a
 /// section either turns it on below and gives its sockets a row in the page, or names it here.
-const QUIET: [&str; 7] = ["auth.user", "peers", "seal", "limits", "lifetimes", "log", "signal.openid"];
+const QUIET: [&str; 7] = ["auth.user", "peers", "seal", "limits", "lifetimes", "log", "signal.openid.role"];
 
 /// A socket of the process.
 #[derive(Debug)]
@@ -52,14 +52,14 @@ fn rows(page: &str) -> Vec<Row> {
     [of("Who connects to Hilum", false), of("Where Hilum connects to", true)].concat()
 }
 
-/// Where a key of the configuration points; a table points where its `directory` or `url` does.
+/// Where a key of the configuration points; a table points where its `directory`, `issuer` or `url` does.
 fn addresses(configuration: &toml::Table, key: &str) -> Vec<SocketAddr> {
     let mut value = &toml::Value::Table(configuration.clone());
     for name in key.split('.') {
         value = value.get(name).unwrap_or_else(|| panic!("{key} is in the page and not turned on"));
     }
     let one = |value: &toml::Value| {
-        let value = value.get("directory").or(value.get("url")).unwrap_or(value);
+        let value = ["directory", "issuer", "url"].iter().find_map(|name| value.get(name)).unwrap_or(value);
         let text = value.as_str().unwrap().trim_start_matches("https://");
         text.split('/').next().unwrap().parse().unwrap_or_else(|error| panic!("{key}: {text}: {error}"))
     };
@@ -157,7 +157,10 @@ fn free() -> SocketAddr {
 }
 
 /// All that can be turned on without the world: whom Hilum connects to takes the connection and says nothing.
-fn everything([udp, tls, door, api, admin]: [SocketAddr; 5], [authority, logs, records]: [SocketAddr; 3]) -> String {
+fn everything(
+    [udp, tls, door, api, admin]: [SocketAddr; 5],
+    [authority, logs, records, provider]: [SocketAddr; 4],
+) -> String {
     format!(
         "[server]\nshards = 2\nstate = \"state\"\nruntime = \"runtime\"\n\
          [listen]\nudp = [\"{udp}\"]\ntcp = [\"{udp}\"]\ntls = [\"{tls}\"]\ndoor = [\"{door}\"]\n\
@@ -173,6 +176,8 @@ fn everything([udp, tls, door, api, admin]: [SocketAddr; 5], [authority, logs, r
          urls = [\"turn:localhost:443?transport=udp\"]\n\
          [signal]\norigins = [\"{ORIGIN}\"]\n[[signal.clinic]]\nid = \"physio\"\nname = \"Physiotherapy\"\n\
          [[signal.webhook]]\nurl = \"https://{records}/\"\nca = \"certificate.pem\"\nsecret_file = \"webhook-secret\"\n\
+         [signal.openid]\nissuer = \"https://{provider}\"\nca = \"certificate.pem\"\nclient_id = \"hilum\"\n\
+         client_secret_file = \"secret\"\n\
          [admin]\nlisten = \"{admin}\"\n\
          [audit]\ndirectory = \"audit\"\nnode = \"relay-1\"\nsyslog = \"{logs}\"\nsyslog_ca = \"certificate.pem\"\n"
     )
@@ -180,7 +185,7 @@ fn everything([udp, tls, door, api, admin]: [SocketAddr; 5], [authority, logs, r
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_socket_of_a_running_relay_is_in_the_page_and_every_row_has_one() {
-    let mute = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let mute = [(); 4].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     let theirs = mute.each_ref().map(|listener| listener.local_addr().unwrap());
     let ours = [free(), free(), free(), free(), free()];
     let text = everything(ours, theirs);
@@ -190,7 +195,7 @@ async fn every_socket_of_a_running_relay_is_in_the_page_and_every_row_has_one() 
     let socket = place.path("operator.sock").to_str().unwrap().to_owned();
     configuration["operator"].as_table_mut().unwrap().insert("socket".to_owned(), socket.into());
     let rows = rows(&read("docs/data-flow.md"));
-    assert!(rows.len() >= 12, "the rows are seen");
+    assert!(rows.len() >= 14, "the rows are seen");
 
     // Something that the records have to be told.
     let asked = json!({"clinic": "physio", "starts": place.now(), "minutes": 30, "people": [{"role": "patient"}]});
@@ -207,18 +212,27 @@ async fn every_socket_of_a_running_relay_is_in_the_page_and_every_row_has_one() 
     let (_, joined) = place.page("/v1/visit/join", "", &json!({"secret": secret})).await;
     let mut patient = place.socket().await;
     patient.hello(&joined["ticket"]).await;
-    let mut found = Vec::new();
-    soon("the page and the process agree", async || {
-        let before = std::mem::replace(&mut found, differences(&rows, &sockets(place.pid()), &configuration));
+    // The provider is asked when somebody of the staff wants to sign in, for as long as it says nothing.
+    let signing_in = async {
+        loop {
+            place.get("/v1/staff/openid/begin", "").await;
+        }
+    };
+    let (mut found, mut now) = (Vec::new(), Vec::new());
+    let agreeing = soon("the page and the process agree", async || {
+        now = sockets(place.pid());
+        let before = std::mem::replace(&mut found, differences(&rows, &now, &configuration));
         if before != found && !found.is_empty() {
             println!("{}", found.join("\n"));
         }
         found.is_empty()
-    })
-    .await;
+    });
+    tokio::select! {
+        () = agreeing => {}
+        () = signing_in => {}
+    }
 
     // It can fail: a row too few, and one too many.
-    let now = sockets(place.pid());
     for missing in ["listen.door", "admin.listen", "relay.ports", "operator.socket"] {
         let fewer: Vec<Row> = rows.iter().filter(|row| row.key != missing).cloned().collect();
         assert!(!differences(&fewer, &now, &configuration).is_empty(), "{missing}");
@@ -232,7 +246,7 @@ async fn every_socket_of_a_running_relay_is_in_the_page_and_every_row_has_one() 
 #[test]
 fn nothing_in_the_configuration_can_open_a_socket_that_was_not_turned_on() {
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
-    let on: toml::Table = everything([nowhere; 5], [nowhere; 3]).parse().unwrap();
+    let on: toml::Table = everything([nowhere; 5], [nowhere; 4]).parse().unwrap();
     let example = read("config/hilum.toml");
     let names = example.lines().map(|line| line.trim_start_matches("# "));
     let sections = names.filter_map(|line| line.strip_prefix('[')?.strip_suffix(']'));
