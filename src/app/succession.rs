@@ -1,5 +1,7 @@
 //! What the process before has left, and what this one leaves: the journal, read at the start and written until the end.
 
+mod onward;
+
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +18,8 @@ use crate::manager;
 use crate::plane::{self, Resumed};
 use crate::store::Store;
 use crate::turn::{NotRestored, RECORD_VERSION};
+
+pub(super) use onward::Onward;
 
 /// The place of the key of nonces. A nonce of the process before is good in the next one, or clients would have to ask
 /// twice.
@@ -75,8 +79,18 @@ impl Inheritance {
             (Some(directory), Some(identity)) => {
                 legacy.keeps_revocations = store.is_none();
                 let unkept = store.is_none().then(|| Arc::clone(&revocations));
-                let own = move || entries(&nonce_key, unkept.as_deref(), clock);
-                legacy.journal = Some(Journal::begin(directory, identity, clock, own)?);
+                if !config.signal.origins.is_empty() {
+                    legacy.onward = Arc::new(Onward::of(&picture));
+                }
+                let onward = Arc::clone(&legacy.onward);
+                let own = move || {
+                    let mut entries = entries(&nonce_key, unkept.as_deref(), clock);
+                    onward.add_to(&mut entries);
+                    entries
+                };
+                let journal = Journal::begin(directory, identity, clock, own)?;
+                legacy.onward.write_with(journal.pen(OURS));
+                legacy.journal = Some(journal);
             }
             (directory, _) => legacy.directory = Mutex::new(directory),
         }
@@ -148,6 +162,8 @@ pub(super) struct Legacy {
     /// The directory in which this process writes no journal: it is ours all the same until the end.
     directory: Mutex<Option<Directory>>,
     unreadable: Option<Unreadable>,
+    /// What visits leave.
+    pub(super) onward: Arc<Onward>,
     /// There is no store for revocations.
     keeps_revocations: bool,
 }

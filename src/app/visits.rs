@@ -79,6 +79,7 @@ impl Visits {
         let outside: Arc<dyn Outside> = around.clone();
         let signal = Signal::new(outside, config.signal.clone(), kept.book, kept.roster).context("signaling")?;
         signal.set_openid(provider(config)?);
+        signal.go_on(&around.view.legacy.onward.all());
         let mut running = JoinSet::new();
         running.spawn(Arc::clone(&signal).run());
         running.spawn(board.watch());
@@ -201,6 +202,10 @@ impl Outside for Around {
 
     fn keep(&self, shelf: Shelf, things: &[(String, Option<Vec<u8>>)]) -> Result<(), String> {
         self.control.keep(shelf, things)
+    }
+
+    fn remember(&self, things: &[(String, Option<Vec<u8>>)]) {
+        self.view.legacy.onward.put(things);
     }
 
     fn key(&self, shown: &Zeroizing<String>) -> Option<String> {

@@ -9,6 +9,7 @@ mod hall;
 mod http;
 mod keep;
 pub mod message;
+mod onward;
 mod openid;
 mod outside;
 mod own;

@@ -29,6 +29,10 @@ pub trait Outside: Send + Sync + 'static {
     /// What the disk says; nothing is kept.
     fn keep(&self, shelf: Shelf, things: &[(String, Option<Vec<u8>>)]) -> Result<(), String>;
 
+    /// Tells what the next process is to know if this one ends: each thing has a name, and `None` is no more. It never waits,
+    /// and what cannot be told now is told later.
+    fn remember(&self, things: &[(String, Option<Vec<u8>>)]);
+
     /// Whose API key this is, if it may make appointments.
     fn key(&self, shown: &Zeroizing<String>) -> Option<String>;
 

@@ -4,6 +4,7 @@
 //! learns from an answer whether a name exists.
 
 mod foreign;
+mod onward;
 mod own;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -20,6 +21,7 @@ use super::secret::{SecretHash, secret};
 use crate::time::UnixTime;
 
 pub use foreign::{Foreign, Granted, LONGEST_SUBJECT};
+pub(super) use onward::KeptSession;
 pub use own::{LONGEST_PASSWORD, SHORTEST_PASSWORD, can_be_chosen};
 
 /// Accounts at once.
@@ -195,6 +197,8 @@ pub struct Roster {
     accounts: BTreeMap<String, Account>,
     strangers: HashMap<String, (u8, Option<UnixTime>)>,
     sessions: HashMap<SecretHash, Session>,
+    /// What the next process has been told of sessions: when each was seen.
+    told: HashMap<SecretHash, UnixTime>,
     /// Sessions that are over, until somebody asks.
     ended: Vec<SecretHash>,
     /// What has to be written, by name; each once, however long the disk takes nothing.

@@ -28,7 +28,8 @@ pub const MOST_SOCKETS: usize = 40_000;
 const TICK: Duration = Duration::from_millis(200);
 /// Ticks between two looks for appointments and sessions that are over.
 const FORGET: u64 = 300;
-/// Ticks until the disk is asked again to take what it has refused: a full one is asked once a second.
+/// Ticks until the disk is asked again to take what it has refused: a full one is asked once a second. As often the next
+/// process is told of sessions.
 const RETRY: u64 = 5;
 /// Seconds for which credentials begin something at most. They are renewed at four fifths.
 pub const LONGEST_CREDENTIALS: u64 = 3600;
@@ -233,6 +234,7 @@ impl Signal {
             }
             if number.is_multiple_of(RETRY) {
                 self.write_refused();
+                self.remember_sessions();
             }
         }
     }
@@ -261,6 +263,7 @@ impl Signal {
     pub(super) fn sign_out(self: &Arc<Self>, shown: &str) {
         let now = self.now();
         self.roster().sign_out(shown);
+        self.remember_sessions();
         self.with_hall(|hall, _| hall.signed_out(&SecretHash::of(shown), now));
     }
 
@@ -270,7 +273,7 @@ impl Signal {
     }
 
     /// Works with the hall, and carries out what it says before anybody else may.
-    fn with_hall<T>(self: &Arc<Self>, work: impl FnOnce(&mut Hall, &mut dyn Minting) -> T) -> T {
+    pub(super) fn with_hall<T>(self: &Arc<Self>, work: impl FnOnce(&mut Hall, &mut dyn Minting) -> T) -> T {
         let credentials = self.settings().credentials;
         let mut hub = self.hub();
         let done = work(&mut hub.hall, &mut Mint(&*self.outside, credentials));
@@ -293,6 +296,7 @@ impl Signal {
                 Out::Over(room, why) => self.is_over(room, why),
                 Out::Deed(deed) => self.outside.record(&deed),
                 Out::Told(event, room) => self.outside.tell(event, &room),
+                Out::Onward(room, kept) => self.outside.remember(&[(super::onward::of_call(&room), kept)]),
             }
         }
         let now = self.now();

@@ -17,7 +17,7 @@ impl Served {
     }
 
     /// What the disk holds of an appointment last, as text.
-    async fn kept(&self, id: &str, what: &str) {
+    pub async fn kept(&self, id: &str, what: &str) {
         let waiting = async {
             loop {
                 let kept = self.puppet.kept.lock().unwrap().clone();

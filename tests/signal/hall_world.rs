@@ -44,6 +44,8 @@ pub struct World {
     pub over: Vec<RoomId>,
     pub deeds: Vec<Deed>,
     pub told: Vec<(Event, RoomId)>,
+    /// What the next process would know.
+    pub onward: BTreeMap<RoomId, Vec<u8>>,
 }
 
 pub fn clinic(name: &str) -> Clinic {
@@ -91,6 +93,7 @@ impl World {
             over: Vec::new(),
             deeds: Vec::new(),
             told: Vec::new(),
+            onward: BTreeMap::new(),
         }
     }
 
@@ -108,6 +111,8 @@ impl World {
                 Out::Over(room, _) => self.over.push(room),
                 Out::Deed(deed) => self.deeds.push(deed),
                 Out::Told(event, room) => self.told.push((event, room)),
+                Out::Onward(room, Some(kept)) => drop(self.onward.insert(room, kept)),
+                Out::Onward(room, None) => drop(self.onward.remove(&room)),
             }
         }
     }

@@ -22,6 +22,8 @@ mod hall_world;
 mod office;
 #[path = "openid.rs"]
 mod openid;
+#[path = "onward.rs"]
+mod onward;
 #[path = "pages.rs"]
 mod pages;
 #[path = "provider.rs"]

@@ -1,7 +1,8 @@
 //! Signaling over HTTP and WebSocket, on a plain server on loopback, as a browser and a hospital's system see it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -35,11 +36,15 @@ const KEY: &str = "hk_of_the_hospital";
 /// The relay around it, as far as the test looks.
 pub struct Puppet {
     clock: SystemClock,
+    /// Seconds that its clock is ahead.
+    pub ahead: AtomicU64,
     pub ended: Mutex<Vec<RoomId>>,
     pub deeds: Mutex<Vec<Deed>>,
     pub told: Mutex<Vec<(Event, RoomId)>>,
     pub kept: Mutex<Vec<(String, Option<Vec<u8>>)>>,
     pub staff: Mutex<Vec<(String, Option<Vec<u8>>)>>,
+    /// What the next process is to know.
+    pub onward: Mutex<BTreeMap<String, Vec<u8>>>,
     /// What the last credentials are good for.
     pub limits: Mutex<Limits>,
     /// Whether the disk takes nothing.
@@ -91,7 +96,8 @@ impl Gate {
 
 impl Outside for Puppet {
     fn now(&self) -> Now {
-        self.clock.now()
+        let (now, ahead) = (self.clock.now(), self.ahead.load(Ordering::SeqCst));
+        Now { moment: now.moment + Duration::from_secs(ahead), unix: now.unix.plus_secs(ahead) }
     }
 
     fn turn(
@@ -123,6 +129,16 @@ impl Outside for Puppet {
         let kept = if shelf == Shelf::Appointments { &self.kept } else { &self.staff };
         kept.lock().unwrap().extend_from_slice(things);
         Ok(())
+    }
+
+    fn remember(&self, things: &[(String, Option<Vec<u8>>)]) {
+        let mut onward = self.onward.lock().unwrap();
+        for (name, thing) in things {
+            match thing {
+                Some(thing) => drop(onward.insert(name.clone(), thing.clone())),
+                None => drop(onward.remove(name)),
+            }
+        }
     }
 
     fn key(&self, shown: &Zeroizing<String>) -> Option<String> {
@@ -166,18 +182,31 @@ pub async fn serve() -> Served {
 }
 
 pub async fn serve_with(roster: Roster) -> Served {
-    let puppet = Arc::new(Puppet {
-        clock: SystemClock::start(),
-        ended: Mutex::default(),
-        deeds: Mutex::default(),
-        told: Mutex::default(),
-        kept: Mutex::default(),
-        staff: Mutex::default(),
-        limits: Mutex::default(),
-        full: AtomicBool::default(),
-        disk: Gate::default(),
-        trials: Gate::default(),
-    });
+    serve_of(Puppet::new(), Book::default(), roster, &BTreeMap::new()).await
+}
+
+impl Puppet {
+    pub fn new() -> Self {
+        Self {
+            clock: SystemClock::start(),
+            ahead: AtomicU64::default(),
+            ended: Mutex::default(),
+            deeds: Mutex::default(),
+            told: Mutex::default(),
+            kept: Mutex::default(),
+            staff: Mutex::default(),
+            onward: Mutex::default(),
+            limits: Mutex::default(),
+            full: AtomicBool::default(),
+            disk: Gate::default(),
+            trials: Gate::default(),
+        }
+    }
+}
+
+/// Signaling with what was kept, and what the process before has left.
+pub async fn serve_of(puppet: Puppet, book: Book, roster: Roster, left: &BTreeMap<String, Vec<u8>>) -> Served {
+    let puppet = Arc::new(puppet);
     let settings = Settings {
         origins: vec![ORIGIN.to_owned()],
         opens_before: 900,
@@ -187,7 +216,11 @@ pub async fn serve_with(roster: Roster) -> Served {
         relays: vec!["127.0.0.1".parse().unwrap()],
         ..Settings::default()
     };
-    let signal = Signal::new(Arc::clone(&puppet) as Arc<dyn Outside>, settings, Book::default(), roster).unwrap();
+    let signal = Signal::new(Arc::clone(&puppet) as Arc<dyn Outside>, settings, book, roster).unwrap();
+    let left: Vec<_> = left.iter().map(|(name, thing)| (name.clone(), thing.clone())).collect();
+    // As where the next process finds it.
+    *puppet.onward.lock().unwrap() = left.iter().cloned().collect();
+    signal.go_on(&left);
     tokio::spawn(Arc::clone(&signal).run());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

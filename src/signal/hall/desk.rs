@@ -86,6 +86,7 @@ impl Hall {
         if found.call.len() > 1 && !core::mem::replace(&mut found.talked, true) {
             self.out.push(Out::Told(Event::CallStarted, room));
         }
+        self.changed.insert(room);
         for other in others {
             // Who came earlier is impolite towards who came later.
             self.send(other, &ToClient::Peer(Peer { id: id.clone(), role, polite: false }), now);
@@ -130,6 +131,7 @@ impl Hall {
     pub(super) fn leave_call(&mut self, key: Key, why: Gone, now: Now) {
         let Some(member) = self.members.get_mut(&key) else { return };
         let Some((room, _)) = member.call.take() else { return };
+        self.changed.insert(room);
         member.renew = None;
         member.sessions.clear();
         let (id, clinic) = (member.id.as_str().to_owned(), member.pass.clinic());
@@ -162,6 +164,7 @@ impl Hall {
         let Some(room) = self.room_of(key, room) else { return self.refuse(key, "no_room", "note", now) };
         let Some(found) = self.rooms.get_mut(&room) else { return };
         found.note = Some(code);
+        self.changed.insert(room);
         let waiting: Vec<Key> = found.people.values().filter(|key| !found.call.contains(key)).copied().collect();
         for person in waiting {
             self.send(person, &ToClient::Noted { code }, now);

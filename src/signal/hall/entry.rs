@@ -40,8 +40,7 @@ impl Hall {
     }
 
     fn enter(&mut self, socket: SocketId, pass: Pass, id: PersonId, now: Now) -> Key {
-        let key = self.next_key;
-        self.next_key = key.saturating_add(1);
+        let key = self.new_key();
         let clinic = pass.clinic();
         match &pass {
             Pass::Guest { room, person, label, ends, .. } => {
@@ -54,7 +53,7 @@ impl Hall {
         }
         // `welcome` gives the word to come back by.
         let (_, unused) = self.secret();
-        self.members.insert(key, Member::new(pass, id, socket, unused, (now.moment, now.unix)));
+        self.members.insert(key, Member::new(pass, id, Some(socket), unused, (now.moment, now.unix)));
         self.sockets.insert(socket, Socket::Of(key));
         key
     }
@@ -110,6 +109,7 @@ impl Hall {
         };
         let (me, clinic) = (member.id.as_str().to_owned(), member.pass.clinic());
         self.resumes.insert(hash, key);
+        self.moves_on(key);
         let welcome = Welcome {
             v: VERSION,
             me,
@@ -174,6 +174,7 @@ impl Hall {
     /// call hear why; whoever is on the way with a ticket does not come in.
     pub fn end(&mut self, room: &RoomId, why: Ended, now: Now) {
         self.tickets.of_room(room, None);
+        self.changed.insert(*room);
         let Some(found) = self.rooms.remove(room) else { return self.out.push(Out::Over(*room, why)) };
         let clinic = found.clinic;
         let mut everybody: Vec<Key> = found.people.into_values().collect();

@@ -7,12 +7,13 @@
 mod desk;
 mod entry;
 mod member;
+mod onward;
 mod second;
 mod talk;
 mod tickets;
 mod watch;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use rand_chacha::ChaCha20Rng;
@@ -27,6 +28,7 @@ use crate::time::{Moment, Now, UnixTime};
 use crate::webhook::Event;
 
 use member::Member;
+pub(super) use onward::{KeptCall, KeptPlace};
 use second::Second;
 use tickets::Tickets;
 
@@ -137,6 +139,8 @@ pub enum Out {
     Deed(Deed),
     /// Something that the hospital's own systems may want to know.
     Told(Event, RoomId),
+    /// What the next process is to know of a call, if this one ends before it does; `None`: nothing.
+    Onward(RoomId, Option<Vec<u8>>),
 }
 
 /// Something that was done, for the audit log.
@@ -218,6 +222,8 @@ pub struct Hall {
     tickets: Tickets,
     resumes: HashMap<SecretHash, Key>,
     looked: Moment,
+    /// Calls of which the next process would have to know something else.
+    changed: BTreeSet<RoomId>,
     out: Vec<Out>,
     counts: Counts,
 }
@@ -265,6 +271,7 @@ impl Hall {
             tickets: Tickets::default(),
             resumes: HashMap::new(),
             looked: Moment::ZERO,
+            changed: BTreeSet::new(),
             out: Vec::new(),
             counts: Counts::default(),
         }
@@ -340,6 +347,7 @@ impl Hall {
 
     /// What has to be done since the last time, in its order.
     pub fn take(&mut self) -> Vec<Out> {
+        self.tell_onward();
         core::mem::take(&mut self.out)
     }
 
@@ -370,6 +378,12 @@ impl Hall {
             *count = count.saturating_add(1);
         }
         counts
+    }
+
+    fn new_key(&mut self) -> Key {
+        let key = self.next_key;
+        self.next_key = key.saturating_add(1);
+        key
     }
 
     fn secret(&mut self) -> (String, SecretHash) {
