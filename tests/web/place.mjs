@@ -26,7 +26,10 @@ export function code(secret, seconds = Date.now() / 1000) {
 }
 
 /** `host` is where it listens and is found, on `port`; `credentials` are the seconds that those of a call are good. */
-export async function startPlace(binary, { origins = [], host = "127.0.0.1", port, credentials = 3600 } = {}) {
+export async function startPlace(
+  binary,
+  { origins = [], host = "127.0.0.1", port, credentials = 3600, more = async () => "" } = {},
+) {
   const folder = mkdtempSync(path.join(tmpdir(), "place-"));
   const hilum = (...args) => execFileSync(path.resolve(binary), args, { cwd: folder, encoding: "utf8" });
   const at = (name) => path.join(folder, name);
@@ -88,7 +91,7 @@ listen = "127.0.0.1:${admin}"
 [audit]
 directory = "audit"
 node = "relay-1"
-`,
+${await more(origin, at)}`,
   );
   const log = openSync(at("log"), "w");
   const server = spawn(path.resolve(binary), ["serve", "--config", at("hilum.toml")], {
