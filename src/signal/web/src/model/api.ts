@@ -53,6 +53,8 @@ export interface StaffMember {
   name: string;
   role: Role;
   clinics: { id: string; name: string }[];
+  /** There is one that can be changed here. */
+  password?: boolean;
 }
 
 export interface Appointment {
@@ -115,6 +117,9 @@ export const api = {
   check: () => call<{ turn: Turn; host?: string }>("POST", "/v1/check", {}),
   signIn: (name: string, password: string, code?: string) =>
     call<{ staff: StaffMember }>("POST", "/v1/staff/signin", { name, password, ...(code ? { code } : {}) }),
+  changePassword: (password: string, code: string, fresh: string) =>
+    call<void>("POST", "/v1/staff/password", { password, code, new: fresh }),
+  openid: () => call<{ offered: boolean }>("GET", "/v1/staff/openid"),
   signOut: () => call<void>("POST", "/v1/staff/signout", {}),
   me: () => call<{ staff: StaffMember }>("GET", "/v1/staff/me"),
   ticket: (clinic: string) => call<{ ticket: string }>("POST", "/v1/staff/ticket", { clinic }),

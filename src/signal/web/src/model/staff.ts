@@ -15,11 +15,18 @@ import { WakeLock } from "./wake";
 
 export type SignInFault = "wrong" | "code_needed" | "locked" | "offline";
 
+/** What the way to the hospital's provider comes back with, when nobody is signed in by it. */
+const FROM_PROVIDER = ["again", "failed", "unavailable", "unknown"] as const;
+export type ProviderFault = (typeof FROM_PROVIDER)[number];
+
 export class Staff {
   readonly member = signal<StaffMember | undefined>(undefined);
   readonly ready = signal(false);
   readonly fault = signal<SignInFault | undefined>(undefined);
   readonly lockedUntil = signal(0);
+  /** There is a provider of the hospital to sign in at. */
+  readonly provider = signal(false);
+  readonly providerFault = signal<ProviderFault | undefined>(undefined);
   readonly clinic = signal("");
   readonly rooms = signal<Room[]>([]);
   readonly online = signal(false);
@@ -39,8 +46,12 @@ export class Staff {
   #knownSeconds = new Set<string>();
 
   async begin(): Promise<void> {
+    const word = location.hash.match(/^#openid=(\w+)$/)?.[1];
+    if (word) history.replaceState(null, "", location.pathname);
+    this.providerFault.value = FROM_PROVIDER.find((known) => known === word);
     const me = await api.me().catch(() => undefined);
     if (me) this.#enter(me.staff);
+    else this.provider.value = (await api.openid().catch(() => undefined))?.offered ?? false;
     this.ready.value = true;
   }
 

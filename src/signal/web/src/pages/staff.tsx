@@ -10,6 +10,7 @@ import { roleName } from "../parts/tiles";
 import { clockTime, count, t } from "../texts";
 import type { Key } from "../texts";
 import { Invite, NewAppointment } from "../parts/appointment";
+import { OwnPassword } from "../parts/password";
 
 export function page() {
   return <Clinician />;
@@ -55,6 +56,19 @@ function SignIn({ staff }: { staff: Staff }) {
     <Frame>
       <section class="card">
         <Title quiet>{t("sign_in")}</Title>
+        {staff.providerFault.value && (
+          <p class="look" role="alert">
+            {t(`openid_${staff.providerFault.value}` as Key)}
+          </p>
+        )}
+        {staff.provider.value && (
+          <>
+            <a class="press primary wide provider" href="/v1/staff/openid/begin">
+              <span>{t("openid_sign_in")}</span>
+            </a>
+            <p class="quiet">{t("openid_or")}</p>
+          </>
+        )}
         <form class="fields" onSubmit={(event) => void submit(event)}>
           <label>
             <span>{t("sign_in_name")}</span>
@@ -92,7 +106,7 @@ function SignIn({ staff }: { staff: Staff }) {
               })}
             </p>
           )}
-          <button type="submit" class="press primary wide" disabled={busy}>
+          <button type="submit" class={`press wide ${staff.provider.value ? "quiet" : "primary"}`} disabled={busy}>
             <span>{t("sign_in")}</span>
           </button>
         </form>
@@ -123,6 +137,7 @@ function ChooseClinic({ staff }: { staff: Staff }) {
 function Desk({ staff }: { staff: Staff }) {
   const [making, setMaking] = useState(false);
   const [asking, setAsking] = useState<Room>();
+  const [own, setOwn] = useState(false);
   const call = staff.call.value;
   const member = staff.member.value;
   const name = member?.clinics.find(({ id }) => id === staff.clinic.value)?.name ?? "";
@@ -153,6 +168,11 @@ function Desk({ staff }: { staff: Staff }) {
         {rooms.length === 0 && <p class="empty">{t("nobody_waits")}</p>}
         <footer>
           <LanguagePicker />
+          {member?.password && (
+            <Press kind="plain" onPress={() => setOwn(true)}>
+              {t("password_change")}
+            </Press>
+          )}
           <Press kind="plain" onPress={() => void staff.signOut()}>
             {t("sign_out")}
           </Press>
@@ -180,6 +200,7 @@ function Desk({ staff }: { staff: Staff }) {
         )}
       </div>
       {making && <NewAppointment clinic={staff.clinic.value} onClose={() => setMaking(false)} />}
+      {own && <OwnPassword onClose={() => setOwn(false)} />}
       {asking && (
         <Sheet title={t("end_first_title")} onClose={() => setAsking(undefined)}>
           <p>

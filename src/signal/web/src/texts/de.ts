@@ -259,6 +259,18 @@ export const de: Texts = {
   sign_in_code_needed: "Bitte geben Sie auch den Code aus Ihrer App ein.",
   sign_in_locked: "Zu viele Versuche. Bitte warten Sie bis {time}.",
   sign_in_offline: "Der Dienst ist nicht erreichbar. Bitte versuchen Sie es noch einmal.",
+  openid_sign_in: "Mit dem Konto Ihrer Klinik anmelden",
+  openid_or: "Oder mit Name und Passwort dieses Dienstes:",
+  openid_again: "Sie sind nicht angemeldet. Es dauerte zu lange oder wurde abgebrochen. Bitte versuchen Sie es noch einmal.",
+  openid_failed:
+    "Die Anmeldung mit dem Konto Ihrer Klinik hat nicht geklappt. Wenn es wieder geschieht, sagen Sie es Ihrer Verwaltung.",
+  openid_unavailable:
+    "Die Anmeldung Ihrer Klinik antwortet nicht. Bitte versuchen Sie es in einer Minute noch einmal, oder nehmen Sie Name und Passwort.",
+  openid_unknown: "Das Konto Ihrer Klinik hat hier noch keinen Zugang. Bitte fragen Sie Ihre Verwaltung.",
+  password_change: "Passwort ändern",
+  password_new: "Neues Passwort",
+  password_rule: "Mindestens 12 Zeichen, nicht das alte und nicht vor allem Ihr Name.",
+  password_changed: "Ihr Passwort ist geändert. Überall sonst sind Sie abgemeldet.",
   choose_clinic: "Welche Sprechstunde heute?",
   no_clinic: "Ihnen ist noch keine Sprechstunde zugeteilt. Bitte fragen Sie Ihre Verwaltung.",
   it_title: "Netzprüfung",
