@@ -37,14 +37,14 @@ export async function wordsOf(page) {
 }
 
 /** Signs in with an account; a code of it is good once. */
-export async function signIn(page, place, { name, password, authenticator } = place.account) {
+export async function signIn(page, place, { name, password, authenticator } = place.account, then = ".list") {
   await page.goto(`${place.origin}/staff`);
   const fields = page.locator("input");
   await fields.nth(0).fill(name);
   await fields.nth(1).fill(password);
   await fields.nth(2).fill(code(new URL(authenticator).searchParams.get("secret")));
   await page.keyboard.press("Enter");
-  await page.locator(".list").waitFor();
+  await page.locator(then).waitFor();
 }
 
 /** The hospital's system makes an appointment; a link for each of the people. */

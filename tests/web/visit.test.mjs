@@ -181,6 +181,20 @@ test("a reload in mid-call is back within five seconds, without a press", async 
   await close(patient, clinician);
 });
 
+test("whoever left by mistake goes back by a press, though nothing was kept", async () => {
+  const { patient, clinician } = await inCall();
+  await patient.locator(".tool.end").click();
+  await patient.locator("dialog .danger").click();
+  await patient.locator(".rating").waitFor();
+  assert.equal(await patient.evaluate(() => localStorage.length + sessionStorage.length), 0);
+  await patient.locator(".press", { hasText: "Go back to the appointment" }).click();
+  await patient.locator(".calm-card").waitFor();
+  await clinician.locator(".room.current .room-buttons .primary").click();
+  await talking(patient);
+  await talking(clinician);
+  await close(patient, clinician);
+});
+
 test("the service away for a while freezes nothing, and the call goes on after it", async () => {
   const { patient, clinician } = await inCall();
   mock.cut();
@@ -247,24 +261,29 @@ test("a screen is shown and taken back", async () => {
 test("a fingerprint that is swapped on the way ends in the page that protects, and never in a call", async () => {
   const swap = (sdp) =>
     sdp.replace(/(a=fingerprint:sha-256 )(..)/g, (_, start, two) => start + (two === "00" ? "11" : "00"));
-  mock.meddle = (message, from) =>
-    message.t === "sdp" && !from.staff
-      ? { ...message, desc: { ...message.desc, sdp: swap(message.desc.sdp) } }
-      : message;
-  const { id, links } = mock.appointment({ label: "M-1" });
-  const [patient, clinician] = [await person(browser), await person(browser)];
-  await patient.goto(links[0].url);
-  await patient.locator(".door .primary").click();
-  await signIn(clinician, mock);
-  await clinician
-    .locator(".room", { hasText: mock.rooms.get(id).label })
-    .locator(".primary")
-    .click();
-  await clinician.locator("dialog", { hasText: "private connection" }).waitFor();
-  mock.meddle = (message) => message;
-  assert.equal(await patient.locator(".tile > video").count(), 0);
-  assert.ok(mock.security.includes("words_differ"));
-  await close(patient, clinician);
+  for (const side of [false, true]) {
+    mock.security = [];
+    mock.meddle = (message, from) =>
+      message.t === "sdp" && Boolean(from.staff) === side
+        ? { ...message, desc: { ...message.desc, sdp: swap(message.desc.sdp) } }
+        : message;
+    const { id, links } = mock.appointment({ label: `M-${mock.rooms.size}` });
+    const [patient, clinician] = [await person(browser), await person(browser)];
+    await patient.goto(links[0].url);
+    await patient.locator(".door .primary").click();
+    await signIn(clinician, mock);
+    await clinician
+      .locator(".room", { hasText: mock.rooms.get(id).label })
+      .locator(".primary")
+      .click();
+    // Whoever is shown the other certificate is told, and told what to do.
+    if (side) await patient.locator(".danger-card").waitFor();
+    else await clinician.locator("dialog", { hasText: "private connection" }).waitFor();
+    mock.meddle = (message) => message;
+    for (const page of [patient, clinician]) assert.equal(await page.locator(".tile > video").count(), 0);
+    assert.ok(mock.security.includes("words_differ"));
+    await close(patient, clinician);
+  }
 });
 
 test("words that differ end the call, tell the service, and show what to do", async () => {

@@ -74,4 +74,25 @@ test("a clinician makes an appointment on the page, and its link works", async (
   for (const page of [clinician, patient]) assert.deepEqual(page.faults, []);
 });
 
+test("an operator signs in and is shown the state of the relay, and no clinic", async () => {
+  const account = JSON.parse(place.hilum("staff", "add", "night.watch", "--role", "operator", "--json"));
+  const operator = await person(browser);
+  await operator.goto(`${place.origin}/status`);
+  await operator.locator("a.press", { hasText: "Sign in" }).click();
+  await signIn(operator, place, account, ".status");
+  assert.equal(new URL(operator.url()).pathname, "/status");
+  // The certificate of these tests lasts for two days.
+  await operator.locator(".alarms li", { hasText: "ends within two weeks" }).waitFor();
+  await operator.locator(".sentence.trouble").waitFor();
+  const cards = (await operator.locator(".cards h2").allInnerTexts()).join();
+  for (const card of ["Visits", "Allocations", "Bandwidth", "Certificates and keys", "Audit log", "Refused"]) {
+    assert.ok(cards.includes(card), `${card}: ${cards}`);
+  }
+  const text = await operator.locator("main").innerText();
+  assert.ok(!/W-1|W-2|127\.0\.0\.1|dr\.rivers/.test(text), text);
+  await operator.locator(".press", { hasText: "Sign out" }).click();
+  await operator.locator("h1", { hasText: "Sign in" }).waitFor();
+  assert.deepEqual(operator.faults, []);
+});
+
 test("no page has done what its policy forbids, and one that does is heard of", () => policyHolds(browser, place.origin));

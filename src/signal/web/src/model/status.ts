@@ -1,6 +1,8 @@
 // The state of the relay, looked at again and again: one look at a time, none while nobody can see the page, and none
 // after an hour without a touch, so that a forgotten page does not keep its session.
 import { signal } from "@preact/signals";
+import { realClock } from "../rtc/clock";
+import type { Clock } from "../rtc/clock";
 import { ApiError, api } from "./api";
 import type { Status } from "./api";
 
@@ -16,13 +18,26 @@ export class Watch {
   readonly fault = signal<"offline" | "forbidden" | "signed_out" | undefined>(undefined);
   /** Stopped, by hand or because nobody was here. */
   readonly paused = signal(false);
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #clock: Clock;
+  readonly #ask: () => Promise<Status>;
+  #next: (() => void) | undefined;
   #looking = false;
   #failures = 0;
-  #touched = Date.now();
+  #touched: number;
+
+  constructor(clock: Clock = realClock, ask: () => Promise<Status> = api.status) {
+    this.#clock = clock;
+    this.#ask = ask;
+    this.#touched = clock.now();
+  }
+
+  /** Somebody is here. */
+  touch(): void {
+    this.#touched = this.#clock.now();
+  }
 
   begin(): () => void {
-    const touched = () => (this.#touched = Date.now());
+    const touched = () => this.touch();
     const seen = () => {
       if (!document.hidden) void this.look();
     };
@@ -31,8 +46,8 @@ export class Watch {
     document.addEventListener("visibilitychange", seen);
     void this.look();
     return () => {
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
+      this.#next?.();
+      this.paused.value = true;
       removeEventListener("keydown", touched);
       removeEventListener("pointerdown", touched);
       document.removeEventListener("visibilitychange", seen);
@@ -41,16 +56,16 @@ export class Watch {
 
   pause(paused: boolean): void {
     this.paused.value = paused;
-    clearTimeout(this.#timer);
+    this.#next?.();
     if (!paused) void this.look();
   }
 
   async look(): Promise<void> {
     if (this.#looking || this.paused.value) return;
     this.#looking = true;
-    clearTimeout(this.#timer);
+    this.#next?.();
     try {
-      this.status.value = await api.status();
+      this.status.value = await this.#ask();
       this.fault.value = undefined;
       this.#failures = 0;
     } catch (error) {
@@ -61,7 +76,9 @@ export class Watch {
       this.#looking = false;
     }
     if (this.fault.value === "signed_out" || this.fault.value === "forbidden" || document.hidden) return;
-    if (Date.now() - this.#touched > UNTOUCHED) this.paused.value = true;
-    else this.#timer = setTimeout(() => void this.look(), Math.min(LONGEST, EVERY * 2 ** Math.min(this.#failures, 6)));
+    if (this.#clock.now() - this.#touched > UNTOUCHED) this.paused.value = true;
+    if (this.paused.value) return;
+    const wait = Math.min(LONGEST, EVERY * 2 ** Math.min(this.#failures, 6));
+    this.#next = this.#clock.after(wait, () => void this.look());
   }
 }
