@@ -1,10 +1,11 @@
 // Links in Chromium with the whole product: scanners of mail, replays, a second browser, and the edges of a window.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import { launch, person } from "./browser.mjs";
-import { ask, code, startPlace } from "./place.mjs";
+import { launch, person, policyHolds } from "./browser.mjs";
+import { ask, startPlace } from "./place.mjs";
+import { signIn, until } from "./steps.mjs";
 
+/** Looks at a page that changes by itself within half a minute. */
 const TRIES = 600;
 /** Seconds around an appointment in which its links work: the default of `signal.opens_before` and `closes_after`. */
 const AROUND = 900;
@@ -25,14 +26,6 @@ after(async () => {
 const now = () => Math.floor(Date.now() / 1000);
 const title = (page) => page.locator(".card h1");
 
-async function until(what, claim) {
-  for (let attempt = 0; attempt < TRIES; attempt++) {
-    if (await claim()) return;
-    await sleep(50);
-  }
-  assert.fail(`it never came: ${what}`);
-}
-
 async function appointment({ label, starts = now(), minutes = 30 }) {
   const wanted = { clinic: place.clinic, label, starts, minutes, people: [{ role: "patient" }] };
   const made = await place.api("POST", "/v1/appointments", wanted);
@@ -48,7 +41,7 @@ async function press(page, url) {
 
 /** What the page says once it has changed to it. */
 async function says(page, text) {
-  await until(text, async () => (await title(page).allInnerTexts()).includes(text));
+  await until(text, async () => (await title(page).allInnerTexts()).includes(text), TRIES);
 }
 
 async function close(...pages) {
@@ -63,10 +56,10 @@ test("whoever scans mail burns no link: twenty times HEAD, GET and a browser tha
       const { status } = await ask(place.origin, method, "/j");
       assert.ok(status === 200 || (method === "HEAD" && status === 405), `${method}: ${status}`);
     }
-    const scanner = await browser.newPage({ ignoreHTTPSErrors: true });
+    const scanner = await person(browser);
     await scanner.goto(url);
     await scanner.locator(".door .primary").waitFor();
-    await scanner.close();
+    await close(scanner);
   }
   const patient = await person(browser);
   await press(patient, url);
@@ -89,12 +82,7 @@ test("a used link is refused to a second browser, and the clinician who is asked
   await says(second, "This link is open somewhere else");
   await first.locator(".calm-card").waitFor();
 
-  const { name, password, authenticator } = place.account;
-  await clinician.goto(`${place.origin}/staff`);
-  for (const [at, text] of [name, password, code(new URL(authenticator).searchParams.get("secret"))].entries()) {
-    await clinician.locator("input").nth(at).fill(text);
-  }
-  await clinician.keyboard.press("Enter");
+  await signIn(clinician, place);
   const row = clinician.locator(".room", { hasText: "R-1" });
   await row.locator(".second .press").click();
   await says(first, "You went on with another device");
@@ -145,3 +133,5 @@ test("a link that never was reads as one that is no more, and says what to do", 
   await says(page, "This link does not work");
   await close(page);
 });
+
+test("no page has done what its policy forbids, and one that does is heard of", () => policyHolds(browser, place.origin));
