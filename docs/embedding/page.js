@@ -79,6 +79,7 @@ function meet({ id, polite }) {
     refused: (code) => danger(id, code === "fingerprint_changed" ? code : undefined),
     track: (kind, track) => show(kind === "audio" ? "voice" : "theirs", kind === "screen" ? undefined : track),
     outlook: (outlook) => say(outlook === "steady" ? "You are in the call." : "Reconnecting, please stay."),
+    doubt: () => signal.prove(),
     state() {},
     quality() {},
     picture() {},

@@ -68,6 +68,7 @@ function called() {
     policy: { relayOnly: true, screen: false, files: false },
     turn: undefined,
     clock,
+    doubt: () => undefined,
     danger: () => (state.ended = true),
   });
   call.people([{ id: "p2", role: "patient", polite: true }]);

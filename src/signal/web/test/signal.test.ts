@@ -142,6 +142,27 @@ test("each try waits longer, up to eight seconds; the device's word that it is o
   equal(sockets.length, before + 1);
 });
 
+test("a socket that is doubted answers within a second, or another one is opened", async () => {
+  const { clock, last, signal, seen, greet, sockets } = world();
+  await greet();
+  const before = sockets.length;
+  signal.prove();
+  deepEqual(last().sent.at(-1), { t: "ping" });
+  last().says({ t: "pong" });
+  await clock.pass(2000);
+  equal(sockets.length, before, "it has answered");
+  signal.prove();
+  signal.prove();
+  equal(last().sent.length, 3, "one question at a time");
+  await clock.pass(999);
+  equal(sockets.length, before);
+  await clock.pass(1);
+  equal(sockets.length, before + 1);
+  last().open();
+  equal((last().sent[0] as { t: string }).t, "resume", "and goes on where it was");
+  equal(seen.online.at(-1), false);
+});
+
 test("a membership that is gone begins anew with a fresh ticket", async () => {
   const { clock, last, signal, seen, greet } = world();
   await greet();

@@ -310,7 +310,7 @@ function totals(reports) {
   const chosen = by.get(String(transport?.selectedCandidatePairId));
   const pair = chosen ?? all.find(({ type, nominated, state }) => type === "candidate-pair" && nominated && state === "succeeded");
   if (pair) {
-    sum.bytes = number(pair.bytesReceived);
+    sum.bytes = number(pair.bytesReceived) + number(pair.requestsReceived) + number(pair.responsesReceived);
     const rtt = number(pair.currentRoundTripTime);
     if (!sum.own.rtt) sum.own.rtt = rtt;
     if (number(pair.availableOutgoingBitrate)) sum.available = number(pair.availableOutgoingBitrate);
@@ -371,6 +371,10 @@ var Restarts = class {
         if (after <= before) this.#try();
       });
     });
+  }
+  /** Sound and picture came, and come no more: the browser itself says so only seconds later. */
+  silent() {
+    if (this.#connectedOnce) this.#try();
   }
   close() {
     this.#closed = true;
@@ -755,6 +759,9 @@ function fragments(sdp) {
 // src/rtc/peer.ts
 var OFFER_AGAIN = 8e3;
 var MOST_EARLY = 64;
+var LISTEN_EVERY = 200;
+var DOUBT = 600;
+var SILENCE = 1200;
 var KINDS = ["audio", "camera", "screen"];
 function configuration(turn, relayOnly) {
   return {
@@ -790,6 +797,11 @@ var Peer = class {
   #last;
   #again;
   #sampling;
+  #listening;
+  /** When the last sound or picture was played, as the browser says it; when that was seen; and what was done since. */
+  #newest = 0;
+  #heardAt = 0;
+  #silence = "none";
   // Remote descriptions are taken one after the other; candidates wait behind them.
   #queue = Promise.resolve();
   constructor(options) {
@@ -813,6 +825,7 @@ var Peer = class {
       this.pc.addTransceiver("video", { direction: "sendrecv" });
     }
     this.#sample();
+    this.#hear();
   }
   /** Sends these tracks from now on; null sends nothing. No negotiation is needed. */
   async send(tracks) {
@@ -858,6 +871,7 @@ var Peer = class {
     this.#restarts.close();
     this.#again?.();
     this.#sampling?.();
+    this.#listening?.();
     this.pc.close();
   }
   #enqueue(work) {
@@ -1014,6 +1028,25 @@ var Peer = class {
   }
   async #reports() {
     return [...(await this.pc.getStats()).values()];
+  }
+  #hear() {
+    this.#listening = this.#options.clock.after(LISTEN_EVERY, () => {
+      if (this.#closed) return;
+      const sources = this.pc.getTransceivers().flatMap(({ receiver }) => receiver.getSynchronizationSources());
+      const newest = Math.max(0, ...sources.map(({ timestamp }) => timestamp));
+      const now = this.#options.clock.now();
+      if (newest !== this.#newest) [this.#newest, this.#heardAt, this.#silence] = [newest, now, "none"];
+      const quiet = newest > 0 ? now - this.#heardAt : 0;
+      if (quiet >= DOUBT && this.#silence === "none") {
+        this.#silence = "doubted";
+        this.#options.events.doubt();
+      }
+      if (quiet >= SILENCE && this.#silence === "doubted") {
+        this.#silence = "restarted";
+        this.#restarts.silent();
+      }
+      this.#hear();
+    });
   }
   #sample() {
     this.#sampling = this.#options.clock.after(SAMPLE_EVERY, () => {

@@ -7,6 +7,7 @@ var NOTES = ["running_late", "ten_minutes", "twenty_minutes", "call_us", "soon"]
 var PROTOCOL = "hilum.v1";
 var PING_EVERY = 2e4;
 var SILENCE = 3e4;
+var PROOF = 1e3;
 var FIRST_WAIT = 250;
 var LONGEST_WAIT = 8e3;
 var MOST_WAITING = 256;
@@ -29,6 +30,9 @@ var Signal = class {
   #done = false;
   #online = false;
   #lastHeard = 0;
+  /** How many messages have come. */
+  #words = 0;
+  #proving = false;
   #lastSaid = 0;
   constructor(options) {
     this.#options = options;
@@ -53,6 +57,22 @@ var Signal = class {
     this.#clear();
     this.#tries = 0;
     void this.#open();
+  }
+  /** The call hears nothing any more, so the network may be another one: the socket answers soon, or a new one is opened. */
+  prove() {
+    const socket = this.#socket;
+    if (!socket || !this.#greeted || this.#proving) return;
+    this.#proving = true;
+    const heard = this.#words;
+    this.#write({ t: "ping" });
+    this.#after(PROOF, () => {
+      this.#proving = false;
+      if (socket !== this.#socket || this.#words > heard) return;
+      socket.close();
+      this.#drop();
+      this.#say(false);
+      this.hurry();
+    });
   }
   /** Leaves for good. */
   leave() {
@@ -98,6 +118,7 @@ var Signal = class {
   }
   #heard(data) {
     this.#lastHeard = this.#options.clock.now();
+    this.#words += 1;
     let message;
     try {
       message = JSON.parse(String(data));
@@ -140,7 +161,7 @@ var Signal = class {
   #drop() {
     if (this.#socket) this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
     this.#socket = void 0;
-    this.#greeted = false;
+    this.#greeted = this.#proving = false;
     this.#clear();
   }
   #later() {

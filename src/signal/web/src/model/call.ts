@@ -87,6 +87,8 @@ export interface CallOptions {
   policy: { relayOnly: boolean; screen: boolean; files: boolean };
   turn: Turn | undefined;
   clock?: Clock;
+  /** The way to the service has to be looked at. */
+  doubt(): void;
   /** Somebody between us was found, or the two said that their words differ: the call is over. */
   danger(): void;
 }
@@ -303,6 +305,7 @@ export class Call {
         },
         state: (state) => (other.state.value = state),
         outlook: (outlook) => (other.outlook.value = outlook),
+        doubt: () => this.options.doubt(),
         track: (kind, track) => (other[kind].value = track),
         quality: (own, theirs, totals) => {
           batch(() => {

@@ -177,6 +177,7 @@ export class Staff {
         this.call.value?.close();
         const call = new Call({
           send: (each) => this.#signal?.send(each),
+          doubt: () => this.#signal?.prove(),
           media: this.media,
           policy: this.#policy,
           turn: message.turn,

@@ -256,10 +256,11 @@ export class Visit {
       if (!call) this.#enter(welcome);
       else if (!welcome.resumed) call.people(welcome.peers);
       this.call.value?.turn(welcome.turn);
-      if (welcome.resumed) call?.again();
     } else {
       this.#policy = welcome.policy;
     }
+    // Whoever resumes has credentials, and is sent no others.
+    if (welcome.resumed) call?.again();
   }
 
   #policy: Welcome["policy"] = { relayOnly: true, screen: false, files: false };
@@ -267,6 +268,7 @@ export class Visit {
   #enter({ policy, turn, peers }: Pick<Welcome, "policy" | "turn" | "peers">): void {
     const call = new Call({
       send: (message) => this.#signal?.send(message),
+      doubt: () => this.#signal?.prove(),
       media: this.media,
       policy,
       turn,

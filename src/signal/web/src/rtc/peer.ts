@@ -41,6 +41,8 @@ export interface PeerEvents {
   refused(code: Refusal): void;
   state(state: RTCPeerConnectionState): void;
   outlook(outlook: Outlook): void;
+  /** Nothing arrives for a moment: the network may have changed, and the way to the service with it. */
+  doubt(): void;
   track(kind: "audio" | "camera" | "screen", track: MediaStreamTrack): void;
   quality(own: Grade, theirs: Grade, totals: Totals): void;
   /** The picture was stopped for lack of bandwidth, or goes on. */
@@ -63,6 +65,14 @@ export interface PeerOptions {
 const OFFER_AGAIN = 8_000;
 /** Candidates that wait for their description: as many as a description may hold. */
 const MOST_EARLY = 64;
+/** Milliseconds between two looks at whether anything arrives. */
+const LISTEN_EVERY = 200;
+/**
+ * Milliseconds without sound and picture after which the way to the service is doubted, and after which ICE restarts. A
+ * voice comes fifty times a second, muted or not; one who really sends nothing more costs a restart that nobody hears.
+ */
+const DOUBT = 600;
+const SILENCE = 1_200;
 const KINDS = ["audio", "camera", "screen"] as const;
 
 export function configuration(turn: Turn | undefined, relayOnly: boolean): RTCConfiguration {
@@ -100,6 +110,11 @@ export class Peer {
   #last: Totals | undefined;
   #again: (() => void) | undefined;
   #sampling: (() => void) | undefined;
+  #listening: (() => void) | undefined;
+  /** When the last sound or picture was played, as the browser says it; when that was seen; and what was done since. */
+  #newest = 0;
+  #heardAt = 0;
+  #silence: "none" | "doubted" | "restarted" = "none";
   // Remote descriptions are taken one after the other; candidates wait behind them.
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -124,6 +139,7 @@ export class Peer {
       this.pc.addTransceiver("video", { direction: "sendrecv" });
     }
     this.#sample();
+    this.#hear();
   }
 
   /** Sends these tracks from now on; null sends nothing. No negotiation is needed. */
@@ -177,6 +193,7 @@ export class Peer {
     this.#restarts.close();
     this.#again?.();
     this.#sampling?.();
+    this.#listening?.();
     this.pc.close();
   }
 
@@ -355,6 +372,26 @@ export class Peer {
 
   async #reports(): Promise<(Record<string, unknown> & { id: string; type: string })[]> {
     return [...(await this.pc.getStats()).values()];
+  }
+
+  #hear(): void {
+    this.#listening = this.#options.clock.after(LISTEN_EVERY, () => {
+      if (this.#closed) return;
+      const sources = this.pc.getTransceivers().flatMap(({ receiver }) => receiver.getSynchronizationSources());
+      const newest = Math.max(0, ...sources.map(({ timestamp }) => timestamp));
+      const now = this.#options.clock.now();
+      if (newest !== this.#newest) [this.#newest, this.#heardAt, this.#silence] = [newest, now, "none"];
+      const quiet = newest > 0 ? now - this.#heardAt : 0;
+      if (quiet >= DOUBT && this.#silence === "none") {
+        this.#silence = "doubted";
+        this.#options.events.doubt();
+      }
+      if (quiet >= SILENCE && this.#silence === "doubted") {
+        this.#silence = "restarted";
+        this.#restarts.silent();
+      }
+      this.#hear();
+    });
   }
 
   #sample(): void {

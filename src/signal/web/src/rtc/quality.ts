@@ -48,7 +48,7 @@ export interface Totals {
   theirs: { received: number; lost: number };
   /** Bits per second that the browser believes can be sent, if it says so. */
   available: number | undefined;
-  /** Bytes received over the pair in use: judges a restart by traffic. */
+  /** Bytes and checks received over the pair in use: judges a restart by traffic, also where nobody has a microphone. */
   bytes: number;
   /** Pictures that were decoded. */
   frames: number;
@@ -88,7 +88,7 @@ export function totals(reports: Iterable<Report>): Totals {
   const pair =
     chosen ?? all.find(({ type, nominated, state }) => type === "candidate-pair" && nominated && state === "succeeded");
   if (pair) {
-    sum.bytes = number(pair.bytesReceived);
+    sum.bytes = number(pair.bytesReceived) + number(pair.requestsReceived) + number(pair.responsesReceived);
     const rtt = number(pair.currentRoundTripTime);
     if (!sum.own.rtt) sum.own.rtt = rtt;
     if (number(pair.availableOutgoingBitrate)) sum.available = number(pair.availableOutgoingBitrate);

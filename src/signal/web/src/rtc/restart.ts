@@ -68,6 +68,11 @@ export class Restarts {
     });
   }
 
+  /** Sound and picture came, and come no more: the browser itself says so only seconds later. */
+  silent(): void {
+    if (this.#connectedOnce) this.#try();
+  }
+
   close(): void {
     this.#closed = true;
     for (const stop of [this.#patience, this.#trying, this.#help]) stop?.();

@@ -44,6 +44,8 @@ export interface SignalOptions {
 const PING_EVERY = 20_000;
 /** Milliseconds without a word after which the socket is held to be dead: more than a ping and its answer. */
 const SILENCE = 30_000;
+/** Milliseconds in which a socket that is doubted must bring something: the longest way around the world, twice. */
+const PROOF = 1_000;
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 8_000;
 /** Messages that wait while the socket is away: an ICE restart with each of three others is far fewer. */
@@ -69,6 +71,9 @@ export class Signal {
   #done = false;
   #online = false;
   #lastHeard = 0;
+  /** How many messages have come. */
+  #words = 0;
+  #proving = false;
   #lastSaid = 0;
 
   constructor(options: SignalOptions) {
@@ -99,6 +104,23 @@ export class Signal {
     this.#clear();
     this.#tries = 0;
     void this.#open();
+  }
+
+  /** The call hears nothing any more, so the network may be another one: the socket answers soon, or a new one is opened. */
+  prove(): void {
+    const socket = this.#socket;
+    if (!socket || !this.#greeted || this.#proving) return;
+    this.#proving = true;
+    const heard = this.#words;
+    this.#write({ t: "ping" });
+    this.#after(PROOF, () => {
+      this.#proving = false;
+      if (socket !== this.#socket || this.#words > heard) return;
+      socket.close();
+      this.#drop();
+      this.#say(false);
+      this.hurry();
+    });
   }
 
   /** Leaves for good. */
@@ -153,6 +175,7 @@ export class Signal {
 
   #heard(data: unknown): void {
     this.#lastHeard = this.#options.clock.now();
+    this.#words += 1;
     let message: FromServer & { s?: number };
     try {
       message = JSON.parse(String(data)) as FromServer & { s?: number };
@@ -201,7 +224,7 @@ export class Signal {
   #drop(): void {
     if (this.#socket) this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
     this.#socket = undefined;
-    this.#greeted = false;
+    this.#greeted = this.#proving = false;
     this.#clear();
   }
 

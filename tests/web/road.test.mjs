@@ -1,0 +1,126 @@
+// A visit whose patient moves from network to network, whose link becomes narrow, and whose service goes away, in
+// networks that reach nobody but Hilum: `node tests/web/alone.mjs tests/web/road.test.mjs`.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { launch, person, policyHolds } from "./browser.mjs";
+import { startPlace } from "./place.mjs";
+import { admit, appointment, frames, join, measure, media, signIn, talking, until, voice } from "./steps.mjs";
+import { HILUM, Street, cutStreams, healStreams, settle } from "./streets.mjs";
+
+/** How often the patient's network changes. */
+const CHANGES = 10;
+/** Milliseconds of the longest gap in what is heard and seen, of nineteen in twenty. */
+const MOST_GAP = 4000;
+/** Milliseconds without the service. */
+const AWAY = 60_000;
+/** Seconds for which credentials are good: what connects after that has fresh ones. */
+const CREDENTIALS = 20;
+let place, streets, browsers, patient, clinician, heard;
+
+before(async () => {
+  settle();
+  place = await startPlace(process.env.HILUM ?? "target/release/hilum", {
+    host: HILUM,
+    port: 443,
+    credentials: CREDENTIALS,
+  });
+  streets = [await Street.make(2), await Street.make()];
+  browsers = await Promise.all(streets.map(({ chromium }) => launch({ executable: chromium })));
+  [patient, clinician] = await Promise.all(browsers.map((browser) => person(browser)));
+  heard = [patient, clinician].map((page) => frames(page));
+  for (const page of [patient, clinician]) await measure(page);
+  const [link] = await appointment(place, "R-1");
+  await join(patient, link);
+  await signIn(clinician, place);
+  await admit(clinician, "R-1");
+  await talking(patient);
+  await talking(clinician);
+});
+
+after(async () => {
+  await Promise.allSettled((browsers ?? []).map((browser) => browser.close()));
+  for (const street of streets ?? []) street.end();
+  await place?.stop();
+});
+
+const both = (ask) => Promise.all([patient, clinician].map(ask));
+const round = (list) => list.map((each) => Math.round(each)).join(" ");
+
+/** Sound and picture have come to both without a pause, for so many milliseconds. */
+async function flows(milliseconds) {
+  for (let quiet = 0, tries = 0; quiet < milliseconds; quiet += 100, tries++) {
+    assert.ok(tries < 600, "sound and picture do not come back within a minute");
+    await sleep(100);
+    const now = await both((page) => media(page));
+    if (now.some(({ still }) => still.audio > 400 || still.video > 1000)) quiet = 0;
+  }
+}
+
+test("the patient's network changes ten times in a call, and it goes on by itself", async (context) => {
+  const [gaps, fragments] = [{ audio: [], video: [] }, new Set()];
+  await flows(1000);
+  for (let change = 0; change < CHANGES; change++) {
+    await both((page) => media(page, true));
+    // In turn: another address in the same network, and another network.
+    streets[0].use((change >> 1) % 2, 3 + change);
+    await sleep(2500);
+    await flows(1000);
+    const now = await both((page) => media(page));
+    for (const kind of ["audio", "video"]) gaps[kind].push(Math.max(...now.map((each) => each.gaps[kind])));
+    for (const fragment of now[0].fragments) fragments.add(fragment);
+  }
+  context.diagnostic(`gaps in sound, ms: ${round(gaps.audio)}; in the picture: ${round(gaps.video)}`);
+  for (const kind of ["audio", "video"]) {
+    const [worst] = gaps[kind].toSorted((one, other) => other - one);
+    // The 95th in a hundred of ten is the worst of them.
+    assert.ok(worst < MOST_GAP, `${kind}: ${worst} ms`);
+    assert.ok(worst > 100, "no change was felt: nothing was measured");
+  }
+  assert.ok(fragments.size > 1, "ICE was never restarted");
+  const renewals = heard.map((all) => all.filter(({ t }) => t === "turn").length);
+  assert.ok(renewals.every((count) => count >= 2), `renewed ${renewals} times`);
+  assert.equal(await patient.locator("dialog[open]").count(), 0);
+  await until("the end of notices", async () => (await patient.locator(".notice").count()) === 0);
+});
+
+test("a minute without the service while the link is narrow: the voice goes on, the picture comes back", async (context) => {
+  const [frozen] = await both((page) => media(page, true));
+  const road = 0;
+  streets[0].use(road, 60);
+  await sleep(2500);
+  await flows(1000);
+  await both((page) => media(page, true));
+  for (const all of heard) all.length = 0;
+  const begun = Date.now();
+  cutStreams();
+  await patient.locator(".notice").waitFor();
+  void frozen;
+  for (const [bits, seconds] of [
+    [300_000, 15],
+    [60_000, 25],
+  ]) {
+    streets[0].narrow(road, bits);
+    // The sender needs a moment to see it.
+    await sleep(5000);
+    const first = await both((page) => media(page, true));
+    await sleep((seconds - 5) * 1000);
+    const last = await both((page) => media(page));
+    const said = last.map((each, at) => voice(first[at], each));
+    context.diagnostic(
+      `${bits / 1000} kbit/s: ${said.map(({ loss, concealed }) => `${(loss * 100).toFixed(1)} % lost, ${(concealed * 100).toFixed(1)} % made up`).join("; ")}; gaps ${round(last.map(({ gaps }) => gaps.audio))} ms; pictures ${last.map(({ video }, at) => video - first[at].video)}`,
+    );
+  }
+  streets[0].narrow(road, 0);
+  context.diagnostic(`away: ${Date.now() - begun}`);
+  await sleep(Math.max(0, AWAY - (Date.now() - begun)));
+  healStreams();
+  await talking(clinician);
+  await talking(patient);
+});
+
+test("nobody but Hilum was tried", () => {
+  for (const street of streets) assert.equal(street.elsewhere(), 0);
+});
+
+test("no page has done what its policy forbids, and one that does is heard of", () => policyHolds(browsers[0], place.origin));
