@@ -89,11 +89,11 @@ class Session {
     socket.on("error", closed);
   }
 
-  static async open(url) {
+  static async open(url, capabilities) {
     const socket = new WebSocket(`${url}/session`, { maxPayload: 1 << 26 });
     await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
     const session = new Session(socket);
-    await session.command("session.new", { capabilities: {} });
+    await session.command("session.new", { capabilities });
     return session;
   }
 
@@ -128,8 +128,11 @@ class Page {
   }
 }
 
-/** Starts Firefox with a profile of its own; `started(pid)` is told before anything can fail. */
-export async function launch(executable, preferences, started) {
+/**
+ * Starts Firefox with a profile of its own; `started(pid)` is told before anything can fail. `capabilities` are what is
+ * asked of the session.
+ */
+export async function launch(executable, preferences, started, capabilities = {}) {
   const profile = await mkdtemp(path.join(tmpdir(), "firefox-"));
   const lines = Object.entries({ ...PREFERENCES, ...preferences }).map(([name, value]) => `user_pref("${name}", ${JSON.stringify(value)});\n`);
   await writeFile(path.join(profile, "user.js"), lines.join(""));
@@ -157,7 +160,7 @@ export async function launch(executable, preferences, started) {
       ended.then((code) => reject(new Error(`Firefox ended with ${code}: ${said.join("").slice(-1000)}`)));
     });
     if (child.pid) started(child.pid);
-    const session = await Session.open(await within(url, START, "Firefox listens for WebDriver BiDi"));
+    const session = await Session.open(await within(url, START, "Firefox listens for WebDriver BiDi"), capabilities);
     return {
       async newPage() {
         const { context } = await session.command("browsingContext.create", { type: "window" });
