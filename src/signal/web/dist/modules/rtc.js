@@ -762,6 +762,7 @@ var MOST_EARLY = 64;
 var LISTEN_EVERY = 200;
 var DOUBT = 600;
 var SILENCE = 1200;
+var THIN_VOICE = 16e3;
 var KINDS = ["audio", "camera", "screen"];
 function configuration(turn, relayOnly) {
   return {
@@ -984,6 +985,17 @@ var Peer = class {
     );
     await this.#shape();
   }
+  /** A voice that has lost its picture takes half of its bits: with what wraps it, the rest is what a thin link carries. */
+  async #thin() {
+    const sender = this.pc.getTransceivers()[0]?.sender;
+    if (this.#closed || !sender?.track) return;
+    const parameters = sender.getParameters();
+    const [encoding] = parameters.encodings;
+    if (!encoding) return;
+    if (this.#ladder.off) encoding.maxBitrate = THIN_VOICE;
+    else delete encoding.maxBitrate;
+    await sender.setParameters(parameters).catch(() => void 0);
+  }
   /** Sizes the picture as the ladder says. The screen keeps its size, or its letters could not be read. */
   async #shape() {
     const sender = this.pc.getTransceivers()[1]?.sender;
@@ -1065,7 +1077,10 @@ var Peer = class {
       const [before, off] = [this.#ladder.step, this.#ladder.off];
       const load = { loss: own.loss, available: now.available };
       if (this.#ladder.take(load, this.#options.clock.now()) !== before) await this.#shape();
-      if (this.#ladder.off !== off) this.#options.events.picture(this.#ladder.off);
+      if (this.#ladder.off !== off) {
+        this.#options.events.picture(this.#ladder.off);
+        await this.#thin();
+      }
     }
     this.#last = now;
   }

@@ -73,6 +73,8 @@ const LISTEN_EVERY = 200;
  */
 const DOUBT = 600;
 const SILENCE = 1_200;
+/** Bits per second of a voice on a link that carries no picture. */
+const THIN_VOICE = 16_000;
 const KINDS = ["audio", "camera", "screen"] as const;
 
 export function configuration(turn: Turn | undefined, relayOnly: boolean): RTCConfiguration {
@@ -321,6 +323,18 @@ export class Peer {
     await this.#shape();
   }
 
+  /** A voice that has lost its picture takes half of its bits: with what wraps it, the rest is what a thin link carries. */
+  async #thin(): Promise<void> {
+    const sender = this.pc.getTransceivers()[0]?.sender;
+    if (this.#closed || !sender?.track) return;
+    const parameters = sender.getParameters();
+    const [encoding] = parameters.encodings;
+    if (!encoding) return;
+    if (this.#ladder.off) encoding.maxBitrate = THIN_VOICE;
+    else delete encoding.maxBitrate;
+    await sender.setParameters(parameters).catch(() => undefined);
+  }
+
   /** Sizes the picture as the ladder says. The screen keeps its size, or its letters could not be read. */
   async #shape(): Promise<void> {
     const sender = this.pc.getTransceivers()[1]?.sender;
@@ -412,7 +426,10 @@ export class Peer {
       const [before, off] = [this.#ladder.step, this.#ladder.off];
       const load = { loss: own.loss, available: now.available };
       if (this.#ladder.take(load, this.#options.clock.now()) !== before) await this.#shape();
-      if (this.#ladder.off !== off) this.#options.events.picture(this.#ladder.off);
+      if (this.#ladder.off !== off) {
+        this.#options.events.picture(this.#ladder.off);
+        await this.#thin();
+      }
     }
     this.#last = now;
   }
