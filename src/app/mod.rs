@@ -187,10 +187,7 @@ async fn begin(mut config: Config, clock: SystemClock, mut manager: Sockets, bes
     view.api.set(Arc::clone(&office.api)).ok();
     let board = || Board::new(&view, &health, &addresses);
     let visits = visits.map(|kept| Visits::begin(&config, kept, &control, board(), clock)).transpose()?;
-    if let Some(visits) = &visits {
-        view.signal.set(Arc::clone(&visits.signal)).ok();
-        view.webhooks.set(Arc::clone(&visits.webhooks)).ok();
-    }
+    visits.iter().for_each(|visits| visits.show(&view));
     let mut pages = pages(&config, &office, certificates.as_deref(), visits.as_ref());
     pages.secure = pages.secure.merge(beside);
     let listeners = listeners.run(plane.gates.clone(), tls, pages)?;

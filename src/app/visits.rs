@@ -87,6 +87,12 @@ impl Visits {
         Ok(Self { signal, webhooks, around, _running: running })
     }
 
+    /// Becomes part of what is published.
+    pub(super) fn show(&self, view: &View) {
+        view.signal.set(Arc::clone(&self.signal)).ok();
+        view.webhooks.set(Arc::clone(&self.webhooks)).ok();
+    }
+
     /// Its routes, for the door.
     pub(super) fn routes(&self) -> Router {
         signal::router(Arc::clone(&self.signal))

@@ -56,7 +56,7 @@ fn a_receiver_is_somebody_who_can_be_told_in_private() {
         (&is("https://a/#part"), &[(2, "signal.webhook.url", "is no URL")]),
         (&long, &[(2, "signal.webhook.url", "is no URL of 255 bytes at most")]),
         (&is("https://me:sesame@a/"), &[(2, "signal.webhook.url", "holds a password")]),
-        (&(is(URL) + &is(URL)), &[(5, "signal.webhook.url", "is there already")]),
+        (&(is(URL) + &is(URL)), &[(6, "signal.webhook.url", "is there already")]),
         (&secret("/s/no"), &[(3, "signal.webhook.secret_file", "there is no such file")]),
         (&secret("/s/open-webhook"), &[(3, "signal.webhook.secret_file", "(mode 644); chmod 640 it")]),
         (&secret("/s/secret"), &[(3, "signal.webhook.secret_file", "one or two lines, each whsec_")]),

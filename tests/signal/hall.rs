@@ -331,7 +331,7 @@ fn silence_ends_the_connection_and_a_minute_and_a_half_later_the_place() {
     world.pass_alive(40, &[clinician]);
     assert_eq!(world.code(patient), Some(4408));
     assert!(!world.types(clinician).contains(&"gone".to_owned()));
-    world.pass_alive(60, &[clinician]);
+    world.pass_alive(40, &[clinician]);
     assert!(!world.types(clinician).contains(&"gone".to_owned()));
     world.pass_alive(20, &[clinician]);
     let gone = world.one(clinician, "gone");

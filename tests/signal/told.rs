@@ -1,7 +1,5 @@
 //! What the hospital's own systems are told: when a call starts and ends, and that an appointment is over.
 
-use core::time::Duration;
-
 use hilum::signal::message::Ended;
 use hilum::signal::{Book, Role};
 use hilum::time::UnixTime;
@@ -42,9 +40,10 @@ fn whoever_comes_back_to_a_call_starts_no_other() {
     // The patient's page is loaded again, and the connection of the clinician is lost for a while.
     let again = world.enter(guest("room-1", "p1", Role::Patient));
     world.drop(clinician);
-    world.pass(Duration::from_secs(59));
+    world.pass_alive(80, &[again]);
     assert_eq!((world.code(patient), told(&world).len()), (Some(4409), 1));
     world.pass_alive(20, &[again]);
+    assert!(world.types(again).contains(&"gone".to_owned()), "the clinician's place is kept no more");
     assert_eq!(told(&world).len(), 1, "the patient is still there");
     world.say(again, json!({"t": "bye"}));
     assert_eq!(told(&world)[1..], [(CallEnded, "room-1")]);
