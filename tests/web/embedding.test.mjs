@@ -125,6 +125,22 @@ test("a hospital's own page holds a call with the reference client", async () =>
   for (const page of [patient, clinician]) assert.deepEqual(page.faults, []);
 });
 
+test("the page answers to every event that the modules know", () => {
+  const page = readFileSync("docs/embedding/page.js", "utf8");
+  const events = [
+    ["rtc/peer.ts", "PeerEvents"],
+    ["safety/index.ts", "SafetyEvents"],
+    ["signal/index.ts", "SignalEvents"],
+  ];
+  for (const [file, name] of events) {
+    const source = readFileSync(`src/signal/web/src/${file}`, "utf8");
+    const [, members] = new RegExp(`interface ${name} {([^]*?)\\n}`).exec(source);
+    const known = [...members.matchAll(/^  (\w+)\(/gm)].map(([, each]) => each);
+    assert.ok(known.length >= 3, name);
+    for (const each of known) assert.match(page, new RegExp(`\\b${each}\\b *[:(,]`), `${name}: ${each}`);
+  }
+});
+
 test("a page of an origin that the configuration does not name gets no socket", async () => {
   const page = await person(browser);
   const other = await freePort();
