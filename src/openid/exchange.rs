@@ -176,7 +176,10 @@ fn refused(why: &RequestTokenError<Unreachable, BasicErrorResponse>) -> Failed {
             }
             BasicErrorResponseType::InvalidGrant => "the code was not good, or not good any more",
             BasicErrorResponseType::UnauthorizedClient => "it does not let this client sign people in",
-            _ => "it refuses for a reason of its own: see its log",
+            BasicErrorResponseType::InvalidRequest
+            | BasicErrorResponseType::InvalidScope
+            | BasicErrorResponseType::UnsupportedGrantType
+            | BasicErrorResponseType::Extension(_) => "it refuses for a reason of its own: see its log",
         }),
         RequestTokenError::Request(Unreachable) => Failed::Unavailable("its token endpoint cannot be reached"),
         RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {

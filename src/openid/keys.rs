@@ -57,11 +57,15 @@ fn one(key: Value) -> Option<One> {
     if jwk.common.public_key_use.as_ref().is_some_and(|usage| *usage != PublicKeyUse::Signature) {
         return None;
     }
-    let possible: &[Algorithm] = match &jwk.algorithm {
-        AlgorithmParameters::RSA(_) => &[Algorithm::RS256, Algorithm::PS256],
-        AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => &[Algorithm::ES256],
-        AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => &[Algorithm::EdDSA],
-        _ => return None,
+    let kind = &jwk.algorithm;
+    let possible: &[Algorithm] = if let AlgorithmParameters::RSA(_) = kind {
+        &[Algorithm::RS256, Algorithm::PS256]
+    } else if matches!(kind, AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256) {
+        &[Algorithm::ES256]
+    } else if matches!(kind, AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519) {
+        &[Algorithm::EdDSA]
+    } else {
+        return None;
     };
     let says = jwk.common.key_algorithm.map(|algorithm| algorithm.to_string().parse::<Algorithm>().ok());
     let algorithms: Vec<Algorithm> = match says {

@@ -128,13 +128,16 @@ fn can_be_shown(text: &str) -> bool {
 }
 
 fn fault(kind: &ErrorKind) -> Fault {
-    match kind {
-        ErrorKind::InvalidSignature => Fault::Signature,
-        ErrorKind::InvalidIssuer => Fault::Issuer,
-        ErrorKind::InvalidAudience => Fault::Audience,
-        ErrorKind::InvalidAlgorithm => Fault::Algorithm,
-        ErrorKind::MissingRequiredClaim(claim) if claim == "iss" => Fault::Issuer,
-        ErrorKind::MissingRequiredClaim(claim) if claim == "aud" => Fault::Audience,
-        _ => Fault::Form,
+    let lacks = |wanted: &str| matches!(kind, ErrorKind::MissingRequiredClaim(claim) if claim == wanted);
+    if matches!(kind, ErrorKind::InvalidIssuer) || lacks("iss") {
+        Fault::Issuer
+    } else if matches!(kind, ErrorKind::InvalidAudience) || lacks("aud") {
+        Fault::Audience
+    } else if matches!(kind, ErrorKind::InvalidSignature) {
+        Fault::Signature
+    } else if matches!(kind, ErrorKind::InvalidAlgorithm) {
+        Fault::Algorithm
+    } else {
+        Fault::Form
     }
 }

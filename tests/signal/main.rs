@@ -20,10 +20,10 @@ mod hall;
 mod hall_world;
 #[path = "office.rs"]
 mod office;
-#[path = "openid.rs"]
-mod openid;
 #[path = "onward.rs"]
 mod onward;
+#[path = "openid.rs"]
+mod openid;
 #[path = "pages.rs"]
 mod pages;
 #[path = "provider.rs"]
