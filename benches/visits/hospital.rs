@@ -25,6 +25,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
@@ -104,7 +105,7 @@ impl Hospital {
         let (child, key, clock) = (Mutex::new(child), shown.to_string(), SystemClock::start());
         let hospital = Self { child, pid, folder, door, key, tls, clock };
         let began = Instant::now();
-        while TcpStream::connect(door).await.is_err() {
+        while !is_ready(admin).await {
             hospital.is_well();
             assert!(began.elapsed() < READY_WITHIN, "it is not ready:\n{}", hospital.output());
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -149,7 +150,8 @@ impl Hospital {
             hilum.arg("--clinic").arg(name(clinic));
         }
         let made = hilum.arg("--socket").arg(self.folder.path().join("operator.sock")).output().unwrap();
-        let made: Value = serde_json::from_slice(&made.stdout).expect("an account is made");
+        assert!(made.status.success(), "no account is made: {}", String::from_utf8_lossy(&made.stderr));
+        let made: Value = serde_json::from_slice(&made.stdout).unwrap();
         let (_, secret) = made["authenticator"].as_str().unwrap().split_once("secret=").unwrap();
         let secret = Secret::Encoded(secret.split('&').next().unwrap().to_owned()).to_bytes().unwrap();
         let code = TOTP::new(totp_rs::Algorithm::SHA1, 6, 1, 30, secret).unwrap().generate(self.now());
@@ -215,6 +217,13 @@ impl Drop for Hospital {
         child.kill().ok();
         child.wait().ok();
     }
+}
+
+async fn is_ready(admin: SocketAddr) -> bool {
+    let Ok(mut stream) = TcpStream::connect(admin).await else { return false };
+    let mut answer = String::new();
+    let asked = stream.write_all(b"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
+    asked.is_ok() && stream.read_to_string(&mut answer).await.is_ok() && answer.starts_with("HTTP/1.1 200")
 }
 
 /// What a clinic is called.

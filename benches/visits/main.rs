@@ -86,7 +86,7 @@ async fn morning(plan: Plan) -> Findings {
     // Who should have come meanwhile comes at once, and has waited as long.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     for link in rooms.iter().flat_map(|room| room.links.iter().cloned()) {
-        let due = ticks.tick().await.into_std();
+        let due = ticks.tick().await;
         coming.spawn(Guest::come(Arc::clone(&hospital), link, due));
     }
     let mut guests = Vec::new();

@@ -1,20 +1,22 @@
 //! Who comes: people with a link, who wait, and clinicians, who let them in.
 
-use std::sync::Arc;
-use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::pin::pin;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use axum::body::Body;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{interval, interval_at, timeout};
+use tokio::time::{Instant, Interval, interval, interval_at, timeout};
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use super::PEOPLE;
 use super::hospital::{Hospital, ORIGIN, ask, name, page};
 
 /// How often a page says that it is there.
@@ -71,7 +73,7 @@ impl Guest {
 
 /// Says that it is there, and answers whoever offers.
 async fn wait(mut stream: Stream) {
-    let mut pings = interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
+    let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     loop {
         let said = tokio::select! {
             _ = pings.tick() => json!({"t": "ping"}),
@@ -90,8 +92,11 @@ async fn wait(mut stream: Stream) {
     }
 }
 
-/// One of the staff at one clinic.
-pub struct Clinician(Stream);
+/// One of the staff at one clinic: looks at its list, and holds visits once told to.
+pub struct Clinician {
+    begin: oneshot::Sender<(Vec<String>, Interval)>,
+    desk: JoinHandle<Vec<Held>>,
+}
 
 impl Clinician {
     pub async fn enter(hospital: &Hospital, cookie: &str, clinic: usize) -> Self {
@@ -100,22 +105,40 @@ impl Clinician {
         let ticket = ask(&mut hospital.visitor().await, request).await;
         let mut stream = open(hospital, &ticket["ticket"]).await;
         until(&mut stream, "welcome").await;
-        Self(stream)
+        let (begin, told) = oneshot::channel();
+        let pings = interval(PING_EVERY);
+        let mut desk = Desk { stream, pings };
+        let desk = tokio::spawn(async move {
+            let (rooms, visits) = desk.look_on(told).await.unwrap();
+            desk.hold(rooms, visits).await
+        });
+        Self { begin, desk }
     }
 
-    /// Holds visits in these rooms, and looks at the list in between.
-    pub async fn hold(mut self, rooms: Vec<String>, first: Duration, every: Duration) -> Vec<Held> {
+    /// Holds visits in these rooms, one after the other, and looks at the list in between.
+    pub async fn hold(self, rooms: Vec<String>, first: Duration, every: Duration) -> Vec<Held> {
+        self.begin.send((rooms, interval_at(Instant::now() + first, every))).ok().unwrap();
+        self.desk.await.unwrap()
+    }
+}
+
+struct Desk {
+    stream: Stream,
+    pings: Interval,
+}
+
+impl Desk {
+    async fn hold(&mut self, rooms: Vec<String>, mut visits: Interval) -> Vec<Held> {
         let mut held = Vec::new();
-        let mut visits = interval_at(tokio::time::Instant::now() + first, every);
         for room in rooms {
-            let due = self.look_on(&mut visits).await;
+            let due = self.look_on(visits.tick()).await;
             self.say(json!({"t": "admit", "room": room})).await;
             self.say(json!({"t": "join", "room": room})).await;
-            let joined = until(&mut self.0, "joined").await;
+            let joined = until(&mut self.stream, "joined").await;
             let (took, peers) = (due.elapsed(), joined["peers"].as_array().unwrap().clone());
-            assert_eq!(peers.len(), super::PEOPLE);
+            assert_eq!(peers.len(), PEOPLE);
             self.say(description(&peers[0]["id"], "first-offer")).await;
-            let answer = until(&mut self.0, "sdp").await;
+            let answer = until(&mut self.stream, "sdp").await;
             assert_eq!(answer["desc"]["type"], "answer");
             held.push(Held { joined: took, answered: due.elapsed() });
             self.say(json!({"t": "bye"})).await;
@@ -123,18 +146,20 @@ impl Clinician {
         held
     }
 
-    /// Reads lists until the time for the next visit has come.
-    async fn look_on(&mut self, visits: &mut tokio::time::Interval) -> Instant {
+    /// Reads lists until something else comes.
+    async fn look_on<T>(&mut self, something: impl Future<Output = T>) -> T {
+        let mut something = pin!(something);
         loop {
             tokio::select! {
-                due = visits.tick() => return due.into_std(),
-                list = self.0.next() => assert!(matches!(list, Some(Ok(_))), "a clinician has lost the list: {list:?}"),
+                it = &mut something => return it,
+                _ = self.pings.tick() => self.say(json!({"t": "ping"})).await,
+                list = self.stream.next() => assert!(matches!(list, Some(Ok(_))), "the list is lost: {list:?}"),
             }
         }
     }
 
     async fn say(&mut self, message: Value) {
-        self.0.send(Message::text(message.to_string())).await.unwrap();
+        self.stream.send(Message::text(message.to_string())).await.unwrap();
     }
 }
 
