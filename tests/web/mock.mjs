@@ -150,7 +150,9 @@ export class Mock {
   #api(method, url, body, head, answer) {
     const session = /__Host-hilum=([\w-]+)/.exec(head.cookie ?? "")?.[1];
     const known = this.signedIn.has(session);
-    const me = { staff: { name: "dr.rivers", role: "clinician", clinics: [{ id: "c1", name: this.clinic.name }] } };
+    const me = {
+      staff: { name: "dr.rivers", role: "clinician", clinics: [{ id: "c1", name: this.clinic.name }], password: true },
+    };
     const parts = url.pathname.split("/").slice(2);
     switch (`${method} /${parts[0] === "appointments" ? "appointments" : parts.join("/")}`) {
       case "POST /visit/look":
@@ -173,6 +175,8 @@ export class Mock {
         answer.setHeader("set-cookie", `__Host-hilum=${cookie}; Path=/; HttpOnly; Secure; SameSite=Strict`);
         return [200, me];
       }
+      case "GET /staff/openid":
+        return [200, { offered: Boolean(this.provider) }];
       case "GET /staff/me":
         return known ? [200, me] : [401, { error: "unknown" }];
       case "POST /staff/signout":

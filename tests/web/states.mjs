@@ -62,9 +62,11 @@ export const STATES = [
   ["unknown", "Refused: no such link"],
   ["offline", "Refused: the clinic cannot be reached"],
   ["signin", "E. The clinician signs in"],
+  ["provider", "E. The hospital's own sign-in is offered, and did not work"],
   ["locked", "E. Too many tries"],
   ["empty", "E. Nobody waits"],
   ["staff", "E. The waiting list"],
+  ["password", "E. The own password is changed"],
   ["second", "E. A second device was refused, and may be let in"],
   ["appointment", "E. A new appointment"],
   ["links", "E. Its links"],
@@ -123,6 +125,9 @@ async function alone({ open, mock, look }) {
   await close(test);
   await close(await simple("/it", "it", (at) => at.locator("tr.ok td:nth-child(4):not(:text('–'))").nth(1).waitFor()));
   await blocked({ open, mock, look });
+  mock.provider = true;
+  await close(await simple("/staff#openid=unknown", "provider"));
+  mock.provider = false;
   const sign = await simple("/staff", "signin");
   mock.locked = now() + 900;
   await fill(sign);
@@ -163,11 +168,10 @@ async function refused({ open, mock, look }) {
   const page = await open();
   await page.goto(mock.appointment().links[0].url);
   await page.locator(".door .primary").waitFor();
-  await page.route("**/v1/**", (route) => route.abort());
+  // Whoever stands in front of the service answers for it.
+  await page.route("**/v1/**", (route) => route.fulfill({ status: 503, body: "" }));
   await page.locator(".door .primary").click();
   await page.locator(".card .primary").waitFor();
-  // What the browser says of a request that did not get through is wanted here.
-  page.faults.length = 0;
   await look(page, "offline");
   await close(page);
   mock.rooms.clear();
@@ -273,6 +277,9 @@ async function desk({ open, mock, look }, clinician) {
   await patient.locator(".calm-card").waitFor({ state: "detached" });
   await look(patient, "declined");
   await close(patient);
+  await clinician.locator(".list > footer .press").first().click();
+  await look(clinician, "password");
+  await clinician.keyboard.press("Escape");
   await clinician.locator(".list > header .primary").click();
   await look(clinician, "appointment");
   await clinician.locator("dialog .primary").click();
