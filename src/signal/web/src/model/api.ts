@@ -35,7 +35,8 @@ async function call<T>(method: string, path: string, body?: object): Promise<T> 
   }
   if (answer.status === 204) return undefined as T;
   const json = (await answer.json().catch(() => ({}))) as { error?: string; until?: number };
-  if (!answer.ok) throw new ApiError(answer.status, json.error ?? "unknown", json.until);
+  // No word of the service: whoever stands in front of it has answered.
+  if (!answer.ok) throw new ApiError(answer.status, json.error ?? "offline", json.until);
   return json as T;
 }
 
