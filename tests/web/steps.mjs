@@ -103,18 +103,6 @@ export async function measure(page) {
         connections.add(this);
       }
     };
-    const sockets = [];
-    const Socket = WebSocket;
-    globalThis.WebSocket = class extends Socket {
-      constructor(...options) {
-        super(...options);
-        sockets.push(this);
-      }
-    };
-    /** Says something to the service, so that a socket that is dead is found to be so. */
-    globalThis.speak = () => {
-      for (const one of sockets) if (one.readyState === Socket.OPEN) one.send('{"t":"ping"}');
-    };
     const open = () => [...connections].filter((one) => one.connectionState !== "closed" && one.getReceivers().length);
     const gaps = { audio: 0, video: 0 };
     const last = { audio: [0, 0], video: [0, 0] };

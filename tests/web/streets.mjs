@@ -22,15 +22,6 @@ table inet street {
   }
 }
 `;
-const CUT = `
-table inet cut {
-  chain in {
-    type filter hook input priority 0; policy accept;
-    iifname "road*" tcp dport 443 reject with tcp reset
-  }
-}
-`;
-
 function run(command, input) {
   return execFileSync(command[0], command.slice(1), { input, encoding: "utf8" });
 }
@@ -41,15 +32,6 @@ const ip = (line) => run(["ip", ...line.split(" ")]);
 export function settle() {
   if (process.env.ALONE !== "yes") throw new Error("this changes the network: run it by node tests/web/alone.mjs");
   ip(`address add ${HILUM}/32 dev lo`);
-}
-
-/** No connection over TCP to Hilum is any more, and no new one is to be: whoever says something hears so. */
-export function cutStreams() {
-  run(["nft", "-f", "-"], CUT);
-}
-
-export function healStreams() {
-  run(["nft", "delete", "table", "inet", "cut"]);
 }
 
 let roads = 0;
