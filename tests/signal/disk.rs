@@ -56,7 +56,9 @@ async fn whoever_hangs_up_before_the_disk_refuses_has_not_used_the_link_up() {
         looked.body["claimed"] == true
     };
     served.disk_is_full(true);
+    let shut = served.puppet.disk.shut();
     assert!(request(&served, 1, "/v1/visit/join", &json!({"secret": links[0]})).now_or_never().is_none());
+    drop(shut);
     let waiting = async { while claimed().await {} };
     timeout(Duration::from_secs(30), waiting).await.unwrap();
     served.disk_is_full(false);

@@ -122,10 +122,10 @@ impl Outside for Puppet {
     }
 
     fn keep(&self, shelf: Shelf, things: &[(String, Option<Vec<u8>>)]) -> Result<(), String> {
+        self.disk.pass();
         if self.full.load(Ordering::SeqCst) {
             return Err("the disk is full".to_owned());
         }
-        self.disk.pass();
         let kept = if shelf == Shelf::Appointments { &self.kept } else { &self.staff };
         kept.lock().unwrap().extend_from_slice(things);
         Ok(())
