@@ -269,6 +269,7 @@ impl Signal {
 
     /// Tells everybody to come back to another server.
     pub fn stop(self: &Arc<Self>) {
+        self.remember_sessions();
         self.with_hall(|hall, _| hall.stop());
     }
 

@@ -10,6 +10,7 @@
 )]
 
 mod canaries;
+mod onward;
 mod place;
 mod review;
 mod sockets;

@@ -74,6 +74,43 @@ impl Place {
         place
     }
 
+    /// What runs goes on in the next process: the relay has a directory for that, and a port that it can be found at again.
+    pub async fn lasting() -> Self {
+        let place = Self::prepared();
+        let text = std::fs::read_to_string(place.path("hilum.toml")).unwrap();
+        let mut text = text.replacen("state = ", "runtime = \"run\"\nstate = ", 1);
+        for listens in ["udp", "door"] {
+            let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+            text = text.replacen(&format!("{listens} = [\"127.0.0.1:0\"]"), &format!("{listens} = [\"{free}\"]"), 1);
+        }
+        write(&place.folder, "hilum.toml", &text);
+        place.run().await;
+        place
+    }
+
+    /// The relay leaves what runs to the next process, which begins.
+    pub async fn hand_over(&self) {
+        let app = self.app.lock().unwrap().take().unwrap();
+        app.leave().await;
+        self.run().await;
+    }
+
+    /// Whether these bytes stand in the journal.
+    pub fn journal_has(&self, bytes: &[u8]) -> bool {
+        let journal = std::fs::read(self.path("run/hilum.journal")).unwrap();
+        journal.windows(bytes.len()).any(|window| window == bytes)
+    }
+
+    /// The next process finds the journal as it is at this moment, as after a kill.
+    pub async fn crash(&self) {
+        let journal = self.path("run/hilum.journal");
+        let kept = std::fs::read(&journal).unwrap();
+        self.stop().await;
+        std::fs::write(&journal, kept).unwrap();
+        std::fs::set_permissions(&journal, std::fs::Permissions::from_mode(0o600)).unwrap();
+        self.run().await;
+    }
+
     /// The same as a process of its own, with another configuration that has its door there.
     pub async fn process(door: SocketAddr, configuration: &str) -> Self {
         let mut place = Self::prepared();
@@ -308,6 +345,12 @@ impl Socket {
     /// Says hello; the welcome.
     pub async fn greeted(&mut self, ticket: &Value) -> Value {
         self.say(json!({"t": "hello", "v": 1, "ticket": ticket})).await;
+        self.until("welcome").await
+    }
+
+    /// Comes back by the word of a welcome: the next one.
+    pub async fn resume(&mut self, welcome: &Value) -> Value {
+        self.say(json!({"t": "resume", "v": 1, "resume": welcome["resume"], "last": 0})).await;
         self.until("welcome").await
     }
 
