@@ -23,7 +23,8 @@ use super::name::Name;
 pub const ALPN: &[u8] = b"acme-tls/1";
 
 /// Where an authority looks for a page.
-const PAGES: &str = "/.well-known/acme-challenge/{token}";
+/// The path of the pages of proofs.
+pub const PAGES: &str = "/.well-known/acme-challenge/{token}";
 
 /// The answers of the moment: one for each name of an order, while the order runs.
 #[derive(Default)]

@@ -28,7 +28,7 @@ use crate::time::{UnixTime, date};
 use failure::Failure;
 use files::{Files, is_for};
 
-pub use challenges::{ALPN, Challenges};
+pub use challenges::{ALPN, Challenges, PAGES};
 pub use name::{InvalidName, Name};
 pub use order::binding_key;
 

@@ -51,6 +51,16 @@ impl Endpoint {
         Self::Review,
     ];
 
+    /// Every path, once.
+    #[must_use]
+    pub fn paths() -> Vec<&'static str> {
+        let mut paths = Self::ALL.map(Self::path).to_vec();
+        // Two methods may share a path.
+        paths.sort_unstable();
+        paths.dedup();
+        paths
+    }
+
     /// The metric label.
     #[must_use]
     pub const fn label(self) -> &'static str {

@@ -64,11 +64,7 @@ impl Api {
     /// The router for a door that is also others': the paths of the API and no more. Who comes that way is known by an API
     /// key only.
     pub fn beside_others(self: &Arc<Self>) -> Router {
-        let mut paths = Endpoint::ALL.map(Endpoint::path).to_vec();
-        // Two methods may share a path.
-        paths.sort_unstable();
-        paths.dedup();
-        let routes = paths.into_iter().fold(Router::new(), |routes, path| routes.route(path, any(respond)));
+        let routes = Endpoint::paths().into_iter().fold(Router::new(), |routes, path| routes.route(path, any(respond)));
         routes.layer(DefaultBodyLimit::max(LARGEST_BODY)).with_state(Arc::clone(self))
     }
 

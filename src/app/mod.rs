@@ -30,8 +30,10 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::acme;
 use crate::addr::Transport;
 use crate::admin::{self, Health, Metrics};
+use crate::api::{self, Endpoint};
 use crate::auth::{Authenticator, CallTokens, Keyring, NonceKey, Revocations};
 use crate::clock::SystemClock;
 use crate::config::{self, Change, Config};
@@ -39,7 +41,7 @@ use crate::listen::{Listeners, Pages, Renewal, Running, front_page};
 use crate::manager::{self, Sockets};
 use crate::plane::{self, Mail, Plane, ShardHandle};
 use crate::policy::seal;
-use crate::signal::Signal;
+use crate::signal::{self, Signal};
 use crate::turn::{Common, Relay, Tally};
 
 pub use control::{Control, Hanging, RevokeError, Revoking};
@@ -108,6 +110,8 @@ pub struct App {
     office: Office,
     visits: Option<Visits>,
     record: Option<Arc<Record>>,
+    /// What the door answers to.
+    paths: Vec<&'static str>,
     /// Says that all facts were noted.
     noted: Option<Receiver<()>>,
     /// Where sockets are left for the next process.
@@ -181,15 +185,13 @@ async fn begin(mut config: Config, clock: SystemClock, mut manager: Sockets, bes
     let admin = admin_listener.map(|listener| admin::serve(listener, Arc::clone(&metrics), Arc::clone(&health)));
     let control = Control::new(plane.handles.clone(), Arc::clone(&revocations), store, clock);
     let control = Arc::new(control.with_pen(view.legacy.pen()));
-    view.uses.write_through(&control);
     let desk = Desk::new(&control, &view, &health, clock, &config);
     let office = bound.open(desk, &config, tls.as_deref())?;
     view.api.set(Arc::clone(&office.api)).ok();
     let board = || Board::new(&view, &health, &addresses);
     let visits = visits.map(|kept| Visits::begin(&config, kept, &control, board(), clock)).transpose()?;
     visits.iter().for_each(|visits| visits.show(&view));
-    let mut pages = pages(&config, &office, certificates.as_deref(), visits.as_ref());
-    pages.secure = pages.secure.merge(beside);
+    let (pages, paths) = pages(&config, &office, certificates.as_deref(), visits.as_ref(), beside);
     let listeners = listeners.run(plane.gates.clone(), tls, pages)?;
     view.connections.set(listeners.connections()).ok();
     health.set_ready(true);
@@ -212,6 +214,7 @@ async fn begin(mut config: Config, clock: SystemClock, mut manager: Sockets, bes
         office,
         visits,
         record,
+        paths,
         noted,
         manager: *manager.store(),
     })
@@ -222,6 +225,12 @@ impl App {
     #[must_use]
     pub fn addresses(&self) -> BoundAddresses {
         self.addresses.clone()
+    }
+
+    /// Every path that the door answers to over TLS, as its router matches them: `/v1/appointments/{id}`.
+    #[must_use]
+    pub fn door_paths(&self) -> &[&'static str] {
+        &self.paths
     }
 
     /// How long running allocations may go on when the relay is told to stop.
@@ -474,16 +483,27 @@ fn seeds(shards: usize) -> anyhow::Result<Vec<[u8; 32]>> {
     seeds.context("the system has no randomness")
 }
 
-/// What the door shows.
-fn pages(config: &Config, office: &Office, certificates: Option<&Renewal>, visits: Option<&Visits>) -> Pages {
+/// What the door shows, and every path of it.
+fn pages(
+    config: &Config,
+    office: &Office,
+    certificates: Option<&Renewal>,
+    visits: Option<&Visits>,
+    beside: Router,
+) -> (Pages, Vec<&'static str>) {
     // An authority looks without TLS first, and wherever it is sent from there.
     let proofs = certificates.map(|certificates| Arc::clone(certificates.tls().challenges()).routes());
     let plain = proofs.unwrap_or_default();
-    let mut secure = visits.map_or_else(front_page, Visits::routes).merge(plain.clone());
+    let first = visits.map_or_else(|| (vec!["/"], front_page()), |visits| (signal::paths(), visits.routes()));
+    let mut parts = vec![first, (vec![acme::PAGES], plain.clone())];
     if config.api.door {
-        secure = secure.merge(office.api.beside_others());
+        parts.push((Endpoint::paths(), office.api.beside_others()));
     }
-    Pages { secure, plain }
+    if config.api.door || visits.is_some() {
+        parts.push((vec![api::DESCRIPTION_PATH], api::description()));
+    }
+    let (paths, routers): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+    (Pages { secure: routers.into_iter().fold(beside, Router::merge), plain }, paths.concat())
 }
 
 fn authenticator(config: &Config, nonce_key: [u8; 32], revocations: &Arc<Revocations>) -> Arc<Authenticator> {

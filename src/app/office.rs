@@ -122,6 +122,7 @@ impl Desk {
         clock: SystemClock,
         config: &Config,
     ) -> Self {
+        view.uses.write_through(control);
         Self {
             control: Arc::clone(control),
             view: Arc::clone(view),

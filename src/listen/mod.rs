@@ -34,7 +34,7 @@ use crate::policy::Network;
 use accept::Accepting;
 pub use caps::Connections;
 pub use concerns::Concern;
-pub use door::{Arrival, DoorCounts, LARGEST_BODY, Pages, front_page};
+pub use door::{Arrival, CLOSED_POLICY, DoorCounts, LARGEST_BODY, Pages, front_page};
 pub use identities::Identities;
 pub use identity::{Identity, IdentityError, InvalidPair, OpenToAll, PairFiles};
 pub use renewal::{Fresh, Reading, Reloads, Renewal, RenewalError, Renewed};

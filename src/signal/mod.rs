@@ -30,7 +30,7 @@ pub use hall::{
     ClinicId, Counts, Deed, Hall, MOST_IN_CALL, MOST_MEMBERS, MOST_TICKETS, Minting, Out, Pass, PersonId, RoomId,
     Settings, SocketId, TICKET,
 };
-pub use http::{Problem, SIGN_IN_OUTCOMES, router};
+pub use http::{Problem, SIGN_IN_OUTCOMES, paths, router};
 pub use openid::{OpenId, Rule};
 pub use outside::Outside;
 pub use pages::PAGES;

@@ -5,7 +5,6 @@ mod assets;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY,
@@ -15,6 +14,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
+use super::http::Route;
 use super::service::Signal;
 use assets::{ASSETS, Asset};
 
@@ -32,12 +32,9 @@ const PERMISSIONS: &str = "camera=(self), microphone=(self), display-capture=(se
      speaker-selection=(self), storage-access=(), usb=(), xr-spatial-tracking=()";
 
 /// The routes of the pages.
-pub(super) fn routes() -> Router<Arc<Signal>> {
-    let mut routes = Router::new();
-    for page in PAGES {
-        routes = routes.route(page, get(page_of));
-    }
-    routes.route("/assets/{file}", get(asset_of)).route("/modules/{file}", get(module_of))
+pub(super) fn routes() -> impl Iterator<Item = Route> {
+    let pages = PAGES.into_iter().map(|page| (page, get(page_of)));
+    pages.chain([("/assets/{file}", get(asset_of)), ("/modules/{file}", get(module_of))])
 }
 
 async fn page_of(State(signal): State<Arc<Signal>>, headers: HeaderMap) -> Response {

@@ -10,6 +10,8 @@
 )]
 
 mod canaries;
+mod described;
+mod headers;
 mod onward;
 mod place;
 mod review;

@@ -37,7 +37,7 @@ use totp_rs::{Secret, TOTP};
 pub const ORIGIN: &str = "https://visit.clinic.example";
 const KID: &str = "2026-11";
 /// Far more than anything here takes.
-const AT_LAST: Duration = Duration::from_secs(30);
+pub const AT_LAST: Duration = Duration::from_secs(30);
 
 pub struct Place {
     folder: TempDir,
@@ -84,6 +84,16 @@ impl Place {
             text = text.replacen(&format!("{listens} = [\"127.0.0.1:0\"]"), &format!("{listens} = [\"{free}\"]"), 1);
         }
         write(&place.folder, "hilum.toml", &text);
+        place.run().await;
+        place
+    }
+
+    /// The same, with a door that receives operators as well.
+    pub async fn start_open() -> Self {
+        let place = Self::prepared();
+        let path = place.path("hilum.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace("[api]\n", "[api]\ndoor = true\n")).unwrap();
         place.run().await;
         place
     }
@@ -206,6 +216,16 @@ impl Place {
         self.with(|app| app.addresses().door[0])
     }
 
+    /// Every path of the door.
+    pub fn door_paths(&self) -> Vec<&'static str> {
+        self.with(|app| app.door_paths().to_vec())
+    }
+
+    /// The key of the hospital's system.
+    pub fn bearer(&self) -> &str {
+        &self.key
+    }
+
     pub fn udp(&self) -> SocketAddr {
         self.with(|app| app.addresses().udp[0])
     }
@@ -229,7 +249,7 @@ impl Place {
         files.filter_map(|file| std::fs::read_to_string(file.unwrap().path()).ok()).collect()
     }
 
-    async fn tls(&self) -> TlsStream<TcpStream> {
+    pub async fn tls(&self) -> TlsStream<TcpStream> {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
         let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
@@ -300,6 +320,11 @@ impl Place {
 
     /// Asks through the operator's socket.
     pub async fn operator(&self, method: &str, path: &str, body: &Value) -> Value {
+        self.local(method, path, body).await.1
+    }
+
+    /// The same, with the status.
+    pub async fn local(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let mut stream = UnixStream::connect(self.folder.path().join("operator.sock")).await.unwrap();
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let length = body.len();
@@ -310,7 +335,8 @@ impl Place {
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut text = String::new();
         timeout(AT_LAST, stream.read_to_string(&mut text)).await.unwrap().unwrap();
-        serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap()
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap())
     }
 
     pub async fn socket(&self) -> Socket {

@@ -8,10 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
-use axum::http::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, LOCATION, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS,
-};
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, LOCATION, STRICT_TRANSPORT_SECURITY};
 use axum::http::uri::Authority;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -26,6 +23,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::caps::{Admitted, Connections, Rides};
 use super::super::connection::{CLOSING, Shared, told};
+use super::closed::close;
 use super::line::Line;
 use crate::addr::ClientAddr;
 
@@ -215,8 +213,7 @@ impl Desk {
         let hsts = self.secure && is_named(&request);
         let mut response = self.answer(request).await;
         let headers = response.headers_mut();
-        headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
-        headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
+        close(headers);
         if hsts {
             headers.entry(STRICT_TRANSPORT_SECURITY).or_insert(HeaderValue::from_static(HSTS));
         }

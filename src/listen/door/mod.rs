@@ -1,6 +1,7 @@
 //! One port for everything over TCP: what a connection says first tells what it is. TURN becomes the same carrier as
 //! behind the ports of its own, so that a packet costs no more here; HTTP is served by pages that `app` gives.
 
+mod closed;
 mod counts;
 mod http;
 mod line;
@@ -22,6 +23,7 @@ use super::tls::{HTTP_1, HTTP_2, TURN};
 use crate::acme;
 use crate::addr::{ClientAddr, Transport};
 use crate::wire::{Spoken, spoken};
+pub use closed::CLOSED_POLICY;
 pub use counts::{Arrival, DoorCounts};
 pub use http::LARGEST_BODY;
 use http::{Version, visit};

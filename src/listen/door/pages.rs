@@ -8,7 +8,8 @@ use axum::routing::get;
 const FRONT: &str = include_str!("front.html");
 /// Nothing but the page itself, from nowhere, in nobody's frame; its colours are a style of its own, known by its hash.
 const POLICY: &str = "default-src 'none'; style-src 'sha256-XckjxKZ04sG5GHVM0r8O4rv6IPN4s6bDWOkToS88eZk='; base-uri \
-                      'none'; form-action 'none'; frame-ancestors 'none'";
+                      'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+                      trusted-types 'none'";
 
 /// What the door answers to HTTP. Each request bears who asks as
 /// [`ConnectInfo`](axum::extract::ConnectInfo)`<`[`ClientAddr`](crate::addr::ClientAddr)`>`.

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use super::answer;
 use super::guard;
 use super::staff;
+use crate::listen::CLOSED_POLICY;
 use crate::openid::{BEGUN, Failed, Returned};
 use crate::signal::openid::NotEntered;
 use crate::signal::random;
@@ -27,7 +28,7 @@ const PAGE: &str = "/staff";
 /// The headers of an answer that leads elsewhere and that nobody keeps.
 const HEADERS: [(HeaderName, HeaderValue); 4] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+    (CONTENT_SECURITY_POLICY, HeaderValue::from_static(CLOSED_POLICY)),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
 ];
