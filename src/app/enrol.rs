@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::api::{Enrolment, NotEnrolled};
+use crate::audit::Label;
 use crate::signal::{self, Account, ClinicId, Role, Signal};
 use crate::time::UnixTime;
 use crate::time::date::to_rfc3339;
@@ -34,7 +35,7 @@ pub(super) fn enrol(
             }
             bound.map_err(why)?;
             let answer = json!({"name": name, "role": role, "openid": subject});
-            Ok((answer, Some(format!("staff.add:{name}:{role}"))))
+            Ok((answer, Some(word("add", name, role))))
         }
         Enrolment::Add { name, role, clinics, openid: None } => {
             let place = place(signal, role, clinics)?;
@@ -57,18 +58,24 @@ pub(super) fn enrol(
             let (password, factor) = (issued.password.as_str(), issued.factor.as_str());
             let authenticator = format!("otpauth://totp/Hilum:{name}?secret={factor}&issuer=Hilum");
             let answer = json!({"name": name, "role": role, "password": password, "authenticator": authenticator});
-            Ok((answer, Some(format!("staff.add:{name}:{role}"))))
+            Ok((answer, Some(word("add", name, role))))
         }
         Enrolment::Role { name, role, clinics } => {
             let (place, clinics) = place(signal, role, clinics)?;
             dismissed(signal, name, signal.enrol(|roster| roster.role(name, place, clinics, by)))?;
-            Ok((json!({"name": name, "role": role}), Some(format!("staff.role:{name}:{role}"))))
+            Ok((json!({"name": name, "role": role}), Some(word("role", name, role))))
         }
         Enrolment::Remove { name } => {
             dismissed(signal, name, signal.enrol(|roster| roster.remove(name)))?;
             Ok((json!({"name": name}), Some(format!("staff.remove:{name}"))))
         }
     }
+}
+
+/// What the log says of it: with the role, if that fits beside a long name.
+fn word(what: &str, name: &str, role: &str) -> String {
+    let word = format!("staff.{what}:{name}:{role}");
+    if word.len() > Label::LONGEST { format!("staff.{what}:{name}") } else { word }
 }
 
 /// Whoever is connected under a name goes when its account has changed, also if the disk does not take it yet.
@@ -119,5 +126,24 @@ fn why(why: Option<signal::NotEnrolled>) -> NotEnrolled {
         Some(signal::NotEnrolled::Role) => {
             NotEnrolled::Invalid("role: admins and clinicians have clinics, 64 at most; operators have none")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signal::LONGEST_NAME;
+
+    #[test]
+    fn the_longest_name_is_a_word_of_the_log() {
+        for what in ["add", "role"] {
+            for role in ["operator", "admin", "clinician"] {
+                for length in 1..=LONGEST_NAME {
+                    let word = word(what, &"n".repeat(length), role);
+                    assert!(word.parse::<Label>().is_ok(), "{word}");
+                }
+            }
+        }
+        assert_eq!(word("add", "ann", "clinician"), "staff.add:ann:clinician");
     }
 }
