@@ -64,7 +64,7 @@ test("a patient in Firefox and a clinician in Chromium see and hear each other, 
   const [link] = await appointment(place, "F-1");
   const patient = await fox.newPage();
   await patient.goto(link);
-  assert.equal(await patient.evaluate(() => location.hash), "", "the secret leaves the address bar");
+  await until("the secret leaves the address bar", async () => (await patient.evaluate(() => location.hash)) === "");
   await press(patient, ".door .primary");
   await until("the waiting room", async () => (await count(patient, ".calm-card")) === 1);
   const clinician = await person(chromium);

@@ -107,9 +107,10 @@ export async function measure(page) {
     const gaps = { audio: 0, video: 0 };
     const last = { audio: [0, 0], video: [0, 0] };
     const read = async () => {
-      const sum = { audio: 0, lost: 0, samples: 0, concealed: 0, video: 0, sent: 0, fragments: [], paths: [] };
+      const sum = { audio: 0, lost: 0, samples: 0, concealed: 0, video: 0, sent: 0, fragments: [], paths: [], ways: [] };
       for (const one of open()) {
-        for (const report of (await one.getStats()).values()) {
+        const reports = await one.getStats();
+        for (const report of reports.values()) {
           if (report.type === "inbound-rtp" && report.kind === "audio") {
             sum.audio += report.packetsReceived ?? 0;
             sum.lost += report.packetsLost ?? 0;
@@ -118,6 +119,10 @@ export async function measure(page) {
           } else if (report.type === "inbound-rtp") sum.video += report.framesDecoded ?? 0;
           else if (report.type === "outbound-rtp" && report.kind === "video") sum.sent += report.framesEncoded ?? 0;
           else if (report.type === "local-candidate") sum.paths.push(`${report.relayProtocol} ${report.networkType}`);
+          else if (report.type === "transport") {
+            const pair = reports.get(report.selectedCandidatePairId);
+            sum.ways.push(reports.get(pair?.localCandidateId)?.relayProtocol);
+          }
         }
         sum.fragments.push(/a=ice-ufrag:(\S+)/.exec(one.currentLocalDescription?.sdp ?? "")?.[1]);
       }

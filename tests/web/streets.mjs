@@ -100,6 +100,12 @@ export class Street {
     run(tc(near));
   }
 
+  /** Nothing goes by TCP any more, neither pages nor signaling, or it does again. */
+  silence(silent) {
+    const chain = "chain out { type filter hook output priority -1; policy accept; meta l4proto tcp drop\n }";
+    this.run(["nft", "-f", "-"], silent ? `table inet silent {\n ${chain}\n}` : "delete table inet silent");
+  }
+
   /** Packets that were for anybody but Hilum. */
   elsewhere() {
     const { nftables } = JSON.parse(this.run(["nft", "--json", "list", "counters"]));
