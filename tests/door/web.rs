@@ -64,6 +64,12 @@ async fn http_2_is_spoken_with_whoever_prefers_it() {
         assert_eq!(answer.headers()["strict-transport-security"], "max-age=31536000");
         assert_eq!(to_bytes(Body::new(answer), 100).await.unwrap(), "HTTP/2.0");
     }
+    // Pages hear which name was meant, whatever else stands beside it.
+    for request in [asked("/host"), asked("/host").header("host", "other.example")] {
+        let answer = sender.send_request(request.body(Body::empty()).unwrap());
+        let answer = timeout(PATIENCE, answer).await.unwrap().unwrap();
+        assert_eq!(to_bytes(Body::new(answer), 100).await.unwrap(), "\"relay.clinic.example\"");
+    }
     world.arrived(Arrival::Http2, 1).await;
     assert_eq!(world.connections.visitors(), 1);
     drop(sender);

@@ -67,6 +67,7 @@ fn pages() -> Pages {
         .route("/echo", post(|body: String| async move { body }))
         .route("/large", get(|| async { "x".repeat(8 << 20) }))
         .route("/version", any(|request: Request| async move { format!("{:?}", request.version()) }))
+        .route("/host", any(|request: Request| async move { format!("{:?}", request.headers()["host"]) }))
         .route("/socket", any(|upgrade: WebSocketUpgrade| async move { upgrade.on_upgrade(echo) }));
     let plain = Router::new().route("/.well-known/acme-challenge/{token}", get(|| async { "the answer" }));
     Pages { secure, plain }

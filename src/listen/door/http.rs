@@ -227,6 +227,11 @@ impl Desk {
             return (StatusCode::BAD_REQUEST, [(CONNECTION, "close")], "Say once which Host is meant.\n")
                 .into_response();
         }
+        // RFC 9113 §8.3.1 and RFC 9112 §3.2.2: what the target names is meant, and pages look for it in one place.
+        let named = request.uri().authority().and_then(|target| HeaderValue::from_str(target.as_str()).ok());
+        if let Some(host) = named {
+            request.headers_mut().insert(HOST, host);
+        }
         if announces_too_much(&request) {
             let said = format!("A body has {LARGEST_BODY} bytes at most here.\n");
             return (StatusCode::PAYLOAD_TOO_LARGE, [(CONNECTION, "close")], said).into_response();
