@@ -16,6 +16,8 @@ const MOST_GAP = 4000;
 const SETTLING = 8_000;
 /** Seconds for which credentials are good: what connects after that has fresh ones. */
 const CREDENTIALS = 20;
+/** Looks, of fifty milliseconds, until a picture is back: it is tried every twenty seconds, and may just have failed. */
+const BACK = 1800;
 /** What both are told when there is no room for a picture. */
 const STOPPED = "Your picture is paused so that your voice stays clear.";
 let place, streets, browsers, patient, clinician, heard;
@@ -130,9 +132,12 @@ test("a narrow link stops the picture, the voice goes on, and the picture comes 
   }
   assert.equal(await patient.locator(".tile").count(), 1, "the call goes on");
   streets[0].narrow(0, 0);
-  await until("the end of the notice", async () => (await patient.locator(".notice").count()) === 0, 1200);
-  await talking(patient);
-  await talking(clinician);
+  const notices = () => both((page) => page.locator(".notice").count());
+  await until("the end of the notices", async () => (await notices()).every((count) => count === 0), BACK);
+  // A video's time goes on without pictures as long as there is sound.
+  const seen = () => both(async (page) => (await media(page)).video);
+  const first = await seen();
+  await until("pictures on both sides", async () => (await seen()).every((count, at) => count > first[at] + 10), BACK);
 });
 
 test("nobody but Hilum was tried", () => {

@@ -47,6 +47,8 @@ export class Street {
       if (attempt === TRIES) throw new Error("no network namespace can be made here");
       await sleep(10);
     }
+    // An IPv6 address that is ready a second after its road would be a change of network, which ends what a page loads.
+    street.run(["sh", "-c", "echo 1 | tee /proc/sys/net/ipv6/conf/*/disable_ipv6"]);
     street.ip("link set lo up");
     street.run(["nft", "-f", "-"], RULES);
     street.roads = Array.from({ length: count }, () => street.#lay());
