@@ -7,11 +7,16 @@ import process from "node:process";
 
 /** One of the addresses that are for documents only: nobody is there. */
 const NOBODY = "192.0.2.1";
+/** Networks of browsers: what Hilum answers to one whose road has just been taken away is for nobody else. */
+const STREETS = "10.77.0.0/16";
 // There is a way out, so that what takes it is seen: without one, the system says no before anything is counted. To ask
-// for a name is to go elsewhere as well, even where a resolver of this machine is asked.
+// for a name is to go elsewhere as well, even where a resolver of this machine is asked. No address comes by itself a
+// second later: browsers take that for a change of network, and give up what they are loading.
 const WAY_OUT = [
   "link set lo up",
   "link add away0 type veth peer name away1",
+  "link set away0 addrgenmode none",
+  "link set away1 addrgenmode none",
   "address add 10.99.0.1/24 dev away0",
   "link set away0 up",
   "link set away1 up",
@@ -26,6 +31,7 @@ table inet alone {
     type filter hook output priority 0; policy drop;
     oifname { "lo", "road*" } th dport != { 53, 853 } accept
     oifname { "lo", "road*" } meta l4proto { icmp, icmpv6 } accept
+    ip daddr ${STREETS} accept
     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, mld2-listener-report } drop
     update @whom { meta l4proto . ip daddr . th dport }
     counter name elsewhere

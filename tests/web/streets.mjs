@@ -31,7 +31,7 @@ const ip = (line) => run(["ip", ...line.split(" ")]);
 /** Gives this network the address that is Hilum's. */
 export function settle() {
   if (process.env.ALONE !== "yes") throw new Error("this changes the network: run it by node tests/web/alone.mjs");
-  ip(`address add ${HILUM}/32 dev lo`);
+  ip(`address replace ${HILUM}/32 dev lo`);
 }
 
 let roads = 0;
@@ -76,6 +76,7 @@ export class Street {
     const number = roads++;
     const [near, far, net] = [`road${number}`, `way${number}`, `10.77.${number}`];
     ip(`link add ${near} type veth peer name ${far} netns ${this.holder.pid}`);
+    ip(`link set ${near} addrgenmode none`);
     ip(`address add ${net}.1/24 dev ${near}`);
     ip(`link set ${near} up`);
     return { near, far, net };
