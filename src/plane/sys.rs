@@ -499,8 +499,9 @@ pub fn inherited() -> io::Result<Vec<(OwnedFd, String)>> {
 #[derive(Debug)]
 pub struct Forgetful;
 
-// Growing in place would leave what is cut off, and moving by the system what was moved: `realloc` is the trait's own,
-// which is made of these two.
+/// Bytes from which on memory is a table or a queue, which the system moves by its pages, without a copy that stays.
+const LARGE: usize = 128 * 1024;
+
 // SAFETY: memory comes from `System` and goes back to it with the arguments unchanged, and nothing here unwinds.
 unsafe impl GlobalAlloc for Forgetful {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -519,5 +520,24 @@ unsafe impl GlobalAlloc for Forgetful {
         unsafe { libc::explicit_bzero(memory.cast(), layout.size()) };
         // SAFETY: the caller keeps the contract of `dealloc`, which is `System`'s as well.
         unsafe { System.dealloc(memory, layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if layout.size() >= LARGE && size >= layout.size() {
+            // SAFETY: the caller keeps the contract of `realloc`, which is `System`'s as well.
+            return unsafe { System.realloc(memory, layout, size) };
+        }
+        // SAFETY: the caller keeps to it that `size`, rounded up to the alignment, is no overflow.
+        let new = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
+        // SAFETY: `size` is not zero, as the contract of `realloc` has it.
+        let place = unsafe { self.alloc(new) };
+        if !place.is_null() {
+            // SAFETY: both hold so many bytes, and what was just allocated is nobody else's. The old is given back once.
+            unsafe {
+                ptr::copy_nonoverlapping(memory, place, layout.size().min(size));
+                self.dealloc(memory, layout);
+            }
+        }
+        place
     }
 }

@@ -116,6 +116,8 @@ export class Street {
   }
 
   end() {
+    // They would be there for a while yet, and the next file's have the same names.
+    for (const { near } of this.roads) ip(`link delete ${near}`);
     this.holder.kill("SIGKILL");
     rmSync(this.folder, { recursive: true, force: true });
   }
