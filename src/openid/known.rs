@@ -90,12 +90,17 @@ impl Provider {
     }
 
     /// Waits for something with a place among those who may. It goes on to its end without whoever waits, so that hanging
-    /// up keeps nobody from hearing.
+    /// up keeps nobody from hearing; the place is taken as long, so that hanging up makes no more of them either.
     async fn waited<T: Send + 'static>(
         self: &Arc<Self>,
         asking: impl Future<Output = Result<T, Failed>> + Send + 'static,
     ) -> Result<T, Failed> {
-        let _place = self.waiting.try_acquire().map_err(|_| Failed::Busy)?;
+        let place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| Failed::Busy)?;
+        let asking = async {
+            let heard = asking.await;
+            drop(place);
+            heard
+        };
         tokio::spawn(asking).await.map_err(|_| Failed::Unavailable("the server stops"))?
     }
 

@@ -102,7 +102,7 @@ pub struct Provider {
     /// Behind what a browser comes back with; another one in each process.
     key: aws_lc_rs::hmac::Key,
     known: tokio::sync::Mutex<Known>,
-    waiting: Semaphore,
+    waiting: Arc<Semaphore>,
     used: Mutex<Used>,
 }
 
@@ -122,7 +122,7 @@ impl Provider {
             settings,
             key: aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, key),
             known: tokio::sync::Mutex::default(),
-            waiting: Semaphore::new(WAITING),
+            waiting: Arc::new(Semaphore::new(WAITING)),
             used: Mutex::default(),
         })
     }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::http::StatusCode;
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use hilum::openid::{BEGUN, Failed, Fault, Identity, Provider, Returned};
 use hilum::time::{Moment, Now, UnixTime};
 use serde_json::{Value, json};
+use tokio::time::{Duration, timeout};
 
 use crate::provider::{CLIENT, GROUP, Mock, SECRET, Signer};
 
@@ -266,4 +268,22 @@ async fn a_provider_that_is_gone_is_asked_again_after_ten_seconds_and_many_wait_
         let failed = world.mock.provider().begin(REDIRECT, [0; 16], at(0)).await.unwrap_err();
         assert!(failed.advice().unwrap().contains(why), "{failed:?}");
     }
+}
+
+#[tokio::test]
+async fn whoever_begins_and_hangs_up_keeps_a_place_until_the_provider_has_answered() {
+    let world = World::new().await;
+    let begin = |number| world.provider.begin(REDIRECT, [number; 16], at(0));
+    for number in 0..32 {
+        assert!(begin(number).now_or_never().is_none());
+    }
+    assert!(matches!(begin(32).now_or_never(), Some(Err(Failed::Busy))), "no more of them than may wait");
+    let waiting = async {
+        while let Err(why) = begin(33).await {
+            assert!(matches!(why, Failed::Busy), "{why:?}");
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(30), waiting).await.unwrap();
+    assert_eq!(world.asked(), (1, 0), "one asks for all");
 }
