@@ -181,6 +181,21 @@ test("a reload in mid-call is back within five seconds, without a press", async 
   await close(patient, clinician);
 });
 
+test("a part of the page that does not arrive is fetched again, and the link is not lost by it", async () => {
+  const { links } = mock.appointment({ label: "P-1" });
+  for (const failures of [1, 5]) {
+    const page = await person(browser);
+    let left = failures;
+    // As when a phone changes its network while the page loads.
+    const fails = (route) => (left-- > 0 ? route.abort("internetdisconnected") : route.continue());
+    await page.route("**/assets/patient-*.js", fails);
+    await page.goto(links[0].url);
+    await page.locator(".door .primary").waitFor();
+    assert.ok(left < 0, "it was fetched as often as it failed, and once more");
+    await page.context().close();
+  }
+});
+
 test("whoever left by mistake goes back by a press, though nothing was kept", async () => {
   const { patient, clinician } = await inCall();
   await patient.locator(".tool.end").click();

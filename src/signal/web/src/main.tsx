@@ -15,10 +15,28 @@ const PAGES: Record<string, () => Promise<Page>> = {
   "/status": () => import("./pages/status"),
 };
 
+/** Milliseconds before a part that did not arrive is asked for again: a phone changes its network while a page loads. */
+const PAUSES = [300, 1000, 3000];
+
+/** Fetches a part of the page. One that never comes is of another version, or the service is gone: the browser says so. */
+async function fetched<T>(part: () => Promise<T>): Promise<T> {
+  for (const pause of PAUSES) {
+    try {
+      return await part();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+  return part().catch(() => {
+    location.reload();
+    return new Promise<never>(() => undefined);
+  });
+}
+
 const load = PAGES[location.pathname.replace(/(.)\/$/, "$1")] ?? PAGES["/"];
 const root = document.getElementById("app");
 if (load && root) {
-  const [{ page: Page }] = await Promise.all([load(), speak(preferred())]);
+  const [{ page: Page }] = await Promise.all([fetched(load), fetched(() => speak(preferred()))]);
   render(
     <>
       <Page />

@@ -65,6 +65,30 @@ test("the picture shrinks after six seconds of trouble, stops at the end, and co
   equal(go(fine, 2), STEPS.length - 2);
 });
 
+test("a picture that is tried in vain is tried more and more rarely, until it has held for a minute", () => {
+  const ladder = new Ladder(2);
+  const bad = { loss: 0.2, available: 40_000 };
+  const fine = { loss: 0, available: 3_000_000 };
+  let now = 0;
+  /** Seconds until the picture stops, or is tried. */
+  const until = (load: typeof bad, off: boolean): number => {
+    const began = now;
+    while (ladder.off !== off) ladder.take(load, (now += 1000));
+    return (now - began) / 1000;
+  };
+  until(bad, true);
+  const waits = [20, 40, 80, 160, 160].map(() => {
+    const wait = until(fine, false);
+    until(bad, true);
+    return wait;
+  });
+  deepEqual(waits, [21, 41, 81, 161, 161]);
+  until(fine, false);
+  for (let second = 0; second < 60; second++) ladder.take(fine, (now += 1000));
+  until(bad, true);
+  equal(until(fine, false), 21);
+});
+
 test("a flicker of trouble changes nothing, and more people mean smaller pictures at once", () => {
   const ladder = new Ladder(2);
   let now = 0;

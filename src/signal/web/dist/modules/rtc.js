@@ -150,6 +150,8 @@ var STEPS = [
 var OFF = STEPS.length - 1;
 var DOWN_AFTER = 6e3;
 var UP_AFTER = 2e4;
+var IN_VAIN = 6e4;
+var LONGEST_WAIT = 16e4;
 var AUDIO_BITS = 6e4;
 function best(people) {
   if (people <= 2) return 0;
@@ -160,6 +162,9 @@ var Ladder = class {
   #people = 2;
   #troubleSince;
   #quietSince;
+  /** When a stopped picture was tried again, and how long the next try waits. */
+  #triedAt;
+  #wait = UP_AFTER;
   constructor(people) {
     this.#people = people;
     this.#step = best(people);
@@ -187,10 +192,17 @@ var Ladder = class {
     this.#quietSince = quiet && !trouble2 ? this.#quietSince ?? now : void 0;
     if (this.#troubleSince !== void 0 && now - this.#troubleSince >= DOWN_AFTER && this.#step < OFF) {
       this.#move(this.#step + 1);
-    } else if (this.#quietSince !== void 0 && now - this.#quietSince >= UP_AFTER && this.#step > best(this.#people)) {
+      if (this.off) this.#stopped(now);
+    } else if (this.#quietSince !== void 0 && now - this.#quietSince >= (this.off ? this.#wait : UP_AFTER) && this.#step > best(this.#people)) {
+      if (this.off) this.#triedAt = now;
       this.#move(this.#step - 1);
     }
     return this.#step;
+  }
+  /** Each try costs the voice something where there is no room. */
+  #stopped(now) {
+    const inVain = this.#triedAt !== void 0 && now - this.#triedAt < IN_VAIN;
+    this.#wait = inVain ? Math.min(2 * this.#wait, LONGEST_WAIT) : UP_AFTER;
   }
   #move(step) {
     this.#step = step;

@@ -3,14 +3,14 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { Staff, seconds, waits } from "../model/staff";
 import { NOTES } from "../signal";
 import type { Note, Person, Room } from "../signal";
-import { Frame, Icon, LanguagePicker, Press, Sheet, Title } from "../parts/basics";
+import { Field, Frame, Icon, LanguagePicker, Press, Sheet, Title } from "../parts/basics";
 import { CallView } from "../parts/call";
 import { DeviceCheck, SelfView } from "../parts/devices";
 import { roleName } from "../parts/tiles";
 import { clockTime, count, t } from "../texts";
 import type { Key } from "../texts";
 import { Invite, NewAppointment } from "../parts/appointment";
-import { OwnPassword } from "../parts/password";
+import { Code, OldPassword, OwnPassword } from "../parts/password";
 
 export function page() {
   return <Clinician />;
@@ -70,35 +70,9 @@ function SignIn({ staff }: { staff: Staff }) {
           </>
         )}
         <form class="fields" onSubmit={(event) => void submit(event)}>
-          <label>
-            <span>{t("sign_in_name")}</span>
-            <input
-              autocomplete="username"
-              required
-              value={name}
-              onInput={(event) => setName(event.currentTarget.value)}
-            />
-          </label>
-          <label>
-            <span>{t("sign_in_password")}</span>
-            <input
-              type="password"
-              autocomplete="current-password"
-              required
-              value={password}
-              onInput={(event) => setPassword(event.currentTarget.value)}
-            />
-          </label>
-          <label>
-            <span>{t("sign_in_code")}</span>
-            <input
-              autocomplete="one-time-code"
-              inputMode="numeric"
-              pattern="[0-9]{6,8}"
-              value={code}
-              onInput={(event) => setCode(event.currentTarget.value)}
-            />
-          </label>
+          <Field label={t("sign_in_name")} autocomplete="username" required value={name} onText={setName} />
+          <OldPassword value={password} onText={setPassword} />
+          <Code value={code} onText={setCode} />
           {fault && (
             <p class="look" role="alert">
               {t(`sign_in_${fault === "offline" ? "offline" : fault}` as Key, {

@@ -206,3 +206,29 @@ export function Phone({ number }: { number: string | undefined }) {
     </a>
   );
 }
+
+export interface FieldProps {
+  label: string;
+  value: string;
+  onText: (text: string) => void;
+  /** Nobody who looks on may read it. */
+  secret?: boolean;
+  autocomplete: "username" | "current-password" | "new-password" | "one-time-code";
+  inputMode?: "text" | "numeric";
+  pattern?: string;
+  minLength?: number;
+  required?: boolean;
+  "aria-describedby"?: string;
+}
+
+/** A line that is typed, under its name. */
+export function Field({ label, secret, onText, ...input }: FieldProps) {
+  const onInput = (event: InputEvent & { currentTarget: HTMLInputElement }) => onText(event.currentTarget.value);
+  const typed = { ...input, onInput };
+  return (
+    <label>
+      <span>{label}</span>
+      {secret ? <input type="password" {...typed} /> : <input {...typed} />}
+    </label>
+  );
+}

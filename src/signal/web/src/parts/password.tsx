@@ -3,10 +3,22 @@ import { useState } from "preact/hooks";
 import { ApiError, api } from "../model/api";
 import { clockTime, t } from "../texts";
 import type { Key } from "../texts";
-import { Sheet } from "./basics";
+import { Field, Sheet } from "./basics";
+import type { FieldProps } from "./basics";
 
 /** What is told in words of its own. */
 const FAULTS = ["wrong", "code_needed", "locked"];
+
+/** The password that holds. */
+export function OldPassword(props: Pick<FieldProps, "value" | "onText" | "required">) {
+  return <Field label={t("sign_in_password")} secret autocomplete="current-password" required {...props} />;
+}
+
+/** What the authenticator shows. */
+export function Code(props: Pick<FieldProps, "value" | "onText" | "required">) {
+  const form = { inputMode: "numeric", pattern: "[0-9]{6,8}" } as const;
+  return <Field label={t("sign_in_code")} autocomplete="one-time-code" {...form} {...props} />;
+}
 
 export function OwnPassword({ onClose }: { onClose: () => void }) {
   const [old, setOld] = useState("");
@@ -37,39 +49,18 @@ export function OwnPassword({ onClose }: { onClose: () => void }) {
         <p role="status">{t("password_changed")}</p>
       ) : (
         <form class="fields" onSubmit={(event) => void submit(event)}>
-          <label>
-            <span>{t("sign_in_password")}</span>
-            <input
-              type="password"
-              autocomplete="current-password"
-              required
-              value={old}
-              onInput={(event) => setOld(event.currentTarget.value)}
-            />
-          </label>
-          <label>
-            <span>{t("sign_in_code")}</span>
-            <input
-              autocomplete="one-time-code"
-              inputMode="numeric"
-              pattern="[0-9]{6,8}"
-              required
-              value={code}
-              onInput={(event) => setCode(event.currentTarget.value)}
-            />
-          </label>
-          <label>
-            <span>{t("password_new")}</span>
-            <input
-              type="password"
-              autocomplete="new-password"
-              required
-              minLength={12}
-              aria-describedby="password-rule"
-              value={fresh}
-              onInput={(event) => setFresh(event.currentTarget.value)}
-            />
-          </label>
+          <OldPassword value={old} onText={setOld} />
+          <Code required value={code} onText={setCode} />
+          <Field
+            label={t("password_new")}
+            secret
+            autocomplete="new-password"
+            required
+            minLength={12}
+            aria-describedby="password-rule"
+            value={fresh}
+            onText={setFresh}
+          />
           <p id="password-rule" class="hint">
             {t("password_rule")}
           </p>

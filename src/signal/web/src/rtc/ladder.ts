@@ -15,6 +15,9 @@ const OFF = STEPS.length - 1;
 const DOWN_AFTER = 6_000;
 /** Milliseconds of quiet before a step up. Slower than down, so that it does not swing. */
 const UP_AFTER = 20_000;
+/** A picture that stops again within these milliseconds was tried in vain; the next try waits twice as long, up to the other. */
+const IN_VAIN = 60_000;
+const LONGEST_WAIT = 160_000;
 /** What audio needs for itself, with its wrapping, before a picture gets anything. */
 const AUDIO_BITS = 60_000;
 
@@ -36,6 +39,9 @@ export class Ladder {
   #people = 2;
   #troubleSince: number | undefined;
   #quietSince: number | undefined;
+  /** When a stopped picture was tried again, and how long the next try waits. */
+  #triedAt: number | undefined;
+  #wait = UP_AFTER;
 
   constructor(people: number) {
     this.#people = people;
@@ -69,14 +75,22 @@ export class Ladder {
     this.#quietSince = quiet && !trouble ? (this.#quietSince ?? now) : undefined;
     if (this.#troubleSince !== undefined && now - this.#troubleSince >= DOWN_AFTER && this.#step < OFF) {
       this.#move(this.#step + 1);
+      if (this.off) this.#stopped(now);
     } else if (
       this.#quietSince !== undefined &&
-      now - this.#quietSince >= UP_AFTER &&
+      now - this.#quietSince >= (this.off ? this.#wait : UP_AFTER) &&
       this.#step > best(this.#people)
     ) {
+      if (this.off) this.#triedAt = now;
       this.#move(this.#step - 1);
     }
     return this.#step;
+  }
+
+  /** Each try costs the voice something where there is no room. */
+  #stopped(now: number): void {
+    const inVain = this.#triedAt !== undefined && now - this.#triedAt < IN_VAIN;
+    this.#wait = inVain ? Math.min(2 * this.#wait, LONGEST_WAIT) : UP_AFTER;
   }
 
   #move(step: number): void {
