@@ -24,7 +24,7 @@ const SIZE: usize = 172;
 
 /// Allocations of silent calls, and KiB of resident memory that one of them may cost: fewer share what a relay has once.
 const ALLOCATIONS: [usize; 2] = [100_000, 20_000];
-const KIBIBYTES: [f64; 2] = [2.0, 2.5];
+const KIBIBYTES: [f64; 2] = [2.0, 2.25];
 
 pub fn run(plan: &Plan) -> Part {
     let crowd = Crowd::new(plan.pick(ALLOCATIONS[0], ALLOCATIONS[1]));
